@@ -1,0 +1,1 @@
+//! What is recorded, and its exact bytes. Pure.

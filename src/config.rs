@@ -1,0 +1,1 @@
+//! Configuration: one struct, read once from file, environment and flags; parts are handed down.

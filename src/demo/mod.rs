@@ -1,0 +1,1 @@
+//! A small relying party of ours: the demo app.

@@ -1,0 +1,1 @@
+//! Dev mode: the whole stack on one machine with nothing configured.

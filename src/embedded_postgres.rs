@@ -1,0 +1,1 @@
+//! A private Postgres cluster for dev mode and tests, without a database server.

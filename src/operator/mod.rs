@@ -1,0 +1,1 @@
+//! We as client of an operator: dialects and routing.

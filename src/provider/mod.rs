@@ -1,0 +1,1 @@
+//! We as OpenID Provider, for relying parties.

@@ -1,0 +1,1 @@
+//! Routes put together, middleware order, listeners, graceful stop, background tasks.

@@ -1,0 +1,1 @@
+//! Our pretend operator, radio network and SIMs.

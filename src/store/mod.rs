@@ -1,0 +1,1 @@
+//! The only SQL: a row struct and its statements per file.

@@ -1,0 +1,1 @@
+//! Signing keys, ID tokens and the claims in them.

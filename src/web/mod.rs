@@ -1,0 +1,1 @@
+//! Web plumbing: state, cookies, CSRF, headers, pages, limits.
