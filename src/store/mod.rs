@@ -1,1 +1,14 @@
-//! The only SQL: a row struct and its statements per file.
+//! The only SQL: a row struct and its statements per file, the composite steps of a login in
+//! [`path`]. Functions take a connection (or a pool for single statements); callers own
+//! transactions. Only the layers above call these; nothing here decides.
+
+pub mod audit;
+pub mod clients;
+pub mod db;
+pub mod grants;
+pub mod keys;
+pub mod logins;
+pub mod operators;
+pub mod path;
+pub mod sessions;
+pub mod staff;

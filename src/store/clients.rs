@@ -1,0 +1,448 @@
+//! Clients: the relying parties' registrations and their secrets.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sqlx::PgConnection;
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use crate::clock::Time;
+use crate::store::db::StoreError;
+
+/// One relying party.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// The row's key.
+    pub id: Uuid,
+    /// The `client_id` of RFC 6749.
+    pub client_id: String,
+    /// The name people see.
+    pub name: String,
+    /// What runs it.
+    pub kind: Kind,
+    /// How it authenticates at the token endpoint.
+    pub auth_method: AuthMethod,
+    /// The redirect URIs, compared as strings (RFC 9700 section 4.1.3).
+    pub redirect_uris: Vec<String>,
+    /// Whether test operators may vouch for it, and only for +990 numbers (P5).
+    pub test: bool,
+    /// Everything that may be edited later.
+    pub settings: Settings,
+    /// What its pairwise `sub` is made of; fixed at registration.
+    pub sector: String,
+    /// Counts the edits.
+    pub revision: i32,
+    /// Set: refused everywhere.
+    pub disabled_at: Option<Time>,
+    /// When it was registered.
+    pub created_at: Time,
+    /// When it was last edited.
+    pub updated_at: Time,
+    /// Its live secrets' hashes.
+    pub secrets: Vec<Secret>,
+}
+
+/// What runs a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, sqlx::Type)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum Kind {
+    /// A server that keeps a secret.
+    Web,
+    /// A page in a browser: public.
+    Spa,
+    /// An app on a device: public.
+    Native,
+}
+
+/// How a client authenticates at the token endpoint (OIDC Core section 9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, sqlx::Type)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum AuthMethod {
+    /// HTTP Basic.
+    ClientSecretBasic,
+    /// The secret in the body.
+    ClientSecretPost,
+    /// Not at all: a public client with PKCE.
+    None,
+}
+
+impl AuthMethod {
+    /// The word in metadata.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ClientSecretBasic => "client_secret_basic",
+            Self::ClientSecretPost => "client_secret_post",
+            Self::None => "none",
+        }
+    }
+}
+
+/// When the person is asked before their number is released (DESIGN.md section 3, The go-ahead).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Confirm {
+    /// Once per browser, client, subject and release.
+    #[default]
+    FirstTime,
+    /// Every time.
+    Always,
+    /// Not at all; only for confidential clients that hint the number, else as `first_time`.
+    Never,
+}
+
+/// Whether the person may change a number that the client hinted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Hint {
+    /// No.
+    #[default]
+    Fixed,
+    /// Yes.
+    Suggestion,
+}
+
+/// The algorithm of a client's ID tokens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum IdTokenAlg {
+    /// The default every library knows.
+    #[default]
+    RS256,
+    /// Smaller and faster.
+    ES256,
+}
+
+impl IdTokenAlg {
+    /// The JOSE name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RS256 => "RS256",
+            Self::ES256 => "ES256",
+        }
+    }
+}
+
+/// What `sub` is for a client (OIDC Core section 8).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SubjectType {
+    /// Different per sector.
+    #[default]
+    Pairwise,
+    /// The same for all clients that chose it.
+    Public,
+}
+
+/// A client's policy, all of it editable.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// The scopes it may ask for.
+    pub scopes: Vec<String>,
+    /// The operators it accepts, by alias; empty: every enabled one.
+    pub operators: Vec<String>,
+    /// When the person is asked.
+    pub confirm: Confirm,
+    /// Whether a hinted number is fixed.
+    pub hint: Hint,
+    /// Seconds a session's verdict may answer for; 0 asks an operator every time; at most 3600.
+    pub fresh_for_s: u32,
+    /// Whether `prompt=none` may ask an operator.
+    pub silent_check: bool,
+    /// The algorithm of its ID tokens.
+    pub id_token_alg: IdTokenAlg,
+    /// What `sub` is.
+    pub subject_type: SubjectType,
+    /// Whether phone claims stand at userinfo only.
+    pub claims_in_userinfo_only: bool,
+    /// Whether every request needs PKCE; public clients always do.
+    pub require_pkce: bool,
+    /// Seconds an access token lives; absent: the server's default.
+    pub access_token_s: Option<u32>,
+    /// The app's page, for the way back.
+    pub client_uri: Option<String>,
+    /// Its privacy policy.
+    pub policy_uri: Option<String>,
+    /// Its terms.
+    pub tos_uri: Option<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            scopes: ["openid", "number_verified", "phone"]
+                .map(str::to_owned)
+                .to_vec(),
+            operators: Vec::new(),
+            confirm: Confirm::FirstTime,
+            hint: Hint::Fixed,
+            fresh_for_s: 900,
+            silent_check: false,
+            id_token_alg: IdTokenAlg::RS256,
+            subject_type: SubjectType::Pairwise,
+            claims_in_userinfo_only: false,
+            require_pkce: false,
+            access_token_s: None,
+            client_uri: None,
+            policy_uri: None,
+            tos_uri: None,
+        }
+    }
+}
+
+/// A live client secret.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Secret {
+    /// The row's key.
+    pub id: Uuid,
+    /// SHA-256 of the secret.
+    pub hash: Vec<u8>,
+    /// Its first four characters, to tell two apart.
+    pub hint: String,
+    /// When it was made.
+    pub created_at: Time,
+    /// When it ends, if it does.
+    pub expires_at: Option<Time>,
+}
+
+impl Client {
+    /// Whether it keeps a secret.
+    #[must_use]
+    pub fn is_confidential(&self) -> bool {
+        self.auth_method != AuthMethod::None
+    }
+
+    /// Whether it must use PKCE.
+    #[must_use]
+    pub fn must_use_pkce(&self) -> bool {
+        !self.is_confidential() || self.settings.require_pkce
+    }
+}
+
+struct Row {
+    id: Uuid,
+    client_id: String,
+    name: String,
+    kind: Kind,
+    token_endpoint_auth_method: AuthMethod,
+    redirect_uris: Vec<String>,
+    test: bool,
+    settings: Json<Settings>,
+    sector: String,
+    revision: i32,
+    disabled_at: Option<Time>,
+    created_at: Time,
+    updated_at: Time,
+    secrets: Json<Vec<SecretRow>>,
+}
+
+/// A secret inside the aggregate, its hash in hex as `encode()` writes it.
+#[derive(Deserialize)]
+struct SecretRow {
+    id: Uuid,
+    hash: String,
+    hint: String,
+    created_at: Time,
+    expires_at: Option<Time>,
+}
+
+impl From<SecretRow> for Secret {
+    fn from(row: SecretRow) -> Self {
+        let hash = (0..row.hash.len() / 2)
+            .filter_map(|i| u8::from_str_radix(row.hash.get(2 * i..2 * i + 2)?, 16).ok())
+            .collect();
+        Self {
+            id: row.id,
+            hash,
+            hint: row.hint,
+            created_at: row.created_at,
+            expires_at: row.expires_at,
+        }
+    }
+}
+
+impl From<Row> for Client {
+    fn from(row: Row) -> Self {
+        Self {
+            id: row.id,
+            client_id: row.client_id,
+            name: row.name,
+            kind: row.kind,
+            auth_method: row.token_endpoint_auth_method,
+            redirect_uris: row.redirect_uris,
+            test: row.test,
+            settings: row.settings.0,
+            sector: row.sector,
+            revision: row.revision,
+            disabled_at: row.disabled_at,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+            secrets: row.secrets.0.into_iter().map(Secret::from).collect(),
+        }
+    }
+}
+
+/// The client with this `client_id`, with its secrets.
+pub async fn find(db: &mut PgConnection, client_id: &str) -> Result<Option<Client>, StoreError> {
+    let row = sqlx::query_as!(
+        Row,
+        r#"
+        select id, client_id, name, kind as "kind: Kind",
+            token_endpoint_auth_method as "token_endpoint_auth_method: AuthMethod",
+            redirect_uris, test, settings as "settings: Json<Settings>", sector, revision,
+            disabled_at, created_at, updated_at,
+            (select coalesce(json_agg(json_build_object(
+                'id', s.id, 'hash', encode(s.hash, 'hex'), 'hint', s.hint,
+                'created_at', s.created_at, 'expires_at', s.expires_at) order by s.created_at), '[]')
+            from client_secrets s where s.client = clients.id)
+                as "secrets!: Json<Vec<SecretRow>>"
+        from clients
+        where client_id = $1
+        "#,
+        client_id
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(row.map(Client::from))
+}
+
+/// A page of clients in the order of `client_id`, after the given one.
+pub async fn list(
+    db: &mut PgConnection,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<Client>, StoreError> {
+    let rows = sqlx::query_as!(
+        Row,
+        r#"
+        select id, client_id, name, kind as "kind: Kind",
+            token_endpoint_auth_method as "token_endpoint_auth_method: AuthMethod",
+            redirect_uris, test, settings as "settings: Json<Settings>", sector, revision,
+            disabled_at, created_at, updated_at,
+            (select coalesce(json_agg(json_build_object(
+                'id', s.id, 'hash', encode(s.hash, 'hex'), 'hint', s.hint,
+                'created_at', s.created_at, 'expires_at', s.expires_at) order by s.created_at), '[]')
+            from client_secrets s where s.client = clients.id)
+                as "secrets!: Json<Vec<SecretRow>>"
+        from clients
+        where client_id > $1
+        order by client_id
+        limit $2
+        "#,
+        after,
+        limit
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(rows.into_iter().map(Client::from).collect())
+}
+
+/// Registers a client, without its secrets.
+///
+/// # Errors
+/// [`StoreError::Conflict`] with `clients_client_id_key` if the `client_id` is taken.
+pub async fn insert(db: &mut PgConnection, client: &Client) -> Result<(), StoreError> {
+    sqlx::query!(
+        r#"
+        insert into clients
+            (id, client_id, name, kind, token_endpoint_auth_method, redirect_uris, test, settings,
+            sector, revision, created_at, updated_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)
+        "#,
+        client.id,
+        client.client_id,
+        client.name,
+        client.kind as Kind,
+        client.auth_method as AuthMethod,
+        &client.redirect_uris,
+        client.test,
+        Json(&client.settings) as _,
+        client.sector,
+        client.revision,
+        client.created_at,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Replaces what can be edited, if the row still has the revision the editor saw.
+///
+/// # Errors
+/// [`StoreError::Stale`] if somebody else edited it meanwhile.
+pub async fn update(db: &mut PgConnection, client: &Client, now: Time) -> Result<(), StoreError> {
+    let done = sqlx::query!(
+        r#"
+        update clients
+        set name = $3, token_endpoint_auth_method = $4, redirect_uris = $5, test = $6,
+            settings = $7, disabled_at = $8, revision = revision + 1, updated_at = $9
+        where id = $1 and revision = $2
+        "#,
+        client.id,
+        client.revision,
+        client.name,
+        client.auth_method as AuthMethod,
+        &client.redirect_uris,
+        client.test,
+        Json(&client.settings) as _,
+        client.disabled_at,
+        now,
+    )
+    .execute(db)
+    .await?;
+    StoreError::one_row(done.rows_affected())
+}
+
+/// Adds a secret.
+pub async fn insert_secret(
+    db: &mut PgConnection,
+    client: Uuid,
+    secret: &Secret,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        r#"
+        insert into client_secrets (id, client, hash, hint, created_at, expires_at)
+        values ($1, $2, $3, $4, $5, $6)
+        "#,
+        secret.id,
+        client,
+        &secret.hash,
+        secret.hint,
+        secret.created_at,
+        secret.expires_at,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Gives every older secret of a client an end, and removes those that have ended.
+pub async fn retire_secrets(
+    db: &mut PgConnection,
+    client: Uuid,
+    keep: Uuid,
+    ends: Time,
+    now: Time,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        r#"
+        with gone as (
+            delete from client_secrets
+            where client = $1 and id <> $2 and (expires_at <= $4 or $3 <= $4)
+        )
+        update client_secrets
+        set expires_at = least(expires_at, $3)
+        where client = $1 and id <> $2
+        "#,
+        client,
+        keep,
+        ends,
+        now,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,149 @@
+//! The database: pools, migrations, and the errors of statements.
+
+use std::str::FromStr as _;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Executor as _, PgPool};
+
+/// Why a statement failed.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A guarded update found no row: somebody else was first, or the time ran out.
+    #[error("the row has changed meanwhile")]
+    Stale,
+    /// A named constraint refused the row.
+    #[error("refused by {0}")]
+    Conflict(String),
+    /// The database itself.
+    #[error(transparent)]
+    Database(sqlx::Error),
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        let constraint = error
+            .as_database_error()
+            .and_then(|e| e.constraint())
+            .map(str::to_owned);
+        match constraint {
+            Some(name) => Self::Conflict(name),
+            None => Self::Database(error),
+        }
+    }
+}
+
+impl StoreError {
+    /// Turns the number of rows a guarded statement touched into success or [`StoreError::Stale`].
+    ///
+    /// # Errors
+    /// [`StoreError::Stale`] unless exactly one row was touched.
+    pub fn one_row(rows: u64) -> Result<(), Self> {
+        if rows == 1 { Ok(()) } else { Err(Self::Stale) }
+    }
+
+    /// Whether this is the named constraint's refusal.
+    #[must_use]
+    pub fn is_conflict(&self, constraint: &str) -> bool {
+        matches!(self, Self::Conflict(name) if name == constraint)
+    }
+}
+
+/// How to reach the database.
+#[derive(Clone, Debug)]
+pub struct Access {
+    /// The URL.
+    pub url: String,
+    /// The role to take on after login; it may not alter audit records.
+    pub role: String,
+    /// Connections in each of the two pools.
+    pub max_connections: u32,
+    /// How long a request waits for a connection.
+    pub acquire_timeout: Duration,
+    /// How long a statement may run.
+    pub statement_timeout: Duration,
+}
+
+/// Two pools on one database. They differ in one setting only: whether a commit waits for the disk.
+#[derive(Clone, Debug)]
+pub struct Db {
+    durable: PgPool,
+    relaxed: PgPool,
+}
+
+impl Db {
+    /// Prepares both pools; connections open when first needed.
+    ///
+    /// # Errors
+    /// If the URL is malformed.
+    pub fn open(access: &Access) -> Result<Self, StoreError> {
+        let base = PgConnectOptions::from_str(&access.url)?
+            .application_name("numbercloak")
+            .statement_cache_capacity(256);
+        let pool = |synchronous_commit: &'static str, connections: u32| {
+            let timeout = access.statement_timeout.as_millis().to_string();
+            let options = base.clone().options([
+                ("synchronous_commit", synchronous_commit),
+                ("statement_timeout", timeout.as_str()),
+                ("lock_timeout", "1000"),
+                ("idle_in_transaction_session_timeout", "5000"),
+                ("role", access.role.as_str()),
+            ]);
+            PgPoolOptions::new()
+                .max_connections(connections)
+                .acquire_timeout(access.acquire_timeout)
+                // A ping before each use would be one more round trip per statement; a connection
+                // that died meanwhile costs one request a clear error instead.
+                .test_before_acquire(false)
+                .connect_lazy_with(options)
+        };
+        Ok(Self {
+            durable: pool("on", access.max_connections),
+            relaxed: pool("off", access.max_connections),
+        })
+    }
+
+    /// For what must be on disk before it is answered: verdicts, redemptions, refreshes, and all
+    /// that staff do.
+    #[must_use]
+    pub fn durable(&self) -> &PgPool {
+        &self.durable
+    }
+
+    /// For reads, and for steps whose loss a later guarded step finds: opening, departure, claim
+    /// (DESIGN.md section 3).
+    #[must_use]
+    pub fn relaxed(&self) -> &PgPool {
+        &self.relaxed
+    }
+
+    /// Closes both pools.
+    pub async fn close(&self) {
+        self.durable.close().await;
+        self.relaxed.close().await;
+    }
+}
+
+/// The migrations, compiled in.
+pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
+
+/// Brings the schema up to date through the migrator's role. Two replicas that start at once agree:
+/// the migrator holds an advisory lock meanwhile.
+///
+/// # Errors
+/// If a migration fails or the schema is newer than this program.
+pub async fn migrate(url: &str) -> anyhow::Result<()> {
+    let pool = PgPoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(Duration::from_secs(10))
+        .connect(url)
+        .await?;
+    MIGRATIONS.run(&pool).await?;
+    // What only its owner may do, the application calls as functions of ours; whoever else has a
+    // login on this server may not.
+    pool.execute("revoke create on schema public from public")
+        .await
+        .ok();
+    pool.close().await;
+    Ok(())
+}
