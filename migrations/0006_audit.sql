@@ -36,3 +36,50 @@ create table audit_personal_default partition of audit_personal default;
 create index audit_personal_number on audit_personal (number_hash) where number_hash is not null;
 
 grant select, insert on audit_records, audit_pending, audit_personal to numbercloak_app;
+
+-- appends records with their personal parts; called inside the statement whose effect they record,
+-- so that neither is ever without the other
+create function append_audit(records jsonb)
+returns integer
+language plpgsql
+as $$
+declare
+    appended integer;
+begin
+    with given as materialized (
+        select *
+        from jsonb_to_recordset(records) as r (
+            id uuid, at timestamptz, type text, login_id uuid, client_id text, operator text,
+            outcome text, actor text, body text, mac text, mac_key_id text,
+            salt text, number_hash text, sealed text
+        )
+    ),
+    record as (
+        insert into audit_records
+            (id, at, type, login_id, client_id, operator, outcome, actor, body, mac, mac_key_id)
+        select id, at, type, login_id, client_id, operator, outcome, actor,
+            convert_to(body, 'UTF8'), decode(mac, 'base64'), mac_key_id
+        from given
+        returning id
+    ),
+    pending as (
+        insert into audit_pending (record_id)
+        select id
+        from given
+    ),
+    personal as (
+        insert into audit_personal (record_id, salt, key_id, number_hash, sealed)
+        select id, decode(salt, 'base64'), mac_key_id, decode(number_hash, 'base64'),
+            decode(sealed, 'base64')
+        from given
+        where sealed is not null
+    )
+    select count(*)
+    into appended
+    from record;
+    return appended;
+end
+$$;
+comment on function append_audit is
+    'Appends audit records, marks them pending, and stores their sealed personal parts.';
+grant execute on function append_audit to numbercloak_app;

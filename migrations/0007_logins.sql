@@ -3,7 +3,7 @@ create table logins (
     client_id text not null,
     cookie_hash bytea not null,
     browser_hash bytea,
-    stage text not null constraint logins_stage_check check (stage in ('open', 'away', 'checking', 'problem', 'ended')),
+    stage text not null constraint logins_stage_check check (stage in ('open', 'away', 'checking', 'confirm', 'problem', 'ended')),
     request jsonb not null,
     sealed bytea,
     number_source text constraint logins_number_source_check check (number_source in ('hint', 'person', 'session')),

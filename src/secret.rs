@@ -98,6 +98,62 @@ impl fmt::Debug for Token {
     }
 }
 
+/// A row's id with 256 random bits, given out as one opaque string: a `state` of ours, an
+/// authorization code. The id finds the row; only the hash of the whole is stored.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Handle {
+    /// The row.
+    pub id: Uuid,
+    secret: [u8; 32],
+}
+
+impl Handle {
+    /// A new one for a row.
+    #[must_use]
+    pub fn random(id: Uuid) -> Self {
+        Self {
+            id,
+            secret: random(),
+        }
+    }
+
+    /// Reads what [`Handle::reveal`] wrote; anything else is `None`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let bytes: [u8; 48] = from_b64(text)?.try_into().ok()?;
+        let (id, secret) = bytes.split_at(16);
+        Some(Self {
+            id: Uuid::from_slice(id).ok()?,
+            secret: secret.try_into().ok()?,
+        })
+    }
+
+    fn bytes(&self) -> [u8; 48] {
+        let mut bytes = [0; 48];
+        bytes[..16].copy_from_slice(self.id.as_bytes());
+        bytes[16..].copy_from_slice(&self.secret);
+        bytes
+    }
+
+    /// The string to give out (64 characters of base64url).
+    #[must_use]
+    pub fn reveal(&self) -> String {
+        b64(&self.bytes())
+    }
+
+    /// What is stored and compared instead.
+    #[must_use]
+    pub fn hash(&self) -> Vec<u8> {
+        sha256(&self.bytes()).to_vec()
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Handle({}, [redacted])", self.id)
+    }
+}
+
 /// A text that must not be printed by accident: a password from a form, a configured credential.
 #[derive(Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]

@@ -1,1 +1,4 @@
 //! What is recorded, and its exact bytes. Pure.
+
+pub mod event;
+pub mod record;

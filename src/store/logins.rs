@@ -1,1 +1,306 @@
-//! (being written)
+//! Logins and legs: their rows and the statements that only read. The steps that change them stand
+//! in [`crate::store::path`].
+
+use serde::{Deserialize, Serialize};
+use sqlx::PgExecutor;
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use crate::clock::Time;
+use crate::oauth::request::AuthorizeRequest;
+use crate::phone::PhoneNumber;
+use crate::secret::{Place, Unsealable, Vault};
+use crate::store::db::StoreError;
+use crate::verdict::{Method, Outcome};
+
+/// Where a login stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum Stage {
+    /// The person is asked something.
+    Open,
+    /// The browser is at the operator.
+    Away,
+    /// The browser is back, and the operator is being called.
+    Checking,
+    /// The number is confirmed; the person is asked before it is released.
+    Confirm,
+    /// A leg opened nothing; the person is told, and may try again.
+    Problem,
+    /// Over.
+    Ended,
+}
+
+/// Where the number of a login comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum NumberSource {
+    /// The app named it.
+    Hint,
+    /// The person typed it.
+    Person,
+    /// The session's.
+    Session,
+}
+
+/// One attempt by one browser for one client.
+#[derive(Clone, Debug)]
+pub struct Login {
+    /// The row's key.
+    pub id: Uuid,
+    /// The client's `client_id`.
+    pub client_id: String,
+    /// The hash of the login's cookie.
+    pub cookie_hash: Vec<u8>,
+    /// Where it stands.
+    pub stage: Stage,
+    /// What the app asked.
+    pub request: AuthorizeRequest,
+    /// Where the number comes from.
+    pub number_source: Option<NumberSource>,
+    /// Whether a person pressed a button of ours in this login.
+    pub pressed: bool,
+    /// The current leg.
+    pub leg_id: Option<Uuid>,
+    /// How many legs there were.
+    pub legs: i32,
+    /// How many of them were mismatches.
+    pub mismatches: i32,
+    /// How the last leg or the login ended.
+    pub outcome: Option<Outcome>,
+    /// When it was opened.
+    pub opened_at: Time,
+    /// When its time is out.
+    pub expires_at: Time,
+    sealed: Option<Vec<u8>>,
+    answer: Option<Vec<u8>>,
+}
+
+impl Login {
+    /// The number this login is about, if it is known by now.
+    ///
+    /// # Errors
+    /// [`Unsealable`] if the row was altered or its root key is gone.
+    pub fn number(&self, vault: &Vault) -> Result<Option<PhoneNumber>, Unsealable> {
+        let Some(sealed) = &self.sealed else {
+            return Ok(None);
+        };
+        let plain = vault.open(number_place(&self.id), sealed)?;
+        let text = std::str::from_utf8(&plain).map_err(|_| Unsealable)?;
+        PhoneNumber::from_e164(text)
+            .map(Some)
+            .map_err(|_| Unsealable)
+    }
+
+    /// The answer to the app, once there is one: the address the browser is sent to.
+    ///
+    /// # Errors
+    /// [`Unsealable`] if the row was altered or its root key is gone.
+    pub fn answer(&self, vault: &Vault) -> Result<Option<String>, Unsealable> {
+        let Some(sealed) = &self.answer else {
+            return Ok(None);
+        };
+        let plain = vault.open(answer_place(&self.id), sealed)?;
+        String::from_utf8(plain.to_vec())
+            .map(Some)
+            .map_err(|_| Unsealable)
+    }
+}
+
+/// Where a login's number is sealed for.
+#[must_use]
+pub fn number_place(login: &Uuid) -> Place<'_> {
+    Place::new("logins", "sealed", login)
+}
+
+/// Where a login's answer is sealed for.
+#[must_use]
+pub fn answer_place(login: &Uuid) -> Place<'_> {
+    Place::new("logins", "answer", login)
+}
+
+/// What a leg keeps sealed: fixed at departure, read at the callback, nothing of it ever taken from
+/// the callback or a form (P2).
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Kept {
+    /// The number asked about, E.164; absent if the operator is asked which it is.
+    pub number: Option<String>,
+    /// The nonce sent to the operator.
+    pub nonce: String,
+    /// The PKCE verifier.
+    pub verifier: Option<String>,
+    /// The number's epoch.
+    pub epoch: i32,
+}
+
+impl std::fmt::Debug for Kept {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Kept([redacted])")
+    }
+}
+
+impl Kept {
+    /// Seals it for a leg's row.
+    ///
+    /// # Panics
+    /// Never: strings always serialise.
+    #[must_use]
+    pub fn seal(&self, vault: &Vault, leg: &Uuid) -> Vec<u8> {
+        let plain = zeroize::Zeroizing::new(serde_json::to_vec(self).expect("strings serialise"));
+        vault.seal(Place::new("legs", "sealed", leg), &plain)
+    }
+
+    /// Opens what a leg's row holds.
+    ///
+    /// # Errors
+    /// [`Unsealable`] if the row was altered or its root key is gone.
+    pub fn open(vault: &Vault, leg: &Uuid, sealed: &[u8]) -> Result<Self, Unsealable> {
+        let plain = vault.open(Place::new("legs", "sealed", leg), sealed)?;
+        serde_json::from_slice(&plain).map_err(|_| Unsealable)
+    }
+}
+
+/// Where a leg stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum LegStage {
+    /// The browser is at the operator.
+    Away,
+    /// It came back; the operator is being called.
+    Claimed,
+    /// Over.
+    Closed,
+}
+
+/// One trip of a browser to one operator for one number.
+#[derive(Clone, Debug)]
+pub struct Leg {
+    /// The row's key.
+    pub id: Uuid,
+    /// The login it belongs to.
+    pub login_id: Uuid,
+    /// The operator's alias.
+    pub operator: String,
+    /// The operator record's revision at departure.
+    pub operator_revision: i32,
+    /// How the operator is asked.
+    pub method: Method,
+    /// Where it stands.
+    pub stage: LegStage,
+    /// When it departed.
+    pub departed_at: Time,
+    /// What it keeps, sealed.
+    pub sealed: Vec<u8>,
+}
+
+pub(super) struct Row {
+    pub id: Uuid,
+    pub client_id: String,
+    pub cookie_hash: Vec<u8>,
+    pub stage: Stage,
+    pub request: Json<AuthorizeRequest>,
+    pub sealed: Option<Vec<u8>>,
+    pub number_source: Option<NumberSource>,
+    pub pressed: bool,
+    pub leg_id: Option<Uuid>,
+    pub legs: i32,
+    pub mismatches: i32,
+    pub outcome: Option<Outcome>,
+    pub answer: Option<Vec<u8>>,
+    pub opened_at: Time,
+    pub expires_at: Time,
+}
+
+impl From<Row> for Login {
+    fn from(row: Row) -> Self {
+        Self {
+            id: row.id,
+            client_id: row.client_id,
+            cookie_hash: row.cookie_hash,
+            stage: row.stage,
+            request: row.request.0,
+            number_source: row.number_source,
+            pressed: row.pressed,
+            leg_id: row.leg_id,
+            legs: row.legs,
+            mismatches: row.mismatches,
+            outcome: row.outcome,
+            opened_at: row.opened_at,
+            expires_at: row.expires_at,
+            sealed: row.sealed,
+            answer: row.answer,
+        }
+    }
+}
+
+/// The login with this id, whoever asks: the caller compares the cookie.
+pub async fn find(db: impl PgExecutor<'_>, id: Uuid) -> Result<Option<Login>, StoreError> {
+    let row = sqlx::query_as!(
+        Row,
+        r#"
+        select id, client_id, cookie_hash, stage as "stage: Stage",
+            request as "request: Json<AuthorizeRequest>", sealed,
+            number_source as "number_source: NumberSource", pressed, leg_id, legs, mismatches,
+            outcome as "outcome: Outcome", answer, opened_at, expires_at
+        from logins
+        where id = $1
+        "#,
+        id
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(row.map(Login::from))
+}
+
+/// The leg that a state of ours names, if the state is the one it departed with.
+pub async fn find_leg(
+    db: impl PgExecutor<'_>,
+    id: Uuid,
+    state_hash: &[u8],
+) -> Result<Option<Leg>, StoreError> {
+    let leg = sqlx::query_as!(
+        Leg,
+        r#"
+        select id, login_id, operator, operator_revision, method as "method: Method",
+            stage as "stage: LegStage", departed_at, sealed
+        from legs
+        where id = $1 and state_hash = $2
+        "#,
+        id,
+        state_hash
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(leg)
+}
+
+/// Logins whose time is out, or whose operator call was cut short (the server died), oldest first.
+pub async fn overdue(
+    db: impl PgExecutor<'_>,
+    now: Time,
+    stuck_since: Time,
+    limit: i64,
+) -> Result<Vec<Login>, StoreError> {
+    let rows = sqlx::query_as!(
+        Row,
+        r#"
+        select id, client_id, cookie_hash, stage as "stage: Stage",
+            request as "request: Json<AuthorizeRequest>", sealed,
+            number_source as "number_source: NumberSource", pressed, leg_id, legs, mismatches,
+            outcome as "outcome: Outcome", answer, opened_at, expires_at
+        from logins
+        where stage <> 'ended'
+            and (expires_at <= $1 or (stage = 'checking' and changed_at <= $2))
+        order by expires_at
+        limit $3
+        "#,
+        now,
+        stuck_since,
+        limit
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(rows.into_iter().map(Login::from).collect())
+}

@@ -1,1 +1,724 @@
-//! (being written)
+//! The steps of a login, each one statement: its guard, its effect and its audit records together.
+//!
+//! One statement is one round trip (DESIGN.md section 3, the statement budget), and a step that finds
+//! its guard unmet changes nothing and records nothing. The login's row is the lock: every step
+//! updates it first, and what follows depends on that update having found its row. Opening,
+//! departure and claim run on connections that do not wait for the disk; a lost one is found by the
+//! verdict's guard. The verdict, a release and a redemption wait.
+
+use sqlx::PgExecutor;
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use crate::clock::Time;
+use crate::oauth::request::AuthorizeRequest;
+use crate::store::audit::Appended;
+use crate::store::db::StoreError;
+use crate::store::logins::{Leg, LegStage, Login, NumberSource, Row, Stage};
+use crate::store::sessions::Remembered;
+use crate::verdict::{Method, Outcome};
+
+/// A login to open.
+#[derive(Debug)]
+pub struct Opening<'a> {
+    /// Its key.
+    pub id: Uuid,
+    /// The client's `client_id`.
+    pub client_id: &'a str,
+    /// The hash of the cookie set with the answer.
+    pub cookie_hash: &'a [u8],
+    /// The checked request.
+    pub request: &'a AuthorizeRequest,
+    /// The number, sealed, if the app named it.
+    pub sealed_number: Option<&'a [u8]>,
+    /// When it opens.
+    pub now: Time,
+    /// When its time is out.
+    pub expires_at: Time,
+}
+
+/// A leg to depart on.
+#[derive(Debug)]
+pub struct Departing<'a> {
+    /// The leg's key.
+    pub leg: Uuid,
+    /// The operator's alias.
+    pub operator: &'a str,
+    /// The operator record's revision.
+    pub operator_revision: i32,
+    /// How it will be asked.
+    pub method: Method,
+    /// What chose the operator.
+    pub rule: &'a str,
+    /// The hash of the state sent along.
+    pub state_hash: &'a [u8],
+    /// What the leg keeps, sealed.
+    pub sealed: &'a [u8],
+    /// When it departs.
+    pub now: Time,
+    /// When a callback comes too late.
+    pub expires_at: Time,
+}
+
+/// Opens a login that starts with a page.
+pub async fn open(
+    db: impl PgExecutor<'_>,
+    login: &Opening<'_>,
+    records: Json<Appended>,
+) -> Result<(), StoreError> {
+    sqlx::query_scalar!(
+        r#"
+        with login as (
+            insert into logins
+                (id, client_id, cookie_hash, stage, request, sealed, number_source, pressed, legs,
+                mismatches, opened_at, expires_at, changed_at)
+            values ($1, $2, $3, 'open', $4, $5,
+                case when $5::bytea is null then null else 'hint' end, false, 0, 0, $6, $7, $6)
+        )
+        select append_audit($8)
+        "#,
+        login.id,
+        login.client_id,
+        login.cookie_hash,
+        Json(login.request) as _,
+        login.sealed_number,
+        login.now,
+        login.expires_at,
+        records as _,
+    )
+    .fetch_one(db)
+    .await?;
+    Ok(())
+}
+
+/// Opens a login that departs at once: nothing is missing.
+pub async fn open_and_depart(
+    db: impl PgExecutor<'_>,
+    login: &Opening<'_>,
+    leg: &Departing<'_>,
+    records: Json<Appended>,
+) -> Result<(), StoreError> {
+    sqlx::query_scalar!(
+        r#"
+        with login as (
+            insert into logins
+                (id, client_id, cookie_hash, stage, request, sealed, number_source, pressed, leg_id,
+                legs, mismatches, opened_at, expires_at, changed_at)
+            values ($1, $2, $3, 'away', $4, $5,
+                case when $5::bytea is null then null else 'hint' end, false, $8, 1, 0, $6, $7, $6)
+        ),
+        leg as (
+            insert into legs
+                (id, login_id, operator, operator_revision, method, rule, state_hash, sealed, stage,
+                departed_at, expires_at)
+            values ($8, $1, $9, $10, $11, $12, $13, $14, 'away', $6, $15)
+        )
+        select append_audit($16)
+        "#,
+        login.id,
+        login.client_id,
+        login.cookie_hash,
+        Json(login.request) as _,
+        login.sealed_number,
+        login.now,
+        login.expires_at,
+        leg.leg,
+        leg.operator,
+        leg.operator_revision,
+        leg.method as Method,
+        leg.rule,
+        leg.state_hash,
+        leg.sealed,
+        leg.expires_at,
+        records as _,
+    )
+    .fetch_one(db)
+    .await?;
+    Ok(())
+}
+
+/// The number a departure is about and how it was learnt.
+#[derive(Debug)]
+pub struct Chosen<'a> {
+    /// The number, sealed for the login's row.
+    pub sealed: Option<&'a [u8]>,
+    /// Where it comes from.
+    pub source: Option<NumberSource>,
+}
+
+/// Departs from a page: opens a leg and closes the one before. The caller has compared the cookie.
+///
+/// # Errors
+/// [`StoreError::Stale`] if the login is over, out of time, or just then being checked.
+pub async fn depart(
+    db: impl PgExecutor<'_>,
+    login: Uuid,
+    number: &Chosen<'_>,
+    leg: &Departing<'_>,
+    records: Json<Appended>,
+) -> Result<(), StoreError> {
+    let done = sqlx::query_scalar!(
+        r#"
+        with login as (
+            update logins
+            set stage = 'away', leg_id = $2, legs = legs + 1, pressed = true, sealed = $3,
+                number_source = $4, changed_at = $5
+            where id = $1 and stage in ('open', 'away', 'problem') and expires_at > $5
+            returning id
+        ),
+        closed as (
+            update legs
+            set stage = 'closed', outcome = 'abandoned', closed_at = $5
+            where login_id = $1 and stage <> 'closed' and exists (select from login)
+        ),
+        leg as (
+            insert into legs
+                (id, login_id, operator, operator_revision, method, rule, state_hash, sealed, stage,
+                departed_at, expires_at)
+            select $2, id, $6, $7, $8, $9, $10, $11, 'away', $5, $12
+            from login
+        ),
+        audit as (
+            select append_audit($13) as appended
+            from login
+        )
+        select count(appended) as "done!"
+        from audit
+        "#,
+        login,
+        leg.leg,
+        number.sealed,
+        number.source as Option<NumberSource>,
+        leg.now,
+        leg.operator,
+        leg.operator_revision,
+        leg.method as Method,
+        leg.rule,
+        leg.state_hash,
+        leg.sealed,
+        leg.expires_at,
+        records as _,
+    )
+    .fetch_one(db)
+    .await?;
+    stale_unless(done == 1)
+}
+
+/// What a claimed callback works with.
+#[derive(Debug)]
+pub struct Claimed {
+    /// The login.
+    pub login: Login,
+    /// The leg.
+    pub leg: Leg,
+    /// The session the browser has, if it has one.
+    pub session: Option<Remembered>,
+}
+
+/// Claims a leg for the browser that came back with its state: once, before the operator is called.
+/// `cookies` are the hashes of all login cookies the browser sent, `session` that of its session's.
+///
+/// # Errors
+/// [`StoreError::Stale`] if this callback is not the one awaited; ask [`super::logins::find_leg`] why.
+pub async fn claim(
+    db: impl PgExecutor<'_>,
+    leg: Uuid,
+    state_hash: &[u8],
+    operator: &str,
+    cookies: &[Vec<u8>],
+    session: Option<&[u8]>,
+    now: Time,
+) -> Result<Claimed, StoreError> {
+    let row = sqlx::query!(
+        r#"
+        with login as (
+            update logins
+            set stage = 'checking', changed_at = $6
+            where id = (
+                    select login_id
+                    from legs
+                    where id = $1 and state_hash = $2 and operator = $3 and stage = 'away'
+                        and expires_at > $6
+                )
+                and stage = 'away' and leg_id = $1 and cookie_hash = any($4) and expires_at > $6
+            returning *
+        ),
+        leg as (
+            update legs
+            set stage = 'claimed', claimed_at = $6
+            where id = $1 and exists (select from login)
+            returning *
+        )
+        select login.id, login.client_id, login.cookie_hash, login.stage as "stage: Stage",
+            login.request as "request: Json<AuthorizeRequest>", login.sealed,
+            login.number_source as "number_source: NumberSource", login.pressed, login.leg_id,
+            login.legs, login.mismatches, login.outcome as "outcome: Outcome", login.answer,
+            login.opened_at, login.expires_at,
+            leg.operator, leg.operator_revision, leg.method as "method: Method", leg.departed_at,
+            leg.sealed as leg_sealed,
+            s.id as "session_id?", s.number_hash as "session_number_hash?",
+            s.epoch as "session_epoch?", s.expires_at as "session_expires_at?"
+        from login
+        cross join leg
+        left join sessions s
+            on s.cookie_hash = $5 and s.ended_at is null and s.expires_at > $6
+                and s.idle_expires_at > $6
+        "#,
+        leg,
+        state_hash,
+        operator,
+        cookies,
+        session,
+        now,
+    )
+    .fetch_optional(db)
+    .await?
+    .ok_or(StoreError::Stale)?;
+    let session = match (
+        row.session_id,
+        row.session_number_hash,
+        row.session_epoch,
+        row.session_expires_at,
+    ) {
+        (Some(id), Some(number_hash), Some(epoch), Some(expires_at)) => Some(Remembered {
+            id,
+            number_hash,
+            epoch,
+            expires_at,
+        }),
+        _ => None,
+    };
+    Ok(Claimed {
+        leg: Leg {
+            id: leg,
+            login_id: row.id,
+            operator: row.operator,
+            operator_revision: row.operator_revision,
+            method: row.method,
+            stage: LegStage::Claimed,
+            departed_at: row.departed_at,
+            sealed: row.leg_sealed,
+        },
+        login: Row {
+            id: row.id,
+            client_id: row.client_id,
+            cookie_hash: row.cookie_hash,
+            stage: row.stage,
+            request: row.request,
+            sealed: row.sealed,
+            number_source: row.number_source,
+            pressed: row.pressed,
+            leg_id: row.leg_id,
+            legs: row.legs,
+            mismatches: row.mismatches,
+            outcome: row.outcome,
+            answer: row.answer,
+            opened_at: row.opened_at,
+            expires_at: row.expires_at,
+        }
+        .into(),
+        session,
+    })
+}
+
+/// Everything a verified login leaves behind.
+#[derive(Debug)]
+pub struct Release<'a> {
+    /// The login; the grant has the same key.
+    pub login: Uuid,
+    /// The leg that was verified; absent if a session answered.
+    pub leg: Option<Uuid>,
+    /// The client's `client_id`.
+    pub client_id: &'a str,
+    /// The time of the release.
+    pub now: Time,
+    /// The keyed hash of the number, under the active root key.
+    pub number_hash: &'a [u8],
+    /// The same under every live root key: an epoch is looked for under all.
+    pub number_hashes: &'a [Vec<u8>],
+    /// The epoch `subject` was made with: the release fails if it has moved.
+    pub epoch: i32,
+    /// The subject.
+    pub subject: &'a str,
+    /// The answer to the app, sealed for the login's row.
+    pub sealed_answer: &'a [u8],
+    /// What the grant's tokens are made of.
+    pub facts: &'a serde_json::Value,
+    /// The number, sealed for the grant's row, if the client may have it.
+    pub sealed_number: Option<&'a [u8]>,
+    /// When the grant ends.
+    pub grant_expires_at: Time,
+    /// The hash of the code.
+    pub code_hash: &'a [u8],
+    /// The redirect URI the code is bound to.
+    pub redirect_uri: &'a str,
+    /// The PKCE challenge it is bound to.
+    pub challenge: Option<&'a str>,
+    /// When the code ends.
+    pub code_expires_at: Time,
+    /// The session.
+    pub session: SessionRow<'a>,
+    /// The browser's go-ahead, if the person gave one.
+    pub go_ahead: Option<GoAhead<'a>>,
+}
+
+/// The session a verified login opens, or renews under its old key.
+#[derive(Debug)]
+pub struct SessionRow<'a> {
+    /// Its key.
+    pub id: Uuid,
+    /// The hash of its new cookie.
+    pub cookie_hash: &'a [u8],
+    /// The hash of the cookie the browser had: another session under it ends.
+    pub old_cookie_hash: Option<&'a [u8]>,
+    /// What was verified.
+    pub verdict: &'a serde_json::Value,
+    /// The number, sealed for the session's row.
+    pub sealed: &'a [u8],
+    /// When it ends unless used.
+    pub idle_expires_at: Time,
+    /// When it ends.
+    pub expires_at: Time,
+}
+
+/// A go-ahead to remember.
+#[derive(Debug)]
+pub struct GoAhead<'a> {
+    /// The hash of the browser's cookie.
+    pub browser_hash: &'a [u8],
+    /// What may be released.
+    pub release: &'a [String],
+    /// Until when.
+    pub expires_at: Time,
+}
+
+/// The verdict `verified`: closes leg and login, opens or renews the session, stores grant and code,
+/// remembers the go-ahead, appends the records. All or nothing, and only once.
+///
+/// # Errors
+/// [`StoreError::Stale`] if the login is not being checked any more, or the number's epoch has moved.
+pub async fn release(
+    db: impl PgExecutor<'_>,
+    release: &Release<'_>,
+    records: Json<Appended>,
+) -> Result<(), StoreError> {
+    let go_ahead = release.go_ahead.as_ref();
+    let done = sqlx::query_scalar!(
+        r#"
+        with login as (
+            update logins
+            set stage = 'ended', outcome = 'verified', answer = $3, sealed = null, changed_at = $4
+            where id = $1 and stage in ('checking', 'confirm')
+                and leg_id is not distinct from $2
+                and $6 = coalesce(
+                    (select max(epoch) from subject_epochs where number_hash = any($5)), 0)
+            returning id
+        ),
+        leg as (
+            update legs
+            set stage = 'closed', outcome = 'verified', closed_at = $4
+            where id = $2 and exists (select from login)
+        ),
+        ended as (
+            update sessions
+            set ended_at = $4
+            where cookie_hash = $7 and id <> $8 and ended_at is null and exists (select from login)
+        ),
+        session as (
+            insert into sessions
+                (id, cookie_hash, number_hash, epoch, verdict, sealed, opened_at, idle_expires_at,
+                expires_at)
+            select $8, $9, $10, $6, $11, $12, $4, $13, $14
+            from login
+            on conflict (id) do update
+            set cookie_hash = excluded.cookie_hash, number_hash = excluded.number_hash,
+                verdict = excluded.verdict, sealed = excluded.sealed,
+                idle_expires_at = excluded.idle_expires_at
+        ),
+        given as (
+            insert into grants
+                (id, client_id, subject, login_id, session_id, number_hash, epoch, facts, sealed,
+                created_at, expires_at)
+            select id, $15, $16, id, $8, $10, $6, $17, $18, $4, $19
+            from login
+        ),
+        code as (
+            insert into codes (hash, grant_id, client_id, redirect_uri, challenge, expires_at)
+            select $20, id, $15, $21, $22, $23
+            from login
+        ),
+        go_ahead as (
+            insert into go_aheads (browser_hash, client_id, subject, release, given_at, expires_at)
+            select $24, $15, $16, $25, $4, $26
+            from login
+            where $24::bytea is not null
+            on conflict (browser_hash, client_id, subject) do update
+            set release = array(
+                    select distinct unnest(go_aheads.release || excluded.release) order by 1),
+                given_at = excluded.given_at, expires_at = excluded.expires_at
+        ),
+        audit as (
+            select append_audit($27) as appended
+            from login
+        )
+        select count(appended) as "done!"
+        from audit
+        "#,
+        release.login,
+        release.leg,
+        release.sealed_answer,
+        release.now,
+        release.number_hashes,
+        release.epoch,
+        release.session.old_cookie_hash,
+        release.session.id,
+        release.session.cookie_hash,
+        release.number_hash,
+        release.session.verdict,
+        release.session.sealed,
+        release.session.idle_expires_at,
+        release.session.expires_at,
+        release.client_id,
+        release.subject,
+        release.facts,
+        release.sealed_number,
+        release.grant_expires_at,
+        release.code_hash,
+        release.redirect_uri,
+        release.challenge,
+        release.code_expires_at,
+        go_ahead.map(|g| g.browser_hash),
+        go_ahead.map(|g| g.release).unwrap_or_default(),
+        go_ahead.map_or(release.now, |g| g.expires_at),
+        records as _,
+    )
+    .fetch_one(db)
+    .await?;
+    stale_unless(done == 1)
+}
+
+/// A verdict that opens nothing: closes the leg and shows the person a page, or ends the login.
+///
+/// # Errors
+/// [`StoreError::Stale`] if the login is not being checked on this leg any more.
+pub async fn refuse(
+    db: impl PgExecutor<'_>,
+    login: Uuid,
+    leg: Uuid,
+    outcome: Outcome,
+    now: Time,
+    records: Json<Appended>,
+) -> Result<(), StoreError> {
+    let done = sqlx::query_scalar!(
+        r#"
+        with login as (
+            update logins
+            set stage = 'problem', outcome = $3, changed_at = $4,
+                mismatches = mismatches + case when $3 = 'mismatch' then 1 else 0 end
+            where id = $1 and leg_id = $2 and stage = 'checking'
+            returning id
+        ),
+        leg as (
+            update legs
+            set stage = 'closed', outcome = $3, closed_at = $4
+            where id = $2 and exists (select from login)
+        ),
+        audit as (
+            select append_audit($5) as appended
+            from login
+        )
+        select count(appended) as "done!"
+        from audit
+        "#,
+        login,
+        leg,
+        outcome.as_str(),
+        now,
+        records as _,
+    )
+    .fetch_one(db)
+    .await?;
+    stale_unless(done == 1)
+}
+
+/// Closes a leg whose callback was refused (another browser, another alias, a wrong issuer) and lets
+/// its login's own browser see a problem. Nothing of the callback is kept.
+///
+/// # Errors
+/// [`StoreError::Stale`] if the leg is not away any more.
+pub async fn break_off(
+    db: impl PgExecutor<'_>,
+    leg: Uuid,
+    outcome: Outcome,
+    now: Time,
+    records: Json<Appended>,
+) -> Result<(), StoreError> {
+    let done = sqlx::query_scalar!(
+        r#"
+        with leg as (
+            update legs
+            set stage = 'closed', outcome = $2, closed_at = $3
+            where id = $1 and stage = 'away'
+            returning login_id
+        ),
+        login as (
+            update logins
+            set stage = 'problem', outcome = $2, changed_at = $3
+            where id = (select login_id from leg) and leg_id = $1 and stage = 'away'
+        ),
+        audit as (
+            select append_audit($4) as appended
+            from leg
+        )
+        select count(appended) as "done!"
+        from audit
+        "#,
+        leg,
+        outcome.as_str(),
+        now,
+        records as _,
+    )
+    .fetch_one(db)
+    .await?;
+    stale_unless(done == 1)
+}
+
+/// Ends a login without a code: the person cancelled or gave up, or time ran out. Its open leg closes
+/// with it.
+///
+/// # Errors
+/// [`StoreError::Stale`] if it had ended already.
+pub async fn end(
+    db: impl PgExecutor<'_>,
+    login: Uuid,
+    outcome: Outcome,
+    sealed_answer: Option<&[u8]>,
+    now: Time,
+    records: Json<Appended>,
+) -> Result<(), StoreError> {
+    let done = sqlx::query_scalar!(
+        r#"
+        with login as (
+            update logins
+            set stage = 'ended', outcome = $2, answer = $3, sealed = null, changed_at = $4
+            where id = $1 and stage <> 'ended'
+            returning id
+        ),
+        leg as (
+            update legs
+            set stage = 'closed', outcome = $2, closed_at = $4
+            where login_id = $1 and stage <> 'closed' and exists (select from login)
+        ),
+        audit as (
+            select append_audit($5) as appended
+            from login
+        )
+        select count(appended) as "done!"
+        from audit
+        "#,
+        login,
+        outcome.as_str(),
+        sealed_answer,
+        now,
+        records as _,
+    )
+    .fetch_one(db)
+    .await?;
+    stale_unless(done == 1)
+}
+
+/// A code that a client brought back.
+#[derive(Debug)]
+pub struct Redeeming<'a> {
+    /// Its hash.
+    pub code_hash: &'a [u8],
+    /// The client that authenticated.
+    pub client_id: &'a str,
+    /// The redirect URI it says it used.
+    pub redirect_uri: &'a str,
+    /// The challenge of the verifier it sent.
+    pub challenge: Option<&'a str>,
+    /// The hash of the access token it will get.
+    pub token_hash: &'a [u8],
+    /// When that token ends.
+    pub token_expires_at: Time,
+    /// The time.
+    pub now: Time,
+}
+
+/// What became of a redeemed code.
+#[derive(Debug)]
+pub enum Redeemed {
+    /// Right in everything: the grant.
+    Granted {
+        /// What its tokens are made of.
+        facts: serde_json::Value,
+        /// The number, sealed for the grant's row.
+        sealed_number: Option<Vec<u8>>,
+    },
+    /// The verifier or the redirect URI was wrong: the code is burned.
+    Burned,
+}
+
+/// Redeems a code: once, for the client it was made for. A wrong verifier or redirect URI burns it;
+/// another client's attempt leaves it alone.
+///
+/// # Errors
+/// [`StoreError::Stale`] if there is no such live code for this client.
+pub async fn redeem(
+    db: impl PgExecutor<'_>,
+    code: &Redeeming<'_>,
+    records: Json<Appended>,
+) -> Result<Redeemed, StoreError> {
+    let row = sqlx::query!(
+        r#"
+        with code as (
+            update codes
+            set redeemed_at = $3
+            where hash = $1 and client_id = $2 and redeemed_at is null and expires_at > $3
+            returning grant_id, redirect_uri = $4 and challenge is not distinct from $5 as fits
+        ),
+        given as (
+            select g.id, g.facts, g.sealed
+            from grants g
+            join code on g.id = code.grant_id
+            where code.fits and g.ended_at is null and g.expires_at > $3
+        ),
+        token as (
+            insert into access_tokens (hash, grant_id, expires_at)
+            select $6, id, $7
+            from given
+        ),
+        audit as (
+            select append_audit($8) as appended
+            from given
+        )
+        select given.facts as "facts?", given.sealed,
+            (select count(appended) from audit) as "recorded!"
+        from code
+        left join given on true
+        "#,
+        code.code_hash,
+        code.client_id,
+        code.now,
+        code.redirect_uri,
+        code.challenge,
+        code.token_hash,
+        code.token_expires_at,
+        records as _,
+    )
+    .fetch_optional(db)
+    .await?
+    .ok_or(StoreError::Stale)?;
+    Ok(match row.facts {
+        Some(facts) if row.recorded == 1 => Redeemed::Granted {
+            facts,
+            sealed_number: row.sealed,
+        },
+        _ => Redeemed::Burned,
+    })
+}
+
+fn stale_unless(done: bool) -> Result<(), StoreError> {
+    if done { Ok(()) } else { Err(StoreError::Stale) }
+}

@@ -1,1 +1,129 @@
-//! (being written)
+//! Staff: accounts and the single-use links that let a person set a password.
+
+use serde::{Deserialize, Serialize};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::clock::Time;
+use crate::store::db::StoreError;
+
+/// What a staff member may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum Role {
+    /// Everything.
+    Owner,
+    /// Clients and operators.
+    Admin,
+    /// Reads and verifies records.
+    Auditor,
+    /// Finds one login by its reference.
+    Support,
+}
+
+/// An account.
+#[derive(Clone, Debug, Serialize)]
+pub struct Staff {
+    /// The row's key.
+    pub id: Uuid,
+    /// The address it signs in with.
+    pub email: String,
+    /// What it may do.
+    pub role: Role,
+    /// Whether it has a password yet.
+    pub ready: bool,
+    /// Set: may not sign in.
+    pub disabled_at: Option<Time>,
+    /// When it was made.
+    pub created_at: Time,
+}
+
+/// All accounts, by address.
+pub async fn list(db: &mut PgConnection) -> Result<Vec<Staff>, StoreError> {
+    let rows = sqlx::query_as!(
+        Staff,
+        r#"
+        select id, email, role as "role: Role", password_hash is not null as "ready!", disabled_at,
+            created_at
+        from staff
+        order by lower(email)
+        "#
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(rows)
+}
+
+/// Adds an account without a password.
+///
+/// # Errors
+/// [`StoreError::Conflict`] with `staff_email_key` if the address is taken.
+pub async fn insert(
+    db: &mut PgConnection,
+    id: Uuid,
+    email: &str,
+    role: Role,
+    now: Time,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        r#"
+        insert into staff (id, email, role, created_at, updated_at)
+        values ($1, $2, $3, $4, $4)
+        "#,
+        id,
+        email,
+        role as Role,
+        now,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Disables an account.
+///
+/// # Errors
+/// [`StoreError::Stale`] if there is no such account, or it is disabled already.
+pub async fn disable(db: &mut PgConnection, email: &str, now: Time) -> Result<(), StoreError> {
+    let done = sqlx::query!(
+        r#"
+        update staff
+        set disabled_at = $2, updated_at = $2
+        where lower(email) = lower($1) and disabled_at is null
+        "#,
+        email,
+        now,
+    )
+    .execute(db)
+    .await?;
+    StoreError::one_row(done.rows_affected())
+}
+
+/// Stores a setup link and ends all earlier ones for the same account (or, with `staff` null, for the
+/// first owner).
+pub async fn insert_setup_link(
+    db: &mut PgConnection,
+    hash: &[u8],
+    staff: Option<Uuid>,
+    now: Time,
+    expires_at: Time,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        r#"
+        with earlier as (
+            delete from staff_setup_links
+            where staff is not distinct from $2 and used_at is null
+        )
+        insert into staff_setup_links (hash, staff, created_at, expires_at)
+        values ($1, $2, $3, $4)
+        "#,
+        hash,
+        staff,
+        now,
+        expires_at,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,171 @@
+//! The events: one type per thing that can happen. Keycloak's names where the meaning is the same.
+//!
+//! Nothing here is personal or secret: numbers, addresses and user agents go to
+//! [`crate::audit::record::Personal`].
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::verdict::{Evidence, Method, Outcome};
+
+/// One thing that happened.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Event {
+    /// A valid authorization request opened a login.
+    LoginStarted {
+        /// What the app asked for.
+        scopes: String,
+        /// The redirect URI it will be answered at.
+        redirect_uri: String,
+        /// Whether the app named the number.
+        number_hinted: bool,
+        /// Whether PKCE was used.
+        pkce: bool,
+        /// The `prompt` asked for, if any.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        prompt: Option<String>,
+    },
+    /// The person gave a number on our page.
+    NumberEntered {},
+    /// A leg departed: the browser was sent to an operator.
+    OperatorSelected {
+        /// The leg.
+        leg: Uuid,
+        /// The rule that chose the operator.
+        rule: String,
+        /// How it will be asked.
+        method: Method,
+        /// The operator record's revision.
+        revision: i32,
+        /// Whether a person pressed a button of ours before.
+        pressed: bool,
+    },
+    /// The operator confirmed the number. This record's id is the `txn` of every token made of it.
+    NumberVerified {
+        /// The leg.
+        leg: Uuid,
+        /// How the operator was asked.
+        method: Method,
+        /// The subject the app knows the number's owner by.
+        subject: String,
+        /// The number's epoch.
+        epoch: i32,
+        /// Whether the operator is a test operator.
+        test: bool,
+        /// Whether the number was fixed by the app's request.
+        pinned: bool,
+        /// Milliseconds from departure to callback.
+        away_ms: i64,
+        /// What was seen on the wire.
+        evidence: Evidence,
+    },
+    /// The operator was asked and did not confirm the number.
+    NumberNotVerified {
+        /// The leg.
+        leg: Uuid,
+        /// How the operator was asked.
+        method: Method,
+        /// Milliseconds from departure to callback.
+        away_ms: i64,
+        /// What was seen on the wire.
+        evidence: Evidence,
+    },
+    /// A callback was refused before the operator was asked.
+    IdentityProviderResponseError {
+        /// The leg, if the state named one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        leg: Option<Uuid>,
+        /// What was wrong.
+        reason: String,
+    },
+    /// A login ended with a code for the app.
+    Login {
+        /// The grant behind the code.
+        grant: Uuid,
+        /// What it may release.
+        release: String,
+        /// The record of the check it rests on.
+        txn: Uuid,
+        /// Whether a remembered session answered, without asking an operator.
+        from_session: bool,
+    },
+    /// A login ended without one.
+    LoginError {
+        /// The OAuth error the app was or will be told; absent if it is told nothing.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        error: Option<String>,
+    },
+    /// A code was exchanged for tokens.
+    CodeToToken {
+        /// The grant; the login of the same id ended with it.
+        grant: Uuid,
+    },
+    /// A code was refused.
+    CodeToTokenError {
+        /// The grant the code named, if it is ours.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        grant: Option<Uuid>,
+        /// What was wrong.
+        reason: String,
+        /// Whether the grant and its tokens were ended for it.
+        revoked: bool,
+    },
+    /// A client failed to authenticate.
+    ClientLoginError {
+        /// What was wrong.
+        reason: String,
+    },
+    /// Staff or the system changed something.
+    AdminEvent {
+        /// `CREATE`, `UPDATE`, `DELETE` or `ACTION`.
+        operation: String,
+        /// The kind of thing: `client`, `operator`, `staff`, `key`, ...
+        resource: String,
+        /// Which one.
+        id: String,
+        /// What changed, without secrets.
+        details: serde_json::Value,
+    },
+}
+
+impl Event {
+    /// The word in the `type` column and in filters.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::LoginStarted { .. } => "LOGIN_STARTED",
+            Self::NumberEntered {} => "NUMBER_ENTERED",
+            Self::OperatorSelected { .. } => "OPERATOR_SELECTED",
+            Self::NumberVerified { .. } => "NUMBER_VERIFIED",
+            Self::NumberNotVerified { .. } => "NUMBER_NOT_VERIFIED",
+            Self::IdentityProviderResponseError { .. } => "IDENTITY_PROVIDER_RESPONSE_ERROR",
+            Self::Login { .. } => "LOGIN",
+            Self::LoginError { .. } => "LOGIN_ERROR",
+            Self::CodeToToken { .. } => "CODE_TO_TOKEN",
+            Self::CodeToTokenError { .. } => "CODE_TO_TOKEN_ERROR",
+            Self::ClientLoginError { .. } => "CLIENT_LOGIN_ERROR",
+            Self::AdminEvent { .. } => "ADMIN_EVENT",
+        }
+    }
+}
+
+/// Which login, client and operator an event belongs to, and how it came out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subject {
+    /// The login.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub login_id: Option<Uuid>,
+    /// The client's `client_id`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
+    /// The operator's alias.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operator: Option<String>,
+    /// How it came out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Outcome>,
+    /// Who did it: a staff member's email, `cli`, or absent for the person or the app.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actor: Option<String>,
+}

@@ -1,1 +1,0 @@
-//! Configuration: one struct, read once from file, environment and flags; parts are handed down.

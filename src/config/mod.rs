@@ -1,0 +1,204 @@
+//! Configuration: one struct, read once from a TOML file, the environment and flags, each stronger
+//! than the one before; its parts are handed down. Nothing else reads the environment.
+//!
+//! The structs of `sections`, `lifetimes` and `limits` are the only declaration of a key: its name, type, default, range and
+//! description. Unknown keys, type errors, `config show` and `config schema` are all worked out from
+//! the JSON Schema made of them.
+
+mod check;
+mod faults;
+mod issuer;
+mod lifetimes;
+mod limits;
+mod root_keys;
+mod schema;
+mod sections;
+mod show;
+mod sources;
+mod span;
+
+#[cfg(test)]
+mod tests;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+pub use faults::{Fault, Faults};
+pub use issuer::Issuer;
+pub use lifetimes::{Audit, Lifetimes};
+pub use limits::{Limits, Operators};
+pub use sections::{Branding, Database, Keys, Log, LogFormat, LogLevel};
+
+use sources::Given;
+
+/// Everything the server is told from outside. Checked: whoever has one need not check again.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The issuer identifier and base of all our URLs. Never taken from a request's Host.
+    pub issuer: Issuer,
+    /// Where we listen and how long we take to stop.
+    pub listen: Listen,
+    /// Our own TLS; `None` behind a proxy or on loopback.
+    pub tls: Option<Tls>,
+    /// Whose word about the client's address is believed.
+    pub proxies: Proxies,
+    /// PostgreSQL.
+    pub database: Database,
+    /// Where the root keys are.
+    pub keys: Keys,
+    /// How long things of a login, session or grant live.
+    pub login: Lifetimes,
+    /// How long audit records are kept.
+    pub audit: Audit,
+    /// Sizes, times and rates that bound what one caller can cost.
+    pub limits: Limits,
+    /// Calls to operators.
+    pub operators: Operators,
+    /// Logs.
+    pub log: Log,
+    /// What people see of the deployment's owner.
+    pub branding: Branding,
+    shown: Vec<show::Line>,
+}
+
+/// Listeners.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listen {
+    /// For browsers and relying parties.
+    pub public: SocketAddr,
+    /// For `/healthz`, `/readyz` and `/metrics`; never to be reachable from outside.
+    pub management: SocketAddr,
+    /// How long open requests may take after a stop signal.
+    pub shutdown_grace: Duration,
+}
+
+/// PEM files for our own TLS. Reloaded when they change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    /// The chain, leaf first.
+    pub certificate_file: PathBuf,
+    /// The private key.
+    pub key_file: PathBuf,
+}
+
+/// Reverse proxies in front of us.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Proxies {
+    /// Peers whose forwarded headers or PROXY line are believed; from others they are ignored.
+    pub trusted: Vec<IpNet>,
+    /// Whether every connection starts with a PROXY protocol line.
+    pub protocol: bool,
+}
+
+/// Reads the configuration of this process.
+///
+/// # Errors
+/// Every fault there is, at once.
+pub fn from_process(file: Option<&Path>, flags: Vec<(String, String)>) -> Result<Config, Faults> {
+    let env = std::env::vars_os().filter_map(|(name, value)| {
+        let name = name.into_string().ok()?;
+        // `vars` would panic on any variable that is not Unicode, ours or not.
+        sources::is_ours(&name).then(|| (name, value.to_string_lossy().into_owned()))
+    });
+    load(file, env, flags)
+}
+
+/// Reads the configuration from a file, then `env` (`NUMBERCLOAK__SECTION__KEY`, and
+/// `NUMBERCLOAK__SECTION__KEY_FILE` for secrets), then `flags` (dotted key and value), the later
+/// ones being stronger. `DATABASE_URL` stands in for `database.url` only where nothing else sets it.
+/// Paths in the file are relative to the file's folder.
+///
+/// # Errors
+/// Every fault there is, at once.
+pub fn load(
+    file: Option<&Path>,
+    env: impl Iterator<Item = (String, String)>,
+    flags: Vec<(String, String)>,
+) -> Result<Config, Faults> {
+    let keys = schema::keys();
+    let mut faults = Vec::new();
+    let mut given = Given::default();
+    let is_read = file.is_none_or(|path| sources::read_file(path, &keys, &mut given, &mut faults));
+    sources::read_env(env, &keys, &mut given, &mut faults);
+    sources::read_flags(flags, &keys, &mut given, &mut faults);
+    let settings = sources::assemble(&keys, &mut given, &mut faults);
+    // What an unreadable file would have set is not missing.
+    if is_read {
+        check::all(&settings, &given, &mut faults);
+    }
+    match settings.issuer {
+        Some(ref issuer) if faults.is_empty() => {
+            let issuer = issuer.clone();
+            Ok(resolve(issuer, settings, &keys, &given))
+        }
+        _ => Err(Faults(faults)),
+    }
+}
+
+fn resolve(
+    issuer: Issuer,
+    settings: sections::Settings,
+    keys: &[schema::Key],
+    given: &Given,
+) -> Config {
+    let server = settings.server;
+    let tls =
+        server
+            .tls
+            .certificate_file
+            .zip(server.tls.key_file)
+            .map(|(certificate_file, key_file)| Tls {
+                certificate_file,
+                key_file,
+            });
+    let public = server.listen.unwrap_or(if tls.is_some() {
+        SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8443))
+    } else {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))
+    });
+    let resolved = [
+        ("issuer", issuer.as_str().to_owned()),
+        ("server.listen", public.to_string()),
+    ];
+    Config {
+        shown: show::lines(keys, given, &resolved),
+        issuer,
+        listen: Listen {
+            public,
+            management: server.management_listen,
+            shutdown_grace: server.shutdown_grace,
+        },
+        tls,
+        proxies: Proxies {
+            trusted: server.trusted_proxies,
+            protocol: server.proxy_protocol,
+        },
+        database: settings.database,
+        keys: settings.keys,
+        login: settings.lifetimes.login,
+        audit: settings.lifetimes.audit,
+        limits: settings.limits,
+        operators: settings.operators,
+        log: settings.log,
+        branding: settings.branding,
+    }
+}
+
+impl Config {
+    /// The configuration as loaded, as TOML, each value with its origin (`default`, the file's line,
+    /// `env NAME`, `flag`) as a trailing comment. Secrets show as `[redacted]`.
+    #[must_use]
+    pub fn redacted_toml(&self) -> String {
+        show::toml(&self.shown)
+    }
+
+    /// The JSON Schema (2020-12) of the configuration file. Secrets are `writeOnly`, durations tell
+    /// their range as `x-min` and `x-max`.
+    #[must_use]
+    pub fn json_schema() -> serde_json::Value {
+        schema::json()
+    }
+}

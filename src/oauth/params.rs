@@ -1,0 +1,65 @@
+//! Request parameters as they came: decoded, in order, with duplicates kept so that they can be
+//! refused.
+
+/// The parameters of one request.
+#[derive(Clone, Default)]
+pub struct Params(Vec<(String, String)>);
+
+impl Params {
+    /// At most this many parameters are read.
+    pub const MOST: usize = 100;
+
+    /// Decodes a query string or a form body.
+    #[must_use]
+    pub fn parse(encoded: &[u8]) -> Self {
+        Self(
+            url::form_urlencoded::parse(encoded)
+                .take(Self::MOST)
+                .map(|(name, value)| (name.into_owned(), value.into_owned()))
+                .collect(),
+        )
+    }
+
+    /// The value of a parameter; an empty value counts as absent (RFC 6749 section 3.1).
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0
+            .iter()
+            .find(|(n, v)| n == name && !v.is_empty())
+            .map(|(_, v)| v.as_str())
+    }
+
+    /// The first parameter of `known` that came more than once (RFC 6749 section 3.1: none may).
+    #[must_use]
+    pub fn repeated<'a>(&self, known: &[&'a str]) -> Option<&'a str> {
+        known
+            .iter()
+            .find(|name| self.0.iter().filter(|(n, _)| n == *name).count() > 1)
+            .copied()
+    }
+}
+
+impl std::fmt::Debug for Params {
+    /// Names only: values are personal or secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list()
+            .entries(self.0.iter().map(|(n, _)| n))
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn empty_is_absent_and_twice_is_seen() {
+        let params = Params::parse(b"a=1&b=&c=x%20y&a=2&plus=%2B1+2");
+        assert_eq!(params.get("a"), Some("1"));
+        assert_eq!(params.get("b"), None);
+        assert_eq!(params.get("c"), Some("x y"));
+        assert_eq!(params.get("plus"), Some("+1 2"));
+        assert_eq!(params.repeated(&["b", "c"]), None);
+        assert_eq!(params.repeated(&["c", "a"]), Some("a"));
+    }
+}
