@@ -5,7 +5,8 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::clock::Time;
-use crate::secret::Place;
+use crate::phone::PhoneNumber;
+use crate::secret::{Place, Unsealable, Vault};
 use crate::store::audit::Appended;
 use crate::store::db::StoreError;
 
@@ -26,6 +27,23 @@ pub struct Grant {
 #[must_use]
 pub fn number_place(grant: &Uuid) -> Place<'_> {
     Place::new("grants", "sealed", grant)
+}
+
+/// The number a grant holds, if it holds one.
+///
+/// # Errors
+/// [`Unsealable`] if the row was altered or its root key is gone.
+pub fn open_number(
+    vault: &Vault,
+    grant: &Uuid,
+    sealed: Option<&[u8]>,
+) -> Result<Option<PhoneNumber>, Unsealable> {
+    let Some(sealed) = sealed else {
+        return Ok(None);
+    };
+    let plain = vault.open(number_place(grant), sealed)?;
+    let text = std::str::from_utf8(&plain).map_err(|_| Unsealable)?;
+    PhoneNumber::from_e164(text).map(Some).map_err(|_| Unsealable)
 }
 
 /// The grant behind a live access token.

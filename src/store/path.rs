@@ -309,6 +309,7 @@ pub async fn claim(
             number_source: row.number_source,
             pressed: row.pressed,
             leg_id: row.leg_id,
+            operator: Some(row.operator.clone()),
             legs: row.legs,
             mismatches: row.mismatches,
             outcome: row.outcome,
@@ -409,7 +410,7 @@ pub async fn release(
             update logins
             set stage = 'ended', outcome = 'verified', answer = $3, sealed = null, changed_at = $4
             where id = $1 and stage in ('checking', 'confirm')
-                and leg_id is not distinct from $2
+                and expires_at > $4 and leg_id is not distinct from $2
                 and $6 = coalesce(
                     (select max(epoch) from subject_epochs where number_hash = any($5)), 0)
             returning id
@@ -490,6 +491,94 @@ pub async fn release(
         go_ahead.map(|g| g.browser_hash),
         go_ahead.map(|g| g.release).unwrap_or_default(),
         go_ahead.map_or(release.now, |g| g.expires_at),
+        records as _,
+    )
+    .fetch_one(db)
+    .await?;
+    stale_unless(done == 1)
+}
+
+/// A verdict that must wait for the person's go-ahead: closes the leg and holds what was confirmed,
+/// sealed. Nothing can be released from here but by [`release`].
+///
+/// # Errors
+/// [`StoreError::Stale`] if the login is not being checked on this leg any more.
+pub async fn hold(
+    db: impl PgExecutor<'_>,
+    login: Uuid,
+    leg: Uuid,
+    sealed_held: &[u8],
+    now: Time,
+    records: Json<Appended>,
+) -> Result<(), StoreError> {
+    let done = sqlx::query_scalar!(
+        r#"
+        with login as (
+            update logins
+            set stage = 'confirm', outcome = null, answer = $3, changed_at = $4
+            where id = $1 and leg_id = $2 and stage = 'checking'
+            returning id
+        ),
+        leg as (
+            update legs
+            set stage = 'closed', outcome = 'verified', closed_at = $4
+            where id = $2 and exists (select from login)
+        ),
+        audit as (
+            select append_audit($5) as appended
+            from login
+        )
+        select count(appended) as "done!"
+        from audit
+        "#,
+        login,
+        leg,
+        sealed_held,
+        now,
+        records as _,
+    )
+    .fetch_one(db)
+    .await?;
+    stale_unless(done == 1)
+}
+
+/// No operator could even be asked: shows the person a page.
+///
+/// # Errors
+/// [`StoreError::Stale`] if the login is over or just then being checked.
+pub async fn stop_short(
+    db: impl PgExecutor<'_>,
+    login: Uuid,
+    number: &Chosen<'_>,
+    outcome: Outcome,
+    now: Time,
+    records: Json<Appended>,
+) -> Result<(), StoreError> {
+    let done = sqlx::query_scalar!(
+        r#"
+        with login as (
+            update logins
+            set stage = 'problem', outcome = $2, sealed = $3, number_source = $4, changed_at = $5
+            where id = $1 and stage in ('open', 'away', 'problem')
+            returning id
+        ),
+        leg as (
+            update legs
+            set stage = 'closed', outcome = 'abandoned', closed_at = $5
+            where login_id = $1 and stage <> 'closed' and exists (select from login)
+        ),
+        audit as (
+            select append_audit($6) as appended
+            from login
+        )
+        select count(appended) as "done!"
+        from audit
+        "#,
+        login,
+        outcome.as_str(),
+        number.sealed,
+        number.source as Option<NumberSource>,
+        now,
         records as _,
     )
     .fetch_one(db)
