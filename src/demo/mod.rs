@@ -6,6 +6,7 @@
 //! field.
 
 mod failure;
+mod http_client;
 mod pages;
 mod pending;
 mod relying_party;

@@ -1,5 +1,6 @@
 //! The demo's pages, and the same as JSON for scripts (`Accept: application/json`).
 
+mod cookie;
 mod views;
 
 use std::sync::Arc;
@@ -12,6 +13,8 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::json;
+
+use cookie::Cookie;
 
 use super::Settings;
 use super::failure::Failure;
@@ -269,48 +272,4 @@ async fn add_headers(request: Request, next: Next) -> Response {
             .insert(name, HeaderValue::from_static(value));
     }
     response
-}
-
-/// The cookie that ties a sign-in to its browser.
-struct Cookie {
-    name: &'static str,
-    attributes: &'static str,
-}
-
-impl Cookie {
-    fn new(url: &str) -> Self {
-        // `Lax`, because the issuer's redirect back comes from another site.
-        if url.starts_with("https://") {
-            Self {
-                name: "__Host-demo",
-                attributes: "Path=/; HttpOnly; SameSite=Lax; Secure",
-            }
-        } else {
-            Self {
-                name: "demo",
-                attributes: "Path=/; HttpOnly; SameSite=Lax",
-            }
-        }
-    }
-
-    fn read(&self, headers: &HeaderMap) -> Option<Token> {
-        headers
-            .get_all(header::COOKIE)
-            .into_iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(';'))
-            .filter_map(|pair| pair.trim().split_once('='))
-            .find(|(name, _)| *name == self.name)
-            .and_then(|(_, value)| Token::parse(value))
-    }
-
-    fn set(&self, browser: &Token) -> HeaderValue {
-        let text = format!("{}={}; {}", self.name, browser.reveal(), self.attributes);
-        HeaderValue::try_from(text).expect("a token and our attributes are visible ASCII")
-    }
-
-    fn clear(&self) -> HeaderValue {
-        let text = format!("{}=; {}; Max-Age=0", self.name, self.attributes);
-        HeaderValue::try_from(text).expect("our attributes are visible ASCII")
-    }
 }

@@ -1,18 +1,15 @@
 //! The OpenID Connect client, through the `openidconnect` crate as an app would use it: discovery,
 //! authorization code with PKCE and nonce, ID-token checks, userinfo.
 
-use std::time::Duration;
-
 use openidconnect::core::{
     CoreAuthenticationFlow, CoreClient, CoreErrorResponseType, CoreGenderClaim, CoreIdToken,
     CoreIdTokenVerifier, CoreJwsSigningAlgorithm, CoreProviderMetadata, CoreTokenResponse,
 };
 use openidconnect::{
     AccessTokenHash, AdditionalClaims, AuthType, AuthorizationCode, ClaimsVerificationError,
-    ClientId, ClientSecret, CsrfToken, EndpointMaybeSet, EndpointNotSet, EndpointSet, HttpRequest,
-    HttpResponse, IssuerUrl, LoginHint, Nonce, OAuth2TokenResponse as _, PkceCodeChallenge,
-    PkceCodeVerifier, RedirectUrl, RequestTokenError, Scope, StandardErrorResponse,
-    TokenResponse as _, UserInfoClaims,
+    ClientId, ClientSecret, CsrfToken, EndpointMaybeSet, EndpointNotSet, EndpointSet, IssuerUrl,
+    LoginHint, Nonce, OAuth2TokenResponse as _, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl,
+    RequestTokenError, Scope, StandardErrorResponse, TokenResponse as _, UserInfoClaims,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -20,12 +17,10 @@ use url::Url;
 
 use super::Settings;
 use super::failure::Failure;
+use super::http_client::{HttpFailure, outside_client, send};
 use super::pending::Expected;
 use crate::clock::{Clock, Time};
 use crate::secret::{Redacted, Token, from_b64};
-
-/// No answer of an OpenID Provider is anywhere near this long.
-const LONGEST_ANSWER: usize = 1 << 20;
 
 /// Tokens may come from a clock that runs a little ahead of ours.
 const CLOCK_SKEW: chrono::TimeDelta = chrono::TimeDelta::seconds(60);
@@ -235,59 +230,6 @@ impl RelyingParty {
             .set_auth_type(AuthType::BasicAuth)
             .set_redirect_uri(redirect_uri))
     }
-}
-
-/// Our own HTTP client: the demo app stands for somebody else's app, and shares nothing with the
-/// server but the machine.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the demo app is an outside party: it has its own HTTP client"
-)]
-pub fn outside_client() -> std::io::Result<reqwest::Client> {
-    reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .connect_timeout(Duration::from_secs(5))
-        .timeout(Duration::from_secs(15))
-        .build()
-        .map_err(std::io::Error::other)
-}
-
-#[derive(Debug, thiserror::Error)]
-enum HttpFailure {
-    // The address may carry what must not be logged.
-    #[error("{}", without_url(.0))]
-    Request(reqwest::Error),
-    #[error("the answer is too long")]
-    TooLong,
-    #[error("the answer is no HTTP message")]
-    Malformed,
-}
-
-fn without_url(error: &reqwest::Error) -> &'static str {
-    if error.is_timeout() {
-        "no answer in time"
-    } else if error.is_connect() {
-        "no connection"
-    } else {
-        "the request failed"
-    }
-}
-
-async fn send(http: reqwest::Client, request: HttpRequest) -> Result<HttpResponse, HttpFailure> {
-    let request = request.try_into().map_err(HttpFailure::Request)?;
-    let mut response = http.execute(request).await.map_err(HttpFailure::Request)?;
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(HttpFailure::Request)? {
-        if body.len() + chunk.len() > LONGEST_ANSWER {
-            return Err(HttpFailure::TooLong);
-        }
-        body.extend_from_slice(&chunk);
-    }
-    let mut answer = http::Response::builder().status(response.status());
-    if let Some(headers) = answer.headers_mut() {
-        headers.clone_from(response.headers());
-    }
-    answer.body(body).map_err(|_| HttpFailure::Malformed)
 }
 
 type TokenError = RequestTokenError<HttpFailure, StandardErrorResponse<CoreErrorResponseType>>;

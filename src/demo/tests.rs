@@ -6,7 +6,7 @@ use reqwest::header::{ACCEPT, COOKIE, LOCATION, SET_COOKIE};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::relying_party::outside_client;
+use super::http_client::outside_client;
 use super::test_provider::{CLIENT_ID, CLIENT_SECRET, Grant, Key, TestProvider};
 use super::{Demo, Settings, bind};
 use crate::clock::Clock;
