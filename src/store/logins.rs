@@ -76,8 +76,10 @@ pub struct Login {
     pub opened_at: Time,
     /// When its time is out.
     pub expires_at: Time,
-    sealed: Option<Vec<u8>>,
-    answer: Option<Vec<u8>>,
+    /// The number, sealed; read it with [`Login::number`].
+    pub sealed: Option<Vec<u8>>,
+    /// The answer or what is held back, sealed; read it with [`Login::answer`] or [`Login::held`].
+    pub answer: Option<Vec<u8>>,
 }
 
 impl Login {
