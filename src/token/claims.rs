@@ -12,15 +12,9 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::clock::Time;
+use crate::oauth::scope::{Scope, ScopeSet};
 use crate::phone::PhoneNumber;
 use crate::verdict::Method;
-
-/// The scope that releases `sub` and how it was checked.
-pub const OPENID: &str = "openid";
-/// The scope that releases `number_verification`, and the number if the app named it.
-pub const NUMBER_VERIFIED: &str = "number_verified";
-/// The scope that releases the number in any case.
-pub const PHONE: &str = "phone";
 
 /// How a login authenticated (OIDC Core section 2, `acr`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,16 +39,16 @@ impl Acr {
     }
 }
 
-/// Where the verified number came from.
+/// Who named the number that was verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum NumberSource {
-    /// From the person or the operator: news to the app.
+pub enum NamedBy {
+    /// The person, their session or the operator: it is news to the app.
     Person,
-    /// From the app, through the browser's address bar, where it could be edited.
-    Hint,
-    /// From the app, by a pushed or signed request.
-    PinnedHint,
+    /// The app, through the browser's address bar, where it could be edited.
+    App,
+    /// The app, by a pushed or signed request.
+    AppPinned,
 }
 
 /// What came of an extra check.
@@ -105,7 +99,7 @@ pub struct Facts {
     /// Who, as this client knows them.
     pub sub: String,
     /// The scopes granted.
-    pub scopes: Vec<String>,
+    pub scopes: ScopeSet,
     /// The request's `nonce`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nonce: Option<String>,
@@ -118,8 +112,8 @@ pub struct Facts {
     pub txn: Uuid,
     /// How and when the number was verified.
     pub number_verification: NumberVerification,
-    /// Where the number came from.
-    pub number_source: NumberSource,
+    /// Who named the number.
+    pub named_by: NamedBy,
     /// Whether the login was handed off to a phone.
     pub handoff: bool,
     /// Whether a person pressed a button.
@@ -168,17 +162,14 @@ impl Facts {
     /// Whether the app itself named the number that was verified.
     #[must_use]
     pub fn rp_named_number(&self) -> bool {
-        self.number_source != NumberSource::Person
+        self.named_by != NamedBy::Person
     }
 
     /// Whether the scopes release the number: only then a grant keeps it.
     #[must_use]
     pub fn releases_number(&self) -> bool {
-        self.has(PHONE) || (self.has(NUMBER_VERIFIED) && self.rp_named_number())
-    }
-
-    fn has(&self, scope: &str) -> bool {
-        self.scopes.iter().any(|granted| granted == scope)
+        self.scopes.has(Scope::Phone)
+            || (self.scopes.has(Scope::NumberVerified) && self.rp_named_number())
     }
 }
 
@@ -213,7 +204,7 @@ pub fn id_token_claims(
 
 /// The row `openid` of the table.
 fn about_the_login(facts: &Facts) -> Result<Map<String, Value>, NotReleasable> {
-    if !facts.has(OPENID) {
+    if !facts.scopes.has(Scope::Openid) {
         return Err(NotReleasable::NoOpenid);
     }
     let mut claims = Map::new();
@@ -232,7 +223,7 @@ fn add_the_number(
     facts: &Facts,
     number: Option<&PhoneNumber>,
 ) -> Result<(), NotReleasable> {
-    if !facts.has(NUMBER_VERIFIED) && !facts.has(PHONE) {
+    if !facts.scopes.has(Scope::NumberVerified) && !facts.scopes.has(Scope::Phone) {
         return Ok(());
     }
     let NumberVerification {
@@ -248,7 +239,7 @@ fn add_the_number(
             "operator": operator,
             "method": method,
             "verified_at": verified_at.timestamp(),
-            "pinned": facts.number_source == NumberSource::PinnedHint,
+            "pinned": facts.named_by == NamedBy::AppPinned,
             "cross_device": facts.handoff,
             "test": test,
             "checks": checks,
@@ -269,11 +260,11 @@ pub(crate) mod tests {
 
     pub(crate) const NUMBER: &str = "+34666111334";
 
-    pub(crate) fn facts(scopes: &[&str], number_source: NumberSource) -> Facts {
+    pub(crate) fn facts(words: &str, named_by: NamedBy) -> Facts {
         let at = |seconds| DateTime::from_timestamp(seconds, 0).unwrap();
         Facts {
             sub: "subject".to_owned(),
-            scopes: scopes.iter().map(|&scope| scope.to_owned()).collect(),
+            scopes: scopes(words),
             nonce: Some("n-0S6".to_owned()),
             auth_time: at(1_795_301_557),
             sid: "sid".to_owned(),
@@ -292,11 +283,18 @@ pub(crate) mod tests {
                     },
                 )]),
             },
-            number_source,
+            named_by,
             handoff: false,
             person_acted: true,
             claims_in_userinfo_only: false,
         }
+    }
+
+    fn scopes(words: &str) -> ScopeSet {
+        ScopeSet::parse(
+            words,
+            &words.split(' ').map(str::to_owned).collect::<Vec<_>>(),
+        )
     }
 
     pub(crate) fn number() -> PhoneNumber {
@@ -331,30 +329,35 @@ pub(crate) mod tests {
         "txn",
     ];
 
-    /// The scopes beside `openid`, where the number came from, and the claims released.
-    const TABLE: [(&[&str], NumberSource, &[&str]); 12] = [
-        (&[], NumberSource::Person, &LOGIN),
-        (&[], NumberSource::Hint, &LOGIN),
-        (&[], NumberSource::PinnedHint, &LOGIN),
-        (&[NUMBER_VERIFIED], NumberSource::Person, &WITH_CHECK),
-        (&[NUMBER_VERIFIED], NumberSource::Hint, &WITH_NUMBER),
-        (&[NUMBER_VERIFIED], NumberSource::PinnedHint, &WITH_NUMBER),
-        (&[PHONE], NumberSource::Person, &WITH_NUMBER),
-        (&[PHONE], NumberSource::Hint, &WITH_NUMBER),
-        (&[PHONE], NumberSource::PinnedHint, &WITH_NUMBER),
+    /// The scopes, who named the number, and the claims released.
+    const TABLE: [(&str, NamedBy, &[&str]); 13] = [
+        ("openid", NamedBy::Person, &LOGIN),
+        ("openid", NamedBy::App, &LOGIN),
+        ("openid", NamedBy::AppPinned, &LOGIN),
+        ("openid number_verified", NamedBy::Person, &WITH_CHECK),
+        ("openid number_verified", NamedBy::App, &WITH_NUMBER),
+        ("openid number_verified", NamedBy::AppPinned, &WITH_NUMBER),
+        ("openid phone", NamedBy::Person, &WITH_NUMBER),
+        ("openid phone", NamedBy::App, &WITH_NUMBER),
+        ("openid phone", NamedBy::AppPinned, &WITH_NUMBER),
         (
-            &[NUMBER_VERIFIED, PHONE],
-            NumberSource::Person,
+            "openid number_verified phone",
+            NamedBy::Person,
             &WITH_NUMBER,
         ),
-        (&[NUMBER_VERIFIED, PHONE], NumberSource::Hint, &WITH_NUMBER),
-        (&["email", "Phone"], NumberSource::Hint, &LOGIN),
+        ("openid number_verified phone", NamedBy::App, &WITH_NUMBER),
+        (
+            "openid number_verified phone",
+            NamedBy::AppPinned,
+            &WITH_NUMBER,
+        ),
+        ("openid email Phone", NamedBy::App, &LOGIN),
     ];
 
     fn rows() -> impl Iterator<Item = (Facts, &'static [&'static str])> {
-        TABLE.into_iter().map(|(scopes, source, released)| {
-            (facts(&[&[OPENID], scopes].concat(), source), released)
-        })
+        TABLE
+            .into_iter()
+            .map(|(scopes, named_by, released)| (facts(scopes, named_by), released))
     }
 
     #[test]
@@ -386,8 +389,8 @@ pub(crate) mod tests {
 
     #[test]
     fn nothing_is_released_without_openid() {
-        for scopes in [&[] as &[&str], &[PHONE], &[NUMBER_VERIFIED, PHONE]] {
-            let mut facts = facts(scopes, NumberSource::Hint);
+        for scopes in ["", "phone", "number_verified phone"] {
+            let mut facts = facts(scopes, NamedBy::App);
             assert_eq!(
                 release(&facts, Some(&number())),
                 Err(NotReleasable::NoOpenid)
@@ -413,7 +416,7 @@ pub(crate) mod tests {
 
     #[test]
     fn the_claims_read_as_documented() {
-        let facts = facts(&[OPENID, PHONE], NumberSource::PinnedHint);
+        let facts = facts("openid phone", NamedBy::AppPinned);
         let claims = release(&facts, Some(&number())).unwrap();
         assert_eq!(
             Value::Object(claims),
@@ -438,7 +441,7 @@ pub(crate) mod tests {
 
     #[test]
     fn a_hand_off_shows_in_every_claim_about_it() {
-        let mut facts = facts(&[OPENID, NUMBER_VERIFIED], NumberSource::Person);
+        let mut facts = facts("openid number_verified", NamedBy::Person);
         facts.handoff = true;
         facts.number_verification.test = true;
         let claims = release(&facts, None).unwrap();

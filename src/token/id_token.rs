@@ -81,8 +81,8 @@ fn at_hash(alg: IdTokenAlg, access_token: &str) -> String {
 mod tests {
     use super::*;
     use crate::store::keys::Status;
+    use crate::token::claims::NamedBy;
     use crate::token::claims::tests::{facts, number};
-    use crate::token::claims::{NUMBER_VERIFIED, NumberSource, OPENID};
     use crate::token::signing_key::{SigningKey, generate};
     use chrono::DateTime;
 
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn it_says_who_for_whom_when_and_how() {
-        let facts = facts(&[OPENID, NUMBER_VERIFIED], NumberSource::Hint);
+        let facts = facts("openid number_verified", NamedBy::App);
         let number = number();
         for alg in [IdTokenAlg::RS256, IdTokenAlg::ES256] {
             let keyring = keyring(alg);
@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn the_nonce_is_there_only_if_it_was_sent() {
-        let mut facts = facts(&[OPENID], NumberSource::Person);
+        let mut facts = facts("openid", NamedBy::Person);
         facts.nonce = None;
         let claims = id_token(&facts, None).claims(IdTokenAlg::RS256).unwrap();
         assert!(!claims.contains_key("nonce"));
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn it_lives_an_hour_at_most() {
-        let facts = facts(&[OPENID], NumberSource::Person);
+        let facts = facts("openid", NamedBy::Person);
         let mut token = id_token(&facts, None);
         token.lifetime = Duration::from_secs(86_400);
         let claims = token.claims(IdTokenAlg::ES256).unwrap();
@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn none_is_issued_if_the_number_it_must_carry_is_missing() {
-        let facts = facts(&[OPENID, NUMBER_VERIFIED], NumberSource::Hint);
+        let facts = facts("openid number_verified", NamedBy::App);
         let refused = id_token(&facts, None).mint(&keyring(IdTokenAlg::ES256), IdTokenAlg::ES256);
         assert!(matches!(
             refused,
