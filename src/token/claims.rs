@@ -1,0 +1,466 @@
+//! What an app is told: the facts of one verdict, and the claims its scopes release (DESIGN.md
+//! section 3, "What the RP asks for and gets").
+//!
+//! What cannot be said cannot go wrong: `acr`, `amr` and `cross_device` are derived from one
+//! another's source, `pinned` implies that the app named the number, and `phone_number_verified` is
+//! written in one place, beside `phone_number`, as `true`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use crate::clock::Time;
+use crate::oauth::scope::{Scope, ScopeSet};
+use crate::phone::PhoneNumber;
+use crate::verdict::Method;
+
+/// How a login authenticated (OIDC Core section 2, `acr`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Acr {
+    /// The network saw the SIM behind this very browser's connection.
+    Network,
+    /// It saw the SIM of a phone that the person at this browser moved the login to.
+    NetworkHandoff,
+}
+
+impl Acr {
+    /// Every value, for discovery.
+    pub const ALL: [Self; 2] = [Self::Network, Self::NetworkHandoff];
+
+    /// The word on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Network => "urn:numbercloak:acr:network",
+            Self::NetworkHandoff => "urn:numbercloak:acr:network-handoff",
+        }
+    }
+}
+
+/// Who named the number that was verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NamedBy {
+    /// The person, their session or the operator: it is news to the app.
+    Person,
+    /// The app, through the browser's address bar, where it could be edited.
+    App,
+    /// The app, by a pushed or signed request.
+    AppPinned,
+}
+
+/// What came of an extra check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckResult {
+    /// As the client wants it.
+    Pass,
+    /// Not as the client wants it.
+    Fail,
+    /// The operator could not say.
+    Unavailable,
+}
+
+/// One extra check, as it stands in the token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// What came of it.
+    pub result: CheckResult,
+    /// The hours it looked back, where it looks back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_age_hours: Option<u32>,
+    /// When the operator answered, in whole seconds.
+    #[serde(with = "chrono::serde::ts_seconds")]
+    pub checked_at: Time,
+}
+
+/// How and when the number was verified.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NumberVerification {
+    /// The operator's alias.
+    pub operator: String,
+    /// How it was asked.
+    pub method: Method,
+    /// When it answered, in whole seconds.
+    #[serde(with = "chrono::serde::ts_seconds")]
+    pub verified_at: Time,
+    /// Whether only a test operator vouches for it (P5).
+    pub test: bool,
+    /// The extra checks by name, `sim_swap` for one.
+    #[serde(default)]
+    pub checks: BTreeMap<String, Check>,
+}
+
+/// What a grant remembers of a verdict: all its tokens are made of. No number is in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facts {
+    /// Who, as this client knows them.
+    pub sub: String,
+    /// The scopes granted.
+    pub scopes: ScopeSet,
+    /// The request's `nonce`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<String>,
+    /// When the operator's answer signed the person in, in whole seconds.
+    #[serde(with = "chrono::serde::ts_seconds")]
+    pub auth_time: Time,
+    /// The session, as this client knows it.
+    pub sid: String,
+    /// The audit record's id.
+    pub txn: Uuid,
+    /// How and when the number was verified.
+    pub number_verification: NumberVerification,
+    /// Who named the number.
+    pub named_by: NamedBy,
+    /// Whether the login was handed off to a phone.
+    pub handoff: bool,
+    /// Whether a person pressed a button.
+    pub person_acted: bool,
+    /// Whether the client wants the number's claims at userinfo only.
+    pub claims_in_userinfo_only: bool,
+}
+
+/// Why nothing can be released.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotReleasable {
+    /// The grant does not hold `openid`.
+    #[error("the grant does not hold the scope openid")]
+    NoOpenid,
+    /// The scopes call for the number and the caller has none. To leave the claim out would hide
+    /// from the app that another number was verified than the one it named.
+    #[error("the number to release is missing")]
+    NoNumber,
+}
+
+impl Facts {
+    /// The authentication context.
+    #[must_use]
+    pub fn acr(&self) -> Acr {
+        if self.handoff {
+            Acr::NetworkHandoff
+        } else {
+            Acr::Network
+        }
+    }
+
+    /// The authentication methods: `nba` (CAMARA's network-based authentication), `user` when a
+    /// person pressed a button, `mca` for a hand-off (RFC 8176).
+    #[must_use]
+    pub fn amr(&self) -> Vec<&'static str> {
+        let mut amr = vec!["nba"];
+        if self.person_acted {
+            amr.push("user");
+        }
+        if self.handoff {
+            amr.push("mca");
+        }
+        amr
+    }
+
+    /// Whether the app itself named the number that was verified.
+    #[must_use]
+    pub fn rp_named_number(&self) -> bool {
+        self.named_by != NamedBy::Person
+    }
+
+    /// Whether the scopes release the number: only then a grant keeps it.
+    #[must_use]
+    pub fn releases_number(&self) -> bool {
+        self.scopes.has(Scope::Phone)
+            || (self.scopes.has(Scope::NumberVerified) && self.rp_named_number())
+    }
+}
+
+/// Everything the scopes release, for userinfo (OIDC Core section 5.3.2).
+///
+/// # Errors
+/// [`NotReleasable`]: nothing is answered then.
+pub fn release(
+    facts: &Facts,
+    number: Option<&PhoneNumber>,
+) -> Result<Map<String, Value>, NotReleasable> {
+    let mut claims = about_the_login(facts)?;
+    add_the_number(&mut claims, facts, number)?;
+    Ok(claims)
+}
+
+/// What the scopes release into the ID token: the same, or only what is about the login if the
+/// client wants the rest at userinfo.
+///
+/// # Errors
+/// [`NotReleasable`]: nothing is issued then.
+pub fn id_token_claims(
+    facts: &Facts,
+    number: Option<&PhoneNumber>,
+) -> Result<Map<String, Value>, NotReleasable> {
+    if facts.claims_in_userinfo_only {
+        about_the_login(facts)
+    } else {
+        release(facts, number)
+    }
+}
+
+/// The row `openid` of the table.
+fn about_the_login(facts: &Facts) -> Result<Map<String, Value>, NotReleasable> {
+    if !facts.scopes.has(Scope::Openid) {
+        return Err(NotReleasable::NoOpenid);
+    }
+    let mut claims = Map::new();
+    claims.insert("sub".to_owned(), json!(facts.sub));
+    claims.insert("acr".to_owned(), json!(facts.acr().as_str()));
+    claims.insert("amr".to_owned(), json!(facts.amr()));
+    claims.insert("auth_time".to_owned(), json!(facts.auth_time.timestamp()));
+    claims.insert("sid".to_owned(), json!(facts.sid));
+    claims.insert("txn".to_owned(), json!(facts.txn));
+    Ok(claims)
+}
+
+/// The rows `number_verified` and `phone` of the table.
+fn add_the_number(
+    claims: &mut Map<String, Value>,
+    facts: &Facts,
+    number: Option<&PhoneNumber>,
+) -> Result<(), NotReleasable> {
+    if !facts.scopes.has(Scope::NumberVerified) && !facts.scopes.has(Scope::Phone) {
+        return Ok(());
+    }
+    let NumberVerification {
+        operator,
+        method,
+        verified_at,
+        test,
+        checks,
+    } = &facts.number_verification;
+    claims.insert(
+        "number_verification".to_owned(),
+        json!({
+            "operator": operator,
+            "method": method,
+            "verified_at": verified_at.timestamp(),
+            "pinned": facts.named_by == NamedBy::AppPinned,
+            "cross_device": facts.handoff,
+            "test": test,
+            "checks": checks,
+        }),
+    );
+    if facts.releases_number() {
+        let number = number.ok_or(NotReleasable::NoNumber)?;
+        claims.insert("phone_number".to_owned(), json!(number.e164()));
+        claims.insert("phone_number_verified".to_owned(), json!(true));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use chrono::DateTime;
+
+    pub(crate) const NUMBER: &str = "+34666111334";
+
+    pub(crate) fn facts(words: &str, named_by: NamedBy) -> Facts {
+        let at = |seconds| DateTime::from_timestamp(seconds, 0).unwrap();
+        Facts {
+            sub: "subject".to_owned(),
+            scopes: scopes(words),
+            nonce: Some("n-0S6".to_owned()),
+            auth_time: at(1_795_301_557),
+            sid: "sid".to_owned(),
+            txn: Uuid::from_u128(7),
+            number_verification: NumberVerification {
+                operator: "vodafone-es".to_owned(),
+                method: Method::Verify,
+                verified_at: at(1_795_301_557),
+                test: false,
+                checks: BTreeMap::from([(
+                    "sim_swap".to_owned(),
+                    Check {
+                        result: CheckResult::Pass,
+                        max_age_hours: Some(240),
+                        checked_at: at(1_795_301_558),
+                    },
+                )]),
+            },
+            named_by,
+            handoff: false,
+            person_acted: true,
+            claims_in_userinfo_only: false,
+        }
+    }
+
+    fn scopes(words: &str) -> ScopeSet {
+        ScopeSet::parse(
+            words,
+            &words.split(' ').map(str::to_owned).collect::<Vec<_>>(),
+        )
+    }
+
+    pub(crate) fn number() -> PhoneNumber {
+        PhoneNumber::from_e164(NUMBER).unwrap()
+    }
+
+    fn names(claims: &Map<String, Value>) -> Vec<&str> {
+        let mut names: Vec<_> = claims.keys().map(String::as_str).collect();
+        names.sort_unstable();
+        names
+    }
+
+    const LOGIN: [&str; 6] = ["acr", "amr", "auth_time", "sid", "sub", "txn"];
+    const WITH_CHECK: [&str; 7] = [
+        "acr",
+        "amr",
+        "auth_time",
+        "number_verification",
+        "sid",
+        "sub",
+        "txn",
+    ];
+    const WITH_NUMBER: [&str; 9] = [
+        "acr",
+        "amr",
+        "auth_time",
+        "number_verification",
+        "phone_number",
+        "phone_number_verified",
+        "sid",
+        "sub",
+        "txn",
+    ];
+
+    /// The scopes, who named the number, and the claims released.
+    const TABLE: [(&str, NamedBy, &[&str]); 13] = [
+        ("openid", NamedBy::Person, &LOGIN),
+        ("openid", NamedBy::App, &LOGIN),
+        ("openid", NamedBy::AppPinned, &LOGIN),
+        ("openid number_verified", NamedBy::Person, &WITH_CHECK),
+        ("openid number_verified", NamedBy::App, &WITH_NUMBER),
+        ("openid number_verified", NamedBy::AppPinned, &WITH_NUMBER),
+        ("openid phone", NamedBy::Person, &WITH_NUMBER),
+        ("openid phone", NamedBy::App, &WITH_NUMBER),
+        ("openid phone", NamedBy::AppPinned, &WITH_NUMBER),
+        (
+            "openid number_verified phone",
+            NamedBy::Person,
+            &WITH_NUMBER,
+        ),
+        ("openid number_verified phone", NamedBy::App, &WITH_NUMBER),
+        (
+            "openid number_verified phone",
+            NamedBy::AppPinned,
+            &WITH_NUMBER,
+        ),
+        ("openid email Phone", NamedBy::App, &LOGIN),
+    ];
+
+    fn rows() -> impl Iterator<Item = (Facts, &'static [&'static str])> {
+        TABLE
+            .into_iter()
+            .map(|(scopes, named_by, released)| (facts(scopes, named_by), released))
+    }
+
+    #[test]
+    fn each_scope_releases_exactly_its_row_of_the_table() {
+        for (facts, released) in rows() {
+            let claims = release(&facts, Some(&number())).unwrap();
+            assert_eq!(names(&claims), released, "{facts:?}");
+            assert_eq!(id_token_claims(&facts, Some(&number())), Ok(claims));
+            assert_eq!(facts.releases_number(), released == WITH_NUMBER);
+        }
+    }
+
+    #[test]
+    fn a_verified_number_never_travels_without_the_number() {
+        for (facts, _) in rows() {
+            let claims = release(&facts, Some(&number())).unwrap();
+            let expected = claims.get("phone_number").map(|_| &Value::Bool(true));
+            assert_eq!(claims.get("phone_number_verified"), expected);
+            // without a number nothing that calls for one is released at all
+            match release(&facts, None) {
+                Ok(claims) => assert!(!claims.contains_key("phone_number_verified")),
+                Err(error) => {
+                    assert_eq!(error, NotReleasable::NoNumber);
+                    assert!(facts.releases_number());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_released_without_openid() {
+        for scopes in ["", "phone", "number_verified phone"] {
+            let mut facts = facts(scopes, NamedBy::App);
+            assert_eq!(
+                release(&facts, Some(&number())),
+                Err(NotReleasable::NoOpenid)
+            );
+            facts.claims_in_userinfo_only = true;
+            assert_eq!(
+                id_token_claims(&facts, Some(&number())),
+                Err(NotReleasable::NoOpenid)
+            );
+        }
+    }
+
+    #[test]
+    fn userinfo_only_leaves_the_id_token_with_the_login() {
+        for (mut facts, released) in rows() {
+            facts.claims_in_userinfo_only = true;
+            let claims = id_token_claims(&facts, Some(&number())).unwrap();
+            assert_eq!(names(&claims), LOGIN);
+            let claims = release(&facts, Some(&number())).unwrap();
+            assert_eq!(names(&claims), released);
+        }
+    }
+
+    #[test]
+    fn the_claims_read_as_documented() {
+        let facts = facts("openid phone", NamedBy::AppPinned);
+        let claims = release(&facts, Some(&number())).unwrap();
+        assert_eq!(
+            Value::Object(claims),
+            json!({
+                "sub": "subject",
+                "acr": "urn:numbercloak:acr:network",
+                "amr": ["nba", "user"],
+                "auth_time": 1_795_301_557,
+                "sid": "sid",
+                "txn": "00000000-0000-0000-0000-000000000007",
+                "number_verification": {
+                    "operator": "vodafone-es", "method": "verify", "verified_at": 1_795_301_557,
+                    "pinned": true, "cross_device": false, "test": false,
+                    "checks": { "sim_swap": {
+                        "result": "pass", "max_age_hours": 240, "checked_at": 1_795_301_558 } }
+                },
+                "phone_number": NUMBER,
+                "phone_number_verified": true,
+            })
+        );
+    }
+
+    #[test]
+    fn a_hand_off_shows_in_every_claim_about_it() {
+        let mut facts = facts("openid number_verified", NamedBy::Person);
+        facts.handoff = true;
+        facts.number_verification.test = true;
+        let claims = release(&facts, None).unwrap();
+        assert_eq!(claims["acr"], "urn:numbercloak:acr:network-handoff");
+        assert_eq!(claims["amr"], json!(["nba", "user", "mca"]));
+        assert_eq!(claims["number_verification"]["cross_device"], true);
+        assert_eq!(claims["number_verification"]["test"], true);
+        assert_eq!(claims["number_verification"]["pinned"], false);
+        facts.person_acted = false;
+        facts.handoff = false;
+        assert_eq!(facts.amr(), ["nba"]);
+    }
+
+    #[test]
+    fn a_grant_reads_back_the_facts_it_stored_and_holds_no_number() {
+        for (facts, _) in rows() {
+            let stored = serde_json::to_value(&facts).unwrap();
+            assert!(!stored.to_string().contains(&NUMBER[1..]));
+            assert_eq!(serde_json::from_value::<Facts>(stored).unwrap(), facts);
+        }
+    }
+}
