@@ -136,7 +136,12 @@ pub async fn create(desk: &Desk, new: NewClient) -> Result<Registered, Refused> 
     let mut tx = desk.begin().await?;
     check_operators_exist(&mut tx, &client.settings.operators).await?;
     clients::insert(&mut tx, &client).await.map_err(|error| {
-        Refused::or_taken(error, "clients_client_id_key", "client_id", &client.client_id)
+        Refused::or_taken(
+            error,
+            "clients_client_id_key",
+            "client_id",
+            &client.client_id,
+        )
     })?;
     let mut secret = None;
     if client.is_confidential() {
@@ -204,7 +209,8 @@ pub async fn rotate_secret(
     }
     let live = |secret: &&Secret| secret.expires_at.is_none_or(|end| end > desk.now);
     if client.secrets.iter().filter(live).count() > 1 && !grace.is_zero() {
-        let message = "two secrets work already; wait until the older ends, or use 0 to end both now";
+        let message =
+            "two secrets work already; wait until the older ends, or use 0 to end both now";
         return Err(Refused::invalid("grace", message));
     }
     // The revision holds a second rotation back that has read the same secrets.
@@ -341,9 +347,10 @@ fn check_client_id(id: &str) -> Result<(), Refused> {
 fn check_auth_method(kind: Kind, method: AuthMethod) -> Result<(), Refused> {
     let message = match (kind, method) {
         (Kind::Web, AuthMethod::None) => "a web app keeps a secret; register it as spa otherwise",
-        (Kind::Spa | Kind::Native, AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost) => {
-            "whatever runs on people's devices cannot keep a secret; use none"
-        }
+        (
+            Kind::Spa | Kind::Native,
+            AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost,
+        ) => "whatever runs on people's devices cannot keep a secret; use none",
         _ => return Ok(()),
     };
     Err(Refused::invalid("auth_method", message))
@@ -369,7 +376,11 @@ fn check_settings(settings: &Settings) -> Result<(), Refused> {
     if !settings.scopes.iter().any(|scope| scope == "openid") {
         return Err(Refused::invalid("scopes", "openid is always one of them"));
     }
-    if let Some(unknown) = settings.scopes.iter().find(|s| !SCOPES.contains(&s.as_str())) {
+    if let Some(unknown) = settings
+        .scopes
+        .iter()
+        .find(|s| !SCOPES.contains(&s.as_str()))
+    {
         let known = SCOPES.join(", ");
         let message = format!("`{}` is none of {known}", unknown.escape_debug());
         return Err(Refused::invalid("scopes", message));
@@ -409,7 +420,10 @@ async fn check_operators_exist(
         return Ok(());
     }
     let known = operators::list(db).await?;
-    match wanted.iter().find(|alias| !known.iter().any(|o| o.alias == **alias)) {
+    match wanted
+        .iter()
+        .find(|alias| !known.iter().any(|o| o.alias == **alias))
+    {
         None => Ok(()),
         Some(alias) => Err(Refused::invalid(
             "operators",
@@ -456,7 +470,11 @@ mod tests {
     fn the_sector_is_the_one_host_of_all_redirect_uris() {
         let sector = |uris, kind| sector(&own(uris), kind);
         assert_eq!(
-            sector(&["https://a.example/x", "https://a.example:8443/y"], Kind::Web).as_deref(),
+            sector(
+                &["https://a.example/x", "https://a.example:8443/y"],
+                Kind::Web
+            )
+            .as_deref(),
             Some("a.example")
         );
         assert_eq!(
@@ -478,7 +496,10 @@ mod tests {
             ("My Shop (EU)", "my-shop-eu-"),
             ("北京", "app-"),
             ("--", "app-"),
-            ("A name that goes on and on and on", "a-name-that-goes-on-and-"),
+            (
+                "A name that goes on and on and on",
+                "a-name-that-goes-on-and-",
+            ),
         ] {
             let id = generated_client_id(name);
             assert!(id.starts_with(start), "{id}");

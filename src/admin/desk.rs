@@ -42,11 +42,7 @@ impl Desk {
     }
 
     /// Records the act in its transaction.
-    pub(super) async fn record(
-        &self,
-        tx: &mut PgConnection,
-        act: Act<'_>,
-    ) -> Result<(), Refused> {
+    pub(super) async fn record(&self, tx: &mut PgConnection, act: Act<'_>) -> Result<(), Refused> {
         let name = |resource| (act.resource == resource).then(|| act.id.to_owned());
         let subject = Subject {
             client_id: name("client"),

@@ -127,7 +127,12 @@ mod tests {
 
     #[test]
     fn an_alias_is_a_short_slug() {
-        for good in ["o2-de", "vodafone-es", "3", "a23456789012345678901234567890bc"] {
+        for good in [
+            "o2-de",
+            "vodafone-es",
+            "3",
+            "a23456789012345678901234567890bc",
+        ] {
             assert!(check_alias("alias", good).is_ok(), "{good}");
         }
         for bad in [
