@@ -1,1 +1,17 @@
-//! What staff can do, as functions with their audit events; used by console, API and command line.
+//! What staff can do, as functions with their audit records; the console, the API and the command
+//! line only read input and show results.
+//!
+//! Every function that changes something opens one transaction, changes rows, appends the record of
+//! the change and commits: there is neither without the other.
+
+pub mod audit;
+mod change;
+pub mod clients;
+mod desk;
+mod endpoint;
+pub mod operators;
+mod refused;
+pub mod staff;
+
+pub use desk::Desk;
+pub use refused::Refused;
