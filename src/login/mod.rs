@@ -1,1 +1,3 @@
 //! The browser's journey through one login.
+
+pub mod view;
