@@ -1,6 +1,9 @@
 //! `GET /login/{id}`: the page of a login as it stands. Changes nothing, so reload and the back
 //! button are harmless.
 
+use std::time::Duration;
+
+use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
@@ -19,7 +22,7 @@ use crate::web::app::App;
 use crate::web::browser::Browser;
 use crate::web::failure::Failure;
 use crate::web::headers::PageClass;
-use crate::web::page::render;
+use crate::web::page::{Frame, render};
 
 /// The page.
 pub async fn get(
@@ -27,10 +30,30 @@ pub async fn get(
     browser: Browser,
     Path(id): Path<String>,
 ) -> Result<Response, Failure> {
-    match enter(&app, &browser, &id).await {
-        Ok(entry) => of(&app, &browser, &entry).await,
-        Err(answer) => Ok(answer),
+    let mut entry = match enter(&app, &browser, &id).await {
+        Ok(entry) => entry,
+        Err(answer) => return Ok(answer),
+    };
+    if entry.login.stage == Stage::Checking {
+        entry.login = settled(&app, entry.login).await?;
     }
+    of(&app, &browser, &entry).await
+}
+
+/// Waits while an operator is being called for a login, so that a reload, or the same callback once
+/// more, gets what came of it.
+pub async fn settled(app: &App, mut login: Login) -> Result<Login, Failure> {
+    for _ in 0..100 {
+        if login.stage != Stage::Checking {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        login = match logins::find(app.db.relaxed(), login.id).await? {
+            Some(login) => login,
+            None => break,
+        };
+    }
+    Ok(login)
 }
 
 /// The page of an opened login.
@@ -82,12 +105,15 @@ pub async fn page(
     cookie: &Token,
 ) -> Result<Response, Failure> {
     let frame = frame(app, browser, login, client, cookie);
-    let ok = |page: &dyn askama::DynTemplate| render_dyn(StatusCode::OK, page);
     let number = login.number(&app.vault)?;
     let may_change = policy::may_change_number(client, login.number_source);
     Ok(match login.stage {
         Stage::Open | Stage::Away => ask(app, frame, login, number, may_change).await?,
-        Stage::Checking => ok(&view::StillChecking { frame }),
+        Stage::Checking => ok(&view::Checking {
+            url: format!("/login/{}", login.id),
+            operator_name: operator_name(app, &frame, login).await?,
+            frame,
+        }),
         Stage::Confirm => {
             let held = login.held(&app.vault)?;
             let number = held.and_then(|held| PhoneNumber::from_e164(&held.number).ok());
@@ -101,23 +127,21 @@ pub async fn page(
     })
 }
 
-fn render_dyn(status: StatusCode, page: &dyn askama::DynTemplate) -> Response {
-    crate::web::page::render_dyn(status, PageClass::Journey, page)
+fn ok(page: &impl Template) -> Response {
+    render(StatusCode::OK, PageClass::Journey, page)
 }
 
 /// Asks for what is missing.
 async fn ask(
     app: &App,
-    frame: crate::web::page::Frame,
+    frame: Frame,
     login: &Login,
     number: Option<PhoneNumber>,
     may_change: bool,
 ) -> Result<Response, Failure> {
     let _ = (app, login);
     Ok(match number {
-        Some(number) => render_dyn(
-            StatusCode::OK,
-            &view::GoAhead {
+        Some(number) => ok(&view::GoAhead {
                 frame,
                 number_masked: Some(number.masked()),
                 may_change,
@@ -130,7 +154,7 @@ async fn ask(
 
 /// The page that asks for the number, with what was wrong with the last one.
 pub fn number_form(
-    frame: crate::web::page::Frame,
+    frame: Frame,
     value: String,
     error: Option<NotANumber>,
 ) -> Response {
@@ -139,8 +163,8 @@ pub fn number_form(
     } else {
         StatusCode::OK
     };
-    render_dyn(
-        status,
+    render(
+        status, PageClass::Journey,
         &view::Number {
             frame,
             value,
@@ -149,23 +173,24 @@ pub fn number_form(
     )
 }
 
+async fn operator_name(app: &App, frame: &Frame, login: &Login) -> Result<String, Failure> {
+    let Some(alias) = &login.operator else {
+        return Ok(frame.language.text("your_operator").to_owned());
+    };
+    let registry = app.registry().await?;
+    let live = registry.get(alias);
+    Ok(live.map_or_else(|| alias.clone(), |live| live.operator.name.clone()))
+}
+
 /// A leg opened nothing: says what happened and what to do.
 async fn problem(
     app: &App,
-    frame: crate::web::page::Frame,
+    frame: Frame,
     login: &Login,
     number: Option<PhoneNumber>,
     may_change: bool,
 ) -> Result<Response, Failure> {
-    let operator_name = match &login.operator {
-        Some(alias) => {
-            let registry = app.registry().await?;
-            let live = registry.get(alias);
-            live.map_or_else(|| alias.clone(), |live| live.operator.name.clone())
-        }
-        None => frame.language.text("your_operator").to_owned(),
-    };
-    let ok = |page: &dyn askama::DynTemplate| render_dyn(StatusCode::OK, page);
+    let operator_name = operator_name(app, &frame, login).await?;
     let outcome = login.outcome.unwrap_or(Outcome::Expired);
     Ok(match outcome {
         Outcome::Mismatch => {
@@ -217,7 +242,7 @@ async fn problem(
 /// networks while we answered), so its own browser gets it again; otherwise nothing happens twice.
 async fn ended(
     app: &App,
-    frame: crate::web::page::Frame,
+    frame: Frame,
     login: &Login,
     client: &Client,
 ) -> Result<Response, Failure> {
@@ -226,18 +251,14 @@ async fn ended(
         if let Some(answer) = login.answer(&app.vault)?
             && logins::has_live_code(app.db.relaxed(), login.id, now).await?
         {
-            return Ok(render_dyn(
-                StatusCode::OK,
-                &view::Leaving {
+            return Ok(ok(&view::Leaving {
                     frame,
                     url: answer,
                     why: view::Why::Confirmed,
                 },
             ));
         }
-        return Ok(render_dyn(
-            StatusCode::OK,
-            &view::AlreadyDone {
+        return Ok(ok(&view::AlreadyDone {
                 frame,
                 return_url: client.settings.client_uri.clone(),
             },
@@ -249,16 +270,13 @@ async fn ended(
         None => error_url(app, login, login.outcome.unwrap_or(Outcome::Expired)),
     };
     Ok(match login.outcome {
-        Some(Outcome::Expired | Outcome::Abandoned) => render_dyn(
-            StatusCode::GONE,
+        Some(Outcome::Expired | Outcome::Abandoned) => render(StatusCode::GONE, PageClass::Journey,
             &view::Expired {
                 frame,
                 return_url: Some(url),
             },
         ),
-        _ => render_dyn(
-            StatusCode::OK,
-            &view::AlreadyDone {
+        _ => ok(&view::AlreadyDone {
                 frame,
                 return_url: Some(url),
             },
@@ -267,7 +285,7 @@ async fn ended(
 }
 
 /// The page that leads back to the app.
-pub fn leaving(frame: crate::web::page::Frame, url: String, why: view::Why) -> Response {
+pub fn leaving(frame: Frame, url: String, why: view::Why) -> Response {
     render(
         StatusCode::OK,
         PageClass::Journey,
