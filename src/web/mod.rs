@@ -1,8 +1,11 @@
 //! Web plumbing: state, cookies, CSRF, headers, pages, limits.
 
+pub mod app;
 pub mod assets;
+pub mod browser;
 pub mod cookies;
 pub mod csrf;
+pub mod failure;
 pub mod headers;
 pub mod page;
 pub mod plain;
