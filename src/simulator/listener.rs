@@ -92,16 +92,13 @@ pub(super) async fn watch(
     request: Request,
     next: Next,
 ) -> Response {
-    let latency = network.latency();
-    if !latency.is_zero() {
-        tokio::time::sleep(latency).await;
-    }
     let (mut parts, body) = request.into_parts();
     let Ok(body) = axum::body::to_bytes(body, LARGEST_BODY).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
     if !network.journal.is_on() {
         parts.extensions.insert(Entry::default());
+        wait(&network).await;
         return next.run(Request::from_parts(parts, Body::from(body))).await;
     }
     let entry = network.journal.record(Received::new(
@@ -112,9 +109,17 @@ pub(super) async fn watch(
         &body,
     ));
     parts.extensions.insert(Entry(entry));
+    wait(&network).await;
     let response = next.run(Request::from_parts(parts, Body::from(body))).await;
     network
         .journal
         .answered(entry, Some(response.status().as_u16()), None);
     response
+}
+
+async fn wait(network: &Network) {
+    let latency = network.latency();
+    if !latency.is_zero() {
+        tokio::time::sleep(latency).await;
+    }
 }

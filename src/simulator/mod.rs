@@ -23,6 +23,7 @@ mod network;
 mod pages;
 mod parameters;
 mod persona;
+mod request;
 mod request_object;
 pub mod scenario;
 #[cfg(test)]

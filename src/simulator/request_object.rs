@@ -22,7 +22,7 @@ pub(super) fn open(
         return Err("the client has no keys registered");
     }
     let claims = client.open_jwt(jwt, &["JWT", "oauth-authz-req+jwt"], audiences, now)?;
-    if !claims.contains_key("iat") {
+    if claims.get("iat").and_then(Value::as_i64).is_none() {
         return Err("iat is missing");
     }
     // With `sub` it could be used as a client assertion (RFC 9101, 10.8).
@@ -34,7 +34,8 @@ pub(super) fn open(
     }
     let mut pairs = Vec::with_capacity(claims.len());
     for (name, value) in claims {
-        if matches!(name.as_str(), "iss" | "aud" | "exp" | "iat" | "nbf" | "jti") {
+        if value.is_null() || matches!(name.as_str(), "iss" | "aud" | "exp" | "iat" | "nbf" | "jti")
+        {
             continue;
         }
         pairs.push((
