@@ -9,7 +9,7 @@ use crate::clock::Time;
 use crate::login::conclude::{Concluded, Conclusion};
 use crate::login::entry::{bad_link, lost_cookie};
 use crate::login::show;
-use crate::operator::ask::Callback;
+use crate::operator::Callback;
 use crate::secret::{Handle, same};
 use crate::store::audit::Appended;
 use crate::store::db::StoreError;

@@ -14,7 +14,7 @@ use crate::login::authorize::about;
 use crate::login::depart::callback_uri;
 use crate::login::policy;
 use crate::login::release::{self, Confirmed, Context, Released};
-use crate::operator::ask::{self, Ask, Callback};
+use crate::operator::{self, Ask, Callback};
 use crate::phone::PhoneNumber;
 use crate::secret::{Handle, new_id};
 use crate::store::audit::{self, Appended};
@@ -92,7 +92,7 @@ impl Conclusion {
             now: self.now,
             silent: true,
         };
-        let kept = ask::Kept {
+        let kept = operator::Kept {
             nonce: kept.nonce.clone(),
             verifier: kept.verifier.clone(),
         };

@@ -13,8 +13,8 @@ use crate::login::authorize::{about, seal_number};
 use crate::login::entry::{Entry, frame};
 use crate::login::show;
 use crate::login::view::Checking;
-use crate::operator::ask::Ask;
-use crate::operator::routing;
+use crate::operator::Ask;
+use crate::operator::routing::{self, Choice, NoOperator};
 use crate::phone::PhoneNumber;
 use crate::secret::{Handle, Token, new_id};
 use crate::store::audit::Appended;
@@ -124,7 +124,12 @@ pub async fn prepare(
     );
     let choice = match choice {
         Ok(choice) => choice,
-        Err(none) => return Ok(Err(refusal(none.outcome(), "no operator fits"))),
+        // Until the person can choose on a page, the first by alias is asked.
+        Err(NoOperator::Several(mut several)) if !several.is_empty() => Choice {
+            operator: several.swap_remove(0),
+            rule: "first_of_several",
+        },
+        Err(_) => return Ok(Err(refusal(Outcome::OperatorUnknown, "no operator fits"))),
     };
     let Some(live) = registry.get(&choice.operator.alias) else {
         return Ok(Err(refusal(Outcome::OperatorUnknown, "the operator is gone")));
