@@ -5,15 +5,12 @@
 
 use std::sync::Arc;
 
-use uuid::Uuid;
-
 use crate::audit::event::{Event, Subject};
-use crate::audit::record::Record;
 use crate::clock::Time;
 use crate::login::authorize::about;
 use crate::login::depart::callback_uri;
 use crate::login::policy;
-use crate::login::release::{self, Confirmed, Context, Released};
+use crate::login::release::{self, Check, Confirmed, Context, Released};
 use crate::operator::{self, Ask, Callback};
 use crate::phone::PhoneNumber;
 use crate::secret::{Handle, new_id};
@@ -142,12 +139,8 @@ impl Conclusion {
             session: self.claimed.session.as_ref(),
             now,
         };
-        let released = context
-            .release(&confirmed, |subject, epoch| {
-                vec![self.verified_record(&confirmed, &proof.evidence, subject, epoch, now)]
-            })
-            .await;
-        match released {
+        let check = self.check(&proof);
+        match context.release(&confirmed, Some(&check)).await {
             Ok(released) => Ok(Concluded::Released(Box::new(released))),
             Err(StoreError::Stale) => self.too_late(&proof, now).await,
             Err(error) => Err(error.into()),
@@ -197,7 +190,9 @@ impl Conclusion {
             txn: confirmed.txn,
         };
         let subject = release::subject(&self.app, &self.client, &confirmed.number, 0);
-        let record = self.verified_record(confirmed, &proof.evidence, &subject, 0, now);
+        let recorder = self.browser.recorder(&self.app, now);
+        let check = self.check(proof);
+        let record = release::verified_record(&recorder, login, confirmed, &check, &subject, 0);
         match path::hold(
             self.app.db.durable(),
             login.id,
@@ -214,30 +209,12 @@ impl Conclusion {
         }
     }
 
-    fn verified_record(
-        &self,
-        confirmed: &Confirmed,
-        evidence: &Evidence,
-        subject: &str,
-        epoch: i32,
-        now: Time,
-    ) -> Record {
-        let event = Event::NumberVerified {
+    fn check(&self, proof: &Proof) -> Check {
+        Check {
             leg: self.claimed.leg.id,
-            method: confirmed.method,
-            subject: subject.to_owned(),
-            epoch,
-            test: confirmed.test,
-            pinned: false,
             away_ms: self.away_ms(),
-            evidence: evidence.clone(),
-        };
-        self.browser.recorder(&self.app, now).record_with_id(
-            confirmed.txn,
-            &confirmed.number,
-            self.about(Outcome::Verified),
-            &event,
-        )
+            evidence: proof.evidence.clone(),
+        }
     }
 
     /// The operator confirmed the number, but the login had ended meanwhile (cancelled, out of
@@ -295,11 +272,6 @@ impl Conclusion {
     fn away_ms(&self) -> i64 {
         let away = self.now.signed_duration_since(self.claimed.leg.departed_at);
         away.num_milliseconds()
-    }
-
-    /// The login's id, for the log.
-    pub fn login_id(&self) -> Uuid {
-        self.claimed.login.id
     }
 }
 

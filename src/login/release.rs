@@ -7,7 +7,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::audit::event::{Event, Subject};
-use crate::audit::record::Record;
+use crate::audit::record::{Record, Recorder};
 use crate::clock::Time;
 use crate::login::authorize::{about, to_app};
 use crate::login::entry::Entry;
@@ -23,7 +23,7 @@ use crate::store::path::{self, GoAhead, Release, SessionRow};
 use crate::store::sessions::{self, Remembered};
 use crate::store::{grants, logins};
 use crate::token::claims::{Facts, NamedBy, NumberVerification};
-use crate::verdict::Method;
+use crate::verdict::{Evidence, Method, Outcome};
 use crate::web::app::App;
 use crate::web::browser::Browser;
 use crate::web::failure::Failure;
@@ -124,20 +124,59 @@ pub struct Context<'a> {
     pub now: Time,
 }
 
+/// The check itself, for its audit record, where that is written with the release.
+#[derive(Clone, Debug)]
+pub struct Check {
+    /// The leg.
+    pub leg: Uuid,
+    /// Milliseconds the browser was away.
+    pub away_ms: i64,
+    /// What was seen on the wire.
+    pub evidence: Evidence,
+}
+
+/// The record of a check that confirmed a number: its id is the `txn` of every token made of it.
+#[must_use]
+pub fn verified_record(
+    recorder: &Recorder<'_>,
+    login: &Login,
+    confirmed: &Confirmed,
+    check: &Check,
+    subject: &str,
+    epoch: i32,
+) -> Record {
+    let event = Event::NumberVerified {
+        leg: check.leg,
+        method: confirmed.method,
+        subject: subject.to_owned(),
+        epoch,
+        test: confirmed.test,
+        pinned: false,
+        away_ms: check.away_ms,
+        evidence: check.evidence.clone(),
+    };
+    let about = Subject {
+        operator: Some(confirmed.operator.clone()),
+        outcome: Some(Outcome::Verified),
+        ..about(login)
+    };
+    recorder.record_with_id(confirmed.txn, &confirmed.number, about, &event)
+}
+
 impl Context<'_> {
-    /// Stores grant, code, session and go-ahead with the records given, on disk, and only then hands
-    /// out the code (P1). `records` makes the records that need the subject and the epoch.
+    /// Stores grant, code, session, go-ahead and records, on disk, and only then hands out the code
+    /// (P1). `check` is given if its record is not written yet.
     ///
     /// # Errors
     /// [`StoreError::Stale`] if the login is not waiting for this any more.
     pub async fn release(
         &self,
         confirmed: &Confirmed,
-        records: impl Fn(&str, i32) -> Vec<Record>,
+        check: Option<&Check>,
     ) -> Result<Released, StoreError> {
         // The number's epoch is 0 unless it changed hands; the statement checks, and only then is it
         // looked up.
-        match self.release_at(confirmed, 0, &records).await {
+        match self.release_at(confirmed, 0, check).await {
             Err(StoreError::Stale) => {
                 let hashes = number_hashes(self.app, &confirmed.number);
                 let known = sessions::look_up(
@@ -150,7 +189,7 @@ impl Context<'_> {
                 .await?;
                 match known.epoch {
                     0 => Err(StoreError::Stale),
-                    epoch => self.release_at(confirmed, epoch, &records).await,
+                    epoch => self.release_at(confirmed, epoch, check).await,
                 }
             }
             done => done,
@@ -161,7 +200,7 @@ impl Context<'_> {
         &self,
         confirmed: &Confirmed,
         epoch: i32,
-        records: &impl Fn(&str, i32) -> Vec<Record>,
+        check: Option<&Check>,
     ) -> Result<Released, StoreError> {
         let Self {
             app,
@@ -191,8 +230,11 @@ impl Context<'_> {
         let url = request
             .redirect
             .with_code(&code.reveal(), app.config.issuer.as_str());
-        let mut all = records(&subject, epoch);
-        all.push(self.login_record(confirmed));
+        let recorder = browser.recorder(app, now);
+        let checked = check.map(|check| {
+            verified_record(&recorder, login, confirmed, check, &subject, epoch)
+        });
+        let records = checked.into_iter().chain([self.login_record(confirmed)]);
         let release_words = request.scopes.words();
         let remember = login.pressed && policy::may_remember(client, request);
         let had_cookie = cookies.browser();
@@ -244,7 +286,7 @@ impl Context<'_> {
                         expires_at: now + lifetimes.go_ahead,
                     }),
             },
-            Appended::new(all),
+            Appended::new(records),
         )
         .await?;
         Ok(Released {
@@ -290,7 +332,7 @@ impl Context<'_> {
         let login = self.login;
         let subject = Subject {
             operator: Some(confirmed.operator.clone()),
-            outcome: Some(crate::verdict::Outcome::Verified),
+            outcome: Some(Outcome::Verified),
             ..about(login)
         };
         let event = Event::Login {
@@ -330,7 +372,7 @@ pub async fn held(app: &App, browser: &Browser, entry: &Entry) -> Result<Respons
         session: None,
         now: entry.now,
     };
-    match context.release(&confirmed, |_, _| Vec::new()).await {
+    match context.release(&confirmed, None).await {
         Ok(released) => {
             let frame = entry.frame(app, browser);
             let mut page = show::leaving(frame, released.url.clone(), Why::Confirmed);

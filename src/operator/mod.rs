@@ -152,13 +152,13 @@ impl Operators {
         let jwks_uri = endpoints.jwks.as_deref().ok_or_else(|| {
             Failure::misconfigured("an ID token came, and the record has no jwks_uri to check it")
         })?;
-        let fetch = || oidc::fetch_keys(&self.outbound, settings, jwks_uri);
-        let check = |keys: &Keys| oidc::check_id_token(settings, keys, id_token, nonce, now);
-        let keys = self.keys.get(key(operator), now, fetch()).await?;
-        let mut checked = check(&keys);
+        let fetch = oidc::fetch_keys(&self.outbound, settings, jwks_uri);
+        let keys = self.keys.get(key(operator), now, fetch).await?;
+        let mut checked = oidc::check_id_token(settings, &keys, id_token, nonce, now);
         if matches!(checked, Err(IdTokenFault::UnknownKey)) {
-            let newer = self.keys.refresh(key(operator), now, fetch()).await?;
-            checked = check(&newer);
+            let fetch = oidc::fetch_keys(&self.outbound, settings, jwks_uri);
+            let newer = self.keys.refresh(key(operator), now, fetch).await?;
+            checked = oidc::check_id_token(settings, &newer, id_token, nonce, now);
         }
         checked.map_err(|fault| match fault {
             IdTokenFault::UnknownKey => Failure::violation(

@@ -3,7 +3,7 @@
 //! token. What it does not check (`azp`, `iat`, `amr`, leeway, per-operator algorithms) is added
 //! here, and token answers are straightened before it reads them.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::TimeDelta;
 use http::{Request, Response, StatusCode};
@@ -300,16 +300,20 @@ pub(super) async fn exchange(
     if let Some(verifier) = &kept.verifier {
         request = request.set_pkce_verifier(PkceCodeVerifier::new(verifier.clone()));
     }
-    let id_token = Mutex::new(None);
-    let call = |request: HttpRequest| {
-        let id_token = &id_token;
+    // The closure's futures own what they use: rustc cannot prove futures that borrow through a
+    // closure to be Send (rust-lang/rust issue 102211).
+    let straightened = Arc::new(Mutex::new(None));
+    let (outbound, limits) = (outbound.clone(), limits(settings));
+    let keep = straightened.clone();
+    let call = move |request: HttpRequest| {
+        let (outbound, keep) = (outbound.clone(), keep.clone());
         async move {
             let answer = outbound
-                .send(request, limits(settings))
+                .send(request, limits)
                 .await
                 .map_err(|err| Broke(err.into()))?;
             let (answer, id) = token_answer::straighten(&answer).map_err(Broke)?;
-            *id_token.lock().unwrap_or_else(PoisonError::into_inner) = id;
+            *keep.lock().unwrap_or_else(PoisonError::into_inner) = id;
             Ok::<HttpResponse, Broke>(answer)
         }
     };
@@ -320,9 +324,10 @@ pub(super) async fn exchange(
             RequestTokenError::Request(Broke(failure)) => failure,
             _ => token_answer::unreadable(),
         })?;
-    let id = id_token
-        .into_inner()
-        .unwrap_or_else(PoisonError::into_inner);
+    let id = straightened
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .take();
     Ok(Tokens {
         access: Redacted::new(answer.access_token().secret().as_str()),
         scope: answer.scopes().map(|scopes| {

@@ -242,7 +242,7 @@ fn sign(
         access_token,
         token_type: "Bearer",
         expires_in: lifetime.as_secs(),
-        scope: facts.scopes.join(" "),
+        scope: facts.scopes.text(),
         id_token,
     })
 }

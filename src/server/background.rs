@@ -44,10 +44,10 @@ pub fn spawn(
     }
 }
 
-fn until_stopped(
+fn until_stopped<W: Future<Output = ()> + Send>(
     stop: &watch::Receiver<bool>,
-    work: impl Future<Output = ()> + Send,
-) -> impl Future<Output = ()> + Send {
+    work: W,
+) -> impl Future<Output = ()> + Send + use<W> {
     let mut stop = stop.clone();
     async move {
         tokio::select! {

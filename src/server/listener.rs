@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -50,10 +50,10 @@ pub async fn serve(
         let (builder, router, tls) = (builder.clone(), router.clone(), tls.clone());
         tokio::spawn(async move {
             match tls {
-                None => connection(&builder, stream, peer, router, &watcher).await,
+                None => connection(&builder, stream, peer, router, watcher).await,
                 Some(tls) => {
                     if let Some(stream) = handshake(&tls, stream).await {
-                        connection(&builder, stream, peer, router, &watcher).await;
+                        connection(&builder, stream, peer, router, watcher).await;
                     }
                 }
             }
@@ -100,7 +100,7 @@ async fn connection<S>(
     stream: S,
     peer: SocketAddr,
     router: Router,
-    watcher: &hyper_util::server::graceful::Watcher,
+    watcher: Watcher,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {

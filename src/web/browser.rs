@@ -82,7 +82,7 @@ impl Browser {
             .headers
             .get(http::header::ACCEPT_LANGUAGE)
             .and_then(|value| value.to_str().ok());
-        Language::choose(ui_locales, None, accepted, None)
+        Language::choose(ui_locales, None, accepted, Language::default())
     }
 }
 
