@@ -434,7 +434,9 @@ fn id_token_fault(err: &ClaimsVerificationError) -> &'static str {
         ClaimsVerificationError::InvalidIssuer(_) => "the ID token is from another issuer",
         ClaimsVerificationError::InvalidNonce(_) => "the ID token has another nonce or none",
         ClaimsVerificationError::SignatureVerification(
-            SignatureVerificationError::DisallowedAlg(_),
+            SignatureVerificationError::DisallowedAlg(_)
+            | SignatureVerificationError::UnsupportedAlg(_)
+            | SignatureVerificationError::NoSignature,
         ) => "the ID token's algorithm is not allowed",
         ClaimsVerificationError::SignatureVerification(_) => "the ID token's signature is wrong",
         _ => "the ID token is not acceptable",
