@@ -13,7 +13,7 @@ use crate::verdict::Method;
 const LONGEST: usize = 4_096;
 
 /// One question to one operator. The same at departure and at conclusion.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Ask<'a> {
     /// Who is asked.
     pub operator: &'a Operator,
@@ -32,6 +32,12 @@ pub struct Ask<'a> {
     /// Whether the operator is asked to show no page, if it takes `prompt=none` at all
     /// (`settings.prompt_none`). False only when a leg is repeated with the operator's page.
     pub silent: bool,
+}
+
+impl fmt::Debug for Ask<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Ask({}, {})", self.operator.alias, self.method.as_str())
+    }
 }
 
 /// Where the phone's browser goes, and what must be kept until it comes back.
@@ -101,7 +107,9 @@ impl Callback {
                 callback.broken = Some("a parameter came twice");
                 state_is_ambiguous |= name == "state";
             } else if value.len() > LONGEST {
-                callback.broken = Some("a parameter is too long");
+                if name != "error_description" {
+                    callback.broken = Some("a parameter is too long");
+                }
             } else {
                 *place = Some(value.into_owned());
             }

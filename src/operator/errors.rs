@@ -29,11 +29,10 @@ use std::borrow::Cow;
 use http::{HeaderMap, Response, header};
 use serde_json::Value;
 
+use crate::operator::words;
 use crate::outbound::OutboundError;
 use crate::verdict::{Evidence, Outcome, Refusal};
 
-/// Longest operator's word kept, characters.
-const LONGEST_WORD: usize = 128;
 /// The longest wait an operator may ask for that we believe, seconds.
 const LONGEST_WAIT: u64 = 86_400;
 
@@ -73,7 +72,7 @@ impl Failure {
             outcome: redirect_outcome(error, description),
             detail: None,
             http_status: None,
-            operator_error: cleaned(error, description),
+            operator_error: words::cleaned(error, description),
             retry_after: None,
         }
     }
@@ -98,7 +97,7 @@ impl Failure {
             outcome,
             detail: None,
             http_status: Some(answer.status().as_u16()),
-            operator_error: cleaned(word, said.message.as_deref()),
+            operator_error: words::cleaned(word, said.message.as_deref()),
             retry_after: retry_after(answer.headers()),
         }
     }
@@ -249,73 +248,6 @@ fn retry_after(headers: &HeaderMap) -> Option<u64> {
     Some(seconds.min(LONGEST_WAIT))
 }
 
-/// The operator's words made fit to keep: printable ASCII, no quotes, cut, and nothing in them that
-/// could be a number, its hash, a token or a code.
-fn cleaned(word: &str, message: Option<&str>) -> Option<String> {
-    let mut text = word.to_owned();
-    if let Some(message) = message {
-        if !text.is_empty() {
-            text.push_str(": ");
-        }
-        text.push_str(message);
-    }
-    let printable: String = text
-        .chars()
-        .map(|c| {
-            if matches!(c, ' '..='~') && c != '"' {
-                c
-            } else {
-                ' '
-            }
-        })
-        .take(4 * LONGEST_WORD)
-        .collect();
-    let harmless = printable
-        .split_whitespace()
-        .filter(|piece| !could_be_a_secret(piece))
-        .collect::<Vec<_>>()
-        .join(" ");
-    let cut: String = without_numbers(&harmless)
-        .split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ")
-        .chars()
-        .take(LONGEST_WORD)
-        .collect();
-    (!cut.is_empty()).then_some(cut)
-}
-
-/// Takes out runs of five digits or more, also where they are written in groups.
-fn without_numbers(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut run = String::new();
-    for c in text.chars().chain(std::iter::once('\n')) {
-        let separates = matches!(c, ' ' | '-' | '.' | '(' | ')' | '/' | '+');
-        if c.is_ascii_digit() || (separates && !run.is_empty()) {
-            run.push(c);
-            continue;
-        }
-        if run.bytes().filter(u8::is_ascii_digit).count() < 5 {
-            out.push_str(&run);
-        } else {
-            out.push(' ');
-        }
-        run.clear();
-        if c != '\n' {
-            out.push(c);
-        }
-    }
-    out
-}
-
-/// Long pieces with mixed case or digits: hashes, tokens, codes. Error words such as
-/// `NUMBER_VERIFICATION.USER_NOT_AUTHENTICATED_BY_MOBILE_NETWORK` stay.
-fn could_be_a_secret(piece: &str) -> bool {
-    let has = |class: fn(&u8) -> bool| piece.bytes().any(|b| class(&b));
-    let mixed = has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase);
-    piece.len() >= 20 && (mixed || has(u8::is_ascii_digit))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -461,27 +393,5 @@ mod tests {
                 }
             }
         }
-    }
-
-    #[test]
-    fn nothing_personal_or_secret_survives_in_an_operators_words() {
-        let kept = |message: &str| cleaned("x", Some(message)).unwrap();
-        for (message, expected) in [
-            ("number +34666111334 unknown", "x: number + unknown"),
-            ("number 34 666 11 13 34 unknown", "x: number unknown"),
-            ("(666) 111-334", "x: ("),
-            ("tel:34.666.111.334!", "x: tel: !"),
-            (
-                "hash 6dd5d20f257c1f3620662454064e3aa25ba9a6c7a4d1e99e965bbadd3a7e07d6",
-                "x: hash",
-            ),
-            ("code SplxlOBeZQQYbYS_WxSbIA bad", "x: code bad"),
-            ("quote \" and \u{7} bell and ñ", "x: quote and bell and"),
-            ("error 1234 at 99", "x: error 1234 at 99"),
-        ] {
-            assert_eq!(kept(message), expected);
-        }
-        assert_eq!(kept(&"long ".repeat(100)).len(), LONGEST_WORD);
-        assert_eq!(cleaned("", None), None);
     }
 }

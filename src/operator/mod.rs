@@ -16,6 +16,7 @@ mod sign;
 mod strict;
 pub mod test;
 mod token_answer;
+mod words;
 
 use std::fmt;
 use std::sync::Arc;

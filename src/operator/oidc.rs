@@ -3,7 +3,8 @@
 //! token. What it does not check (`azp`, `iat`, `amr`, leeway, per-operator algorithms) is added
 //! here, and token answers are straightened before it reads them.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
 
 use chrono::TimeDelta;
 use http::{Request, Response, StatusCode};
@@ -12,10 +13,10 @@ use openidconnect::core::{
     CoreJsonWebKeySet, CoreJwsSigningAlgorithm, CoreProviderMetadata,
 };
 use openidconnect::{
-    AuthType, AuthUrl, AuthorizationCode, ClaimsVerificationError, ClientId, ClientSecret,
-    CsrfToken, HttpRequest, HttpResponse, IssuerUrl, JsonWebKeySetUrl, LoginHint, Nonce,
-    OAuth2TokenResponse as _, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RequestTokenError,
-    Scope, SignatureVerificationError, TokenUrl,
+    AsyncHttpClient, AuthType, AuthUrl, AuthorizationCode, ClaimsVerificationError, ClientId,
+    ClientSecret, CsrfToken, HttpRequest, HttpResponse, IssuerUrl, JsonWebKeySetUrl, LoginHint,
+    Nonce, OAuth2TokenResponse as _, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl,
+    RequestTokenError, Scope, SignatureVerificationError, TokenUrl,
 };
 use serde_json::Map;
 use url::Url;
@@ -25,7 +26,7 @@ use crate::operator::ask::{Ask, Departure, Kept};
 use crate::operator::errors::Failure;
 use crate::operator::sign::Signer;
 use crate::operator::{limits, token_answer};
-use crate::outbound::{Outbound, OutboundError};
+use crate::outbound::{Limits, Outbound, OutboundError};
 use crate::secret::{Redacted, b64, random};
 use crate::store::operators::{HintForm, IdTokenRule, Settings, SigningAlg, TokenAuth};
 use crate::verdict::{Method, Outcome};
@@ -108,6 +109,29 @@ pub(super) struct Tokens {
 #[derive(Debug, thiserror::Error)]
 #[error("the call failed")]
 struct Broke(Failure);
+
+/// Carries the crate's token request over our client, and keeps the ID token aside: the crate would
+/// refuse the whole answer for a bad one, and the evidence could not tell which of the two it was.
+struct Caller<'a> {
+    outbound: &'a Outbound,
+    limits: Limits,
+    id_token: Mutex<Option<Redacted>>,
+}
+
+impl<'c> AsyncHttpClient<'c> for Caller<'_> {
+    type Error = Broke;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, Broke>> + Send + 'c>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(async move {
+            let sent = self.outbound.send(request, self.limits).await;
+            let answer = sent.map_err(|err| Broke(err.into()))?;
+            let (answer, id_token) = token_answer::straighten(&answer).map_err(Broke)?;
+            *self.id_token.lock().unwrap_or_else(PoisonError::into_inner) = id_token;
+            Ok(answer)
+        })
+    }
+}
 
 /// Where the operator's discovery document is. Never made from the host: an issuer may have a path
 /// (Telefónica's ends in `/oauth2/authorize`).
@@ -300,34 +324,22 @@ pub(super) async fn exchange(
     if let Some(verifier) = &kept.verifier {
         request = request.set_pkce_verifier(PkceCodeVerifier::new(verifier.clone()));
     }
-    // The closure's futures own what they use: rustc cannot prove futures that borrow through a
-    // closure to be Send (rust-lang/rust issue 102211).
-    let straightened = Arc::new(Mutex::new(None));
-    let (outbound, limits) = (outbound.clone(), limits(settings));
-    let keep = straightened.clone();
-    let call = move |request: HttpRequest| {
-        let (outbound, keep) = (outbound.clone(), keep.clone());
-        async move {
-            let answer = outbound
-                .send(request, limits)
-                .await
-                .map_err(|err| Broke(err.into()))?;
-            let (answer, id) = token_answer::straighten(&answer).map_err(Broke)?;
-            *keep.lock().unwrap_or_else(PoisonError::into_inner) = id;
-            Ok::<HttpResponse, Broke>(answer)
-        }
+    let caller = Caller {
+        outbound,
+        limits: limits(settings),
+        id_token: Mutex::new(None),
     };
     let answer = request
-        .request_async(&call)
+        .request_async(&caller)
         .await
         .map_err(|err| match err {
             RequestTokenError::Request(Broke(failure)) => failure,
             _ => token_answer::unreadable(),
         })?;
-    let id = straightened
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .take();
+    let id = caller
+        .id_token
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner);
     Ok(Tokens {
         access: Redacted::new(answer.access_token().secret().as_str()),
         scope: answer.scopes().map(|scopes| {
@@ -422,7 +434,9 @@ fn id_token_fault(err: &ClaimsVerificationError) -> &'static str {
         ClaimsVerificationError::InvalidIssuer(_) => "the ID token is from another issuer",
         ClaimsVerificationError::InvalidNonce(_) => "the ID token has another nonce or none",
         ClaimsVerificationError::SignatureVerification(
-            SignatureVerificationError::DisallowedAlg(_),
+            SignatureVerificationError::DisallowedAlg(_)
+            | SignatureVerificationError::UnsupportedAlg(_)
+            | SignatureVerificationError::NoSignature,
         ) => "the ID token's algorithm is not allowed",
         ClaimsVerificationError::SignatureVerification(_) => "the ID token's signature is wrong",
         _ => "the ID token is not acceptable",

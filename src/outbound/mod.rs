@@ -208,9 +208,13 @@ impl Outbound {
 
     async fn exchange(
         &self,
-        request: Request<Vec<u8>>,
+        mut request: Request<Vec<u8>>,
         limits: Limits,
     ) -> Result<Response<Vec<u8>>, OutboundError> {
+        // So that no library below us prints it.
+        if let Some(credentials) = request.headers_mut().get_mut(header::AUTHORIZATION) {
+            credentials.set_sensitive(true);
+        }
         let plain = request.uri().scheme_str() == Some("http");
         let request = reqwest::Request::try_from(request)
             .map_err(|_| OutboundError::Refused("the URL cannot be read"))?;

@@ -73,7 +73,10 @@ async fn a_private_address_is_refused_before_anything_is_sent() {
     ] {
         for scheme in ["http", "https"] {
             let answer = outbound
-                .send(fetch(&format!("{scheme}://{host}:{port}/")), hurried())
+                .send(
+                    fetch(&format!("{scheme}://{host}:{port}/")),
+                    Limits::default(),
+                )
                 .await;
             assert!(
                 matches!(answer, Err(OutboundError::Refused(_))),
@@ -97,7 +100,7 @@ async fn plain_http_and_user_names_are_refused() {
         "https://user:pass@example.org/",
         "ftp://127.0.0.1/",
     ] {
-        let answer = outbound.send(fetch(url), hurried()).await;
+        let answer = outbound.send(fetch(url), Limits::default()).await;
         assert!(matches!(answer, Err(OutboundError::Refused(_))), "{url}");
     }
 }
@@ -150,7 +153,9 @@ async fn a_compressed_answer_is_not_read() {
     let url =
         serve_bytes(b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 1\r\n\r\nx")
             .await;
-    let answer = loopback_allowed().send(fetch(&url), hurried()).await;
+    let answer = loopback_allowed()
+        .send(fetch(&url), Limits::default())
+        .await;
     assert!(matches!(answer, Err(OutboundError::Other(_))), "{answer:?}");
 }
 
@@ -159,7 +164,9 @@ async fn a_refused_connection_says_that_nothing_was_sent() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
-    let answer = loopback_allowed().send(fetch(&url), hurried()).await;
+    let answer = loopback_allowed()
+        .send(fetch(&url), Limits::default())
+        .await;
     let Err(OutboundError::Connect { timed_out, .. }) = answer else {
         panic!("{answer:?}");
     };
@@ -195,6 +202,91 @@ async fn an_answer_cut_short_is_no_answer() {
                 .await;
         }
     });
-    let answer = loopback_allowed().send(fetch(&url), hurried()).await;
+    let answer = loopback_allowed()
+        .send(fetch(&url), Limits::default())
+        .await;
     assert!(matches!(answer, Err(OutboundError::Other(_))), "{answer:?}");
+}
+
+/// A TLS server on loopback with a certificate for `name`; gives its port and its certificate.
+async fn serve_tls(name: &str) -> (u16, Vec<u8>) {
+    let key = rcgen::generate_simple_self_signed(vec![name.to_owned()]).unwrap();
+    let certificate = key.cert.der().clone();
+    let private =
+        rustls_pki_types::PrivateKeyDer::try_from(key.signing_key.serialize_der()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], private)
+        .unwrap();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let app = Router::new().route(
+        "/",
+        get(|version: http::Version| async move { format!("{version:?}") }),
+    );
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let Ok(stream) = acceptor.accept(stream).await else {
+                continue;
+            };
+            let service = hyper_util::service::TowerToHyperService::new(app.clone());
+            tokio::spawn(async move {
+                let executor = hyper_util::rt::TokioExecutor::new();
+                let io = hyper_util::rt::TokioIo::new(stream);
+                let _ = hyper_util::server::conn::auto::Builder::new(executor)
+                    .serve_connection(io, service)
+                    .await;
+            });
+        }
+    });
+    (port, key.cert.pem().into_bytes())
+}
+
+#[tokio::test]
+async fn tls_demands_a_trusted_certificate_for_the_right_host() {
+    let (port, certificate) = serve_tls("127.0.0.1").await;
+    let url = format!("https://127.0.0.1:{port}/");
+    let trusting = Outbound::new(&Rules {
+        allow_private: vec!["127.0.0.0/8".parse().unwrap()],
+        extra_roots: vec![certificate],
+    })
+    .unwrap();
+    let answer = trusting.send(fetch(&url), Limits::default()).await.unwrap();
+    assert_eq!(answer.body(), b"HTTP/2.0");
+    let refused = [
+        loopback_allowed()
+            .send(fetch(&url), Limits::default())
+            .await,
+        trusting
+            .send(
+                fetch(&format!("https://localhost:{port}/")),
+                Limits::default(),
+            )
+            .await,
+    ];
+    for answer in refused {
+        let Err(OutboundError::Connect { reason, timed_out }) = answer else {
+            panic!("{answer:?}");
+        };
+        assert!(
+            !timed_out && reason.to_lowercase().contains("certificate"),
+            "{reason}"
+        );
+    }
+}
+
+#[test]
+fn a_root_that_is_no_certificate_is_not_passed_over() {
+    let rules = Rules {
+        extra_roots: vec![
+            b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n".to_vec(),
+        ],
+        ..Rules::default()
+    };
+    assert!(Outbound::new(&rules).is_err());
 }
