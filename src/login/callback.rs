@@ -98,7 +98,15 @@ async fn unexpected(
     };
     let own_browser = cookies.iter().any(|hash| same(hash, &login.cookie_hash));
     if !own_browser {
-        break_off(app, browser, &leg, Outcome::BrowserMismatch, "another browser", now).await?;
+        break_off(
+            app,
+            browser,
+            &leg,
+            Outcome::BrowserMismatch,
+            "another browser",
+            now,
+        )
+        .await?;
         return Ok(lost_cookie(app, browser));
     }
     if leg.operator != alias {

@@ -57,7 +57,11 @@ pub struct Conclusion {
 impl Conclusion {
     /// Asks the operator and stores what came of it.
     pub async fn run(self) -> Result<Concluded, Failure> {
-        let kept = Kept::open(&self.app.vault, &self.claimed.leg.id, &self.claimed.leg.sealed)?;
+        let kept = Kept::open(
+            &self.app.vault,
+            &self.claimed.leg.id,
+            &self.claimed.leg.sealed,
+        )?;
         let number = match &kept.number {
             Some(e164) => Some(PhoneNumber::from_e164(e164).map_err(Failure::internal)?),
             None => None,
@@ -74,10 +78,16 @@ impl Conclusion {
         let operator = &self.live.operator;
         if operator.revision != self.claimed.leg.operator_revision {
             // The leg departed under another contract; its answer may mean something else now.
-            return refused(Outcome::OperatorMisconfigured, "the operator was edited meanwhile");
+            return refused(
+                Outcome::OperatorMisconfigured,
+                "the operator was edited meanwhile",
+            );
         }
         if operator.disabled_at.is_some() {
-            return refused(Outcome::OperatorUnavailable, "the operator was disabled meanwhile");
+            return refused(
+                Outcome::OperatorUnavailable,
+                "the operator was disabled meanwhile",
+            );
         }
         let ask = Ask {
             operator,
@@ -171,7 +181,11 @@ impl Conclusion {
                 policy::covers(&known.go_aheads, &subject, &login.request.scopes.words())
             }
         };
-        Ok(policy::needs_go_ahead(&self.client, &login.request, remembered))
+        Ok(policy::needs_go_ahead(
+            &self.client,
+            &login.request,
+            remembered,
+        ))
     }
 
     async fn hold(

@@ -132,7 +132,10 @@ pub async fn prepare(
         Err(_) => return Ok(Err(refusal(Outcome::OperatorUnknown, "no operator fits"))),
     };
     let Some(live) = registry.get(&choice.operator.alias) else {
-        return Ok(Err(refusal(Outcome::OperatorUnknown, "the operator is gone")));
+        return Ok(Err(refusal(
+            Outcome::OperatorUnknown,
+            "the operator is gone",
+        )));
     };
     let leg = new_id(now);
     let state = Handle::random(leg);
@@ -246,7 +249,10 @@ pub async fn from_page(
 }
 
 /// No operator can be asked: records why and shows the page that says so.
-#[expect(clippy::too_many_arguments, reason = "everything the one request knows")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "everything the one request knows"
+)]
 pub async fn stop(
     app: &App,
     browser: &Browser,

@@ -71,7 +71,12 @@ impl Entry {
     ///
     /// # Errors
     /// The answer to give instead.
-    pub fn accept_form(&self, app: &App, browser: &Browser, body: &[u8]) -> Result<Params, Response> {
+    pub fn accept_form(
+        &self,
+        app: &App,
+        browser: &Browser,
+        body: &[u8],
+    ) -> Result<Params, Response> {
         let form = Params::parse(body);
         let given = form.get("csrf").unwrap_or_default();
         let origin = app.config.issuer.origin();

@@ -231,9 +231,8 @@ impl Context<'_> {
             .redirect
             .with_code(&code.reveal(), app.config.issuer.as_str());
         let recorder = browser.recorder(app, now);
-        let checked = check.map(|check| {
-            verified_record(&recorder, login, confirmed, check, &subject, epoch)
-        });
+        let checked =
+            check.map(|check| verified_record(&recorder, login, confirmed, check, &subject, epoch));
         let records = checked.into_iter().chain([self.login_record(confirmed)]);
         let release_words = request.scopes.words();
         let remember = login.pressed && policy::may_remember(client, request);
@@ -300,10 +299,9 @@ impl Context<'_> {
         let Self {
             app, login, client, ..
         } = self;
-        let sid = app.vault.ticket(
-            "sid",
-            &[session.as_bytes(), client.client_id.as_bytes()],
-        );
+        let sid = app
+            .vault
+            .ticket("sid", &[session.as_bytes(), client.client_id.as_bytes()]);
         Facts {
             sub: subject.to_owned(),
             scopes: login.request.scopes.clone(),

@@ -142,29 +142,25 @@ async fn ask(
     let _ = (app, login);
     Ok(match number {
         Some(number) => ok(&view::GoAhead {
-                frame,
-                number_masked: Some(number.masked()),
-                may_change,
-                method: Method::Verify,
-            },
-        ),
+            frame,
+            number_masked: Some(number.masked()),
+            may_change,
+            method: Method::Verify,
+        }),
         None => number_form(frame, String::new(), None),
     })
 }
 
 /// The page that asks for the number, with what was wrong with the last one.
-pub fn number_form(
-    frame: Frame,
-    value: String,
-    error: Option<NotANumber>,
-) -> Response {
+pub fn number_form(frame: Frame, value: String, error: Option<NotANumber>) -> Response {
     let status = if error.is_some() {
         StatusCode::UNPROCESSABLE_ENTITY
     } else {
         StatusCode::OK
     };
     render(
-        status, PageClass::Journey,
+        status,
+        PageClass::Journey,
         &view::Number {
             frame,
             value,
@@ -213,12 +209,10 @@ async fn problem(
         Outcome::OperatorUnknown | Outcome::OperatorUnsupportedNumber => {
             ok(&view::Unsupported { frame, may_change })
         }
-        Outcome::ConsentDenied | Outcome::ConsentRequired => {
-            ok(&view::OperatorConsentDenied {
-                frame,
-                operator_name,
-            })
-        }
+        Outcome::ConsentDenied | Outcome::ConsentRequired => ok(&view::OperatorConsentDenied {
+            frame,
+            operator_name,
+        }),
         Outcome::OperatorTimeout | Outcome::OperatorUnavailable | Outcome::OperatorRateLimited => {
             ok(&view::OperatorDown {
                 frame,
@@ -252,17 +246,15 @@ async fn ended(
             && logins::has_live_code(app.db.relaxed(), login.id, now).await?
         {
             return Ok(ok(&view::Leaving {
-                    frame,
-                    url: answer,
-                    why: view::Why::Confirmed,
-                },
-            ));
+                frame,
+                url: answer,
+                why: view::Why::Confirmed,
+            }));
         }
         return Ok(ok(&view::AlreadyDone {
-                frame,
-                return_url: client.settings.client_uri.clone(),
-            },
-        ));
+            frame,
+            return_url: client.settings.client_uri.clone(),
+        }));
     }
     // An error may be told twice: it opens nothing.
     let url = match login.answer(&app.vault)? {
@@ -270,17 +262,18 @@ async fn ended(
         None => error_url(app, login, login.outcome.unwrap_or(Outcome::Expired)),
     };
     Ok(match login.outcome {
-        Some(Outcome::Expired | Outcome::Abandoned) => render(StatusCode::GONE, PageClass::Journey,
+        Some(Outcome::Expired | Outcome::Abandoned) => render(
+            StatusCode::GONE,
+            PageClass::Journey,
             &view::Expired {
                 frame,
                 return_url: Some(url),
             },
         ),
         _ => ok(&view::AlreadyDone {
-                frame,
-                return_url: Some(url),
-            },
-        ),
+            frame,
+            return_url: Some(url),
+        }),
     })
 }
 

@@ -41,12 +41,7 @@ struct Management {
 }
 
 /// Serves until told to stop. It stays up while open requests end, so that load balancers see why.
-pub async fn serve(
-    listener: TcpListener,
-    app: App,
-    config: Config,
-    stop: watch::Receiver<bool>,
-) {
+pub async fn serve(listener: TcpListener, app: App, config: Config, stop: watch::Receiver<bool>) {
     recorder();
     let router = Router::new()
         .route("/healthz", get(async || "ok\n"))
@@ -66,7 +61,11 @@ async fn ready(State(management): State<Management>) -> Response {
     }
     match crate::store::db::ping(management.app.db.relaxed()).await {
         Ok(()) => "ready\n".into_response(),
-        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n").into_response(),
+        Err(_) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the database does not answer\n",
+        )
+            .into_response(),
     }
 }
 

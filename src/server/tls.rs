@@ -51,7 +51,9 @@ impl Reloaded {
                 self.current.store(Arc::new((stamp, Arc::new(config))));
                 tracing::info!("the TLS certificate was read again");
             }
-            Err(error) => tracing::warn!(error = %format!("{error:#}"), "the new TLS certificate is not usable; the old one stays"),
+            Err(error) => {
+                tracing::warn!(error = %format!("{error:#}"), "the new TLS certificate is not usable; the old one stays")
+            }
         }
     }
 }

@@ -43,7 +43,9 @@ pub fn open_number(
     };
     let plain = vault.open(number_place(grant), sealed)?;
     let text = std::str::from_utf8(&plain).map_err(|_| Unsealable)?;
-    PhoneNumber::from_e164(text).map(Some).map_err(|_| Unsealable)
+    PhoneNumber::from_e164(text)
+        .map(Some)
+        .map_err(|_| Unsealable)
 }
 
 /// The grant behind a live access token.

@@ -107,7 +107,9 @@ impl Login {
             return Ok(None);
         };
         let plain = vault.open(held_place(&self.id), sealed)?;
-        serde_json::from_slice(&plain).map(Some).map_err(|_| Unsealable)
+        serde_json::from_slice(&plain)
+            .map(Some)
+            .map_err(|_| Unsealable)
     }
 
     /// The answer to the app, once there is one: the address the browser is sent to.
@@ -313,11 +315,7 @@ pub async fn find(db: &PgPool, id: Uuid) -> Result<Option<Login>, StoreError> {
 }
 
 /// The leg that a state of ours names, if the state is the one it departed with.
-pub async fn find_leg(
-    db: &PgPool,
-    id: Uuid,
-    state_hash: &[u8],
-) -> Result<Option<Leg>, StoreError> {
+pub async fn find_leg(db: &PgPool, id: Uuid, state_hash: &[u8]) -> Result<Option<Leg>, StoreError> {
     let leg = sqlx::query_as!(
         Leg,
         r#"
@@ -335,11 +333,7 @@ pub async fn find_leg(
 }
 
 /// Whether the code of an ended login is still good: not redeemed, not expired.
-pub async fn has_live_code(
-    db: &PgPool,
-    id: Uuid,
-    now: Time,
-) -> Result<bool, StoreError> {
+pub async fn has_live_code(db: &PgPool, id: Uuid, now: Time) -> Result<bool, StoreError> {
     let live = sqlx::query_scalar!(
         r#"
         select exists (
