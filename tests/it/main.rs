@@ -1,1 +1,3 @@
+//! All tests over the wire, in one binary.
 
+mod layers;
