@@ -109,7 +109,9 @@ pub async fn run(globals: &Globals, command: AuditCommand) -> Result<u8, Failure
         print_json(&views);
     } else {
         let rows: Vec<_> = entries.iter().map(row).collect();
-        let heading = ["at", "event", "client", "operator", "outcome", "number", "what", "id"];
+        let heading = [
+            "at", "event", "client", "operator", "outcome", "number", "what", "id",
+        ];
         print(&table(heading, &rows));
     }
     let forged = entries.iter().filter(|entry| !entry.authentic).count();

@@ -332,7 +332,10 @@ fn show(globals: &Globals, view: &View<'_>) {
         ("name", shown(view.name)),
         ("type", spelt(&view.kind)),
         ("redirect URIs", view.redirect_uris.join("  ")),
-        ("authentication", view.token_endpoint_auth_method.as_str().to_owned()),
+        (
+            "authentication",
+            view.token_endpoint_auth_method.as_str().to_owned(),
+        ),
         ("test", view.test.to_string()),
         ("sector", view.sector.to_owned()),
         ("confirm", spelt(&settings.confirm)),
@@ -361,7 +364,9 @@ fn show(globals: &Globals, view: &View<'_>) {
         ),
         (
             "disabled",
-            view.disabled_at.map(|at| at.to_rfc3339()).unwrap_or_default(),
+            view.disabled_at
+                .map(|at| at.to_rfc3339())
+                .unwrap_or_default(),
         ),
     ]);
     print(&fields(&pairs));
@@ -381,7 +386,12 @@ fn list(globals: &Globals, clients: &[Client], now: Time) {
             shown(&client.name),
             client.auth_method.as_str().to_owned(),
             if client.test { "test" } else { "" }.to_owned(),
-            if client.disabled_at.is_some() { "disabled" } else { "" }.to_owned(),
+            if client.disabled_at.is_some() {
+                "disabled"
+            } else {
+                ""
+            }
+            .to_owned(),
         ]
     };
     let rows: Vec<_> = clients.iter().map(row).collect();

@@ -30,7 +30,11 @@ pub fn run(globals: &Globals, command: &ConfigCommand) -> Result<u8, Failure> {
             let text = globals.config()?.redacted_toml();
             if globals.json {
                 let table: toml::Table = text.parse().map_err(|_| {
-                    Failure::new(FINDING, "the configuration cannot be shown as JSON", "Leave --json out.")
+                    Failure::new(
+                        FINDING,
+                        "the configuration cannot be shown as JSON",
+                        "Leave --json out.",
+                    )
                 })?;
                 print_json(&table);
             } else {
@@ -56,7 +60,8 @@ fn check(globals: &Globals) -> Result<u8, Failure> {
         print_json(&json!({ "ok": true, "faults": [] }));
         return Ok(OK);
     };
-    let view = |fault: &Fault| json!({ "place": fault.place, "what": fault.what, "fix": fault.fix });
+    let view =
+        |fault: &Fault| json!({ "place": fault.place, "what": fault.what, "fix": fault.fix });
     let views: Vec<_> = faults.iter().map(view).collect();
     print_json(&json!({ "ok": false, "faults": views }));
     Ok(CONFIG)

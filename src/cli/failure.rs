@@ -130,7 +130,9 @@ impl From<KeyError> for Failure {
                 message,
                 "Start the server once: it makes the keys that are missing.",
             ),
-            KeyError::Generation => Self::new(FINDING, message, "Try again; report it if it stays."),
+            KeyError::Generation => {
+                Self::new(FINDING, message, "Try again; report it if it stays.")
+            }
         }
     }
 }

@@ -80,7 +80,10 @@ pub fn secret(path: &Path) -> Result<Redacted, Failure> {
     let shown = path.display();
     if let Err(error) = read {
         let fix = "Name a text file that this user may read, or - for standard input.";
-        return Err(Failure::usage(format!("{shown} cannot be read ({error})"), fix));
+        return Err(Failure::usage(
+            format!("{shown} cannot be read ({error})"),
+            fix,
+        ));
     }
     let secret = text.trim_end_matches(['\n', '\r']);
     if secret.is_empty() {

@@ -132,7 +132,9 @@ fn init(globals: &Globals, out: &Path) -> Result<u8, Failure> {
         print_json(&json!({ "root_key_id": key.id, "file": file }));
     } else {
         print(&fields(&[("root key", key.id.clone()), ("file", file)]));
-        note("Name it in keys.root_key_file, and keep a copy where the database's backups are not.");
+        note(
+            "Name it in keys.root_key_file, and keep a copy where the database's backups are not.",
+        );
     }
     Ok(OK)
 }
@@ -144,9 +146,10 @@ fn write_new_private_file(path: &Path, text: &str) -> Result<(), Failure> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let shown = path.display();
-    let written = options
-        .open(path)
-        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
+    let written = options.open(path).and_then(|mut file| {
+        file.write_all(text.as_bytes())
+            .and_then(|()| file.sync_all())
+    });
     written.map_err(|error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => Failure::new(
             USAGE,

@@ -67,7 +67,9 @@ enum Command {
     #[command(subcommand)]
     Config(config::ConfigCommand),
     /// Look for what is wrong and say how to mend it. Exit code 1 if something fails.
-    #[command(after_help = "JSON fields: ok, findings (check, level: ok, warn or fail, message, fix).")]
+    #[command(
+        after_help = "JSON fields: ok, findings (check, level: ok, warn or fail, message, fix)."
+    )]
     Doctor,
     /// Run a pretend operator.
     Simulator(simulator::Simulator),
@@ -133,7 +135,11 @@ mod tests {
                 let secret = ["secret", "private_key", "password", "number"]
                     .iter()
                     .any(|word| id.contains(word));
-                assert!(!secret || id.ends_with("_file"), "{} {id}", command.get_name());
+                assert!(
+                    !secret || id.ends_with("_file"),
+                    "{} {id}",
+                    command.get_name()
+                );
             }
             command.get_subcommands().for_each(walk);
         }

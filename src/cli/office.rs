@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::admin::Desk;
-use crate::cli::failure::{Failure, FINDING};
+use crate::cli::failure::{FINDING, Failure};
 use crate::cli::input::pair;
 use crate::clock::Clock;
 use crate::config::{self, Config, Needs, Tools};
@@ -22,7 +22,12 @@ const CONNECTIONS: u32 = 2;
 #[derive(Args, Clone, Debug)]
 pub struct Globals {
     /// The configuration file (TOML); the environment is stronger.
-    #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        help_heading = "Global options"
+    )]
     pub config: Option<PathBuf>,
     /// One configuration key, stronger than file and environment: server.listen=0.0.0.0:8443.
     #[arg(short = 'o', long = "option", global = true, value_name = "KEY=VALUE", value_parser = pair, help_heading = "Global options")]

@@ -124,7 +124,11 @@ impl Contract {
         let (mut name, mut mode) = (None, None);
         if let Some(file) = &self.settings {
             let mut given = read_settings(file)?;
-            name = given.remove("name").as_ref().and_then(Value::as_str).map(str::to_owned);
+            name = given
+                .remove("name")
+                .as_ref()
+                .and_then(Value::as_str)
+                .map(str::to_owned);
             if let Some(Value::String(text)) = given.remove("mode") {
                 let wrong = |error| Failure::usage(format!("mode: {error}"), "Write live or test.");
                 mode = Some(word::<Mode>(&text).map_err(wrong)?);
@@ -163,7 +167,10 @@ impl Contract {
 
     fn credentials(&self) -> Result<Option<Credentials>, Failure> {
         let files = [&self.client_secret_file, &self.private_key_file];
-        if files.iter().all(|file| file.as_deref() == Some(Path::new("-"))) {
+        if files
+            .iter()
+            .all(|file| file.as_deref() == Some(Path::new("-")))
+        {
             let fix = "Read one of the two from a file.";
             return Err(Failure::usage("standard input holds one secret only", fix));
         }
@@ -204,7 +211,14 @@ fn read_settings(file: &Path) -> Result<Map<String, Value>, Failure> {
             // What `operator show --json` prints can be given back.
             if let Some(Value::Object(inner)) = map.remove("settings") {
                 map.extend(inner);
-                for shown in ["redirect_uri", "has_credentials", "revision", "disabled_at", "created_at", "updated_at"] {
+                for shown in [
+                    "redirect_uri",
+                    "has_credentials",
+                    "revision",
+                    "disabled_at",
+                    "created_at",
+                    "updated_at",
+                ] {
                     map.remove(shown);
                 }
             }
@@ -339,23 +353,34 @@ fn show(globals: &Globals, office: &Office, operator: &Operator) {
         ("alias", view.alias.to_owned()),
         ("name", shown(view.name)),
         ("mode", spelt(&view.mode)),
-        ("redirect URI", view.redirect_uri.clone().unwrap_or_default()),
+        (
+            "redirect URI",
+            view.redirect_uri.clone().unwrap_or_default(),
+        ),
         ("dialect", spelt(&settings.dialect)),
         ("issuer", text(&settings.issuer)),
         ("discovery", settings.discovery.to_string()),
-        ("authorization endpoint", text(&settings.authorization_endpoint)),
+        (
+            "authorization endpoint",
+            text(&settings.authorization_endpoint),
+        ),
         ("token endpoint", text(&settings.token_endpoint)),
         ("JWKS", text(&settings.jwks_uri)),
         ("API root", settings.api_root.clone()),
         ("release", spelt(&settings.release)),
         ("client_id there", settings.client_id.clone()),
         ("authentication", spelt(&settings.token_auth)),
-        ("credentials", if view.has_credentials { "sealed" } else { "" }.to_owned()),
+        (
+            "credentials",
+            if view.has_credentials { "sealed" } else { "" }.to_owned(),
+        ),
         ("scope", settings.scope_verify.clone()),
         ("prefixes", settings.prefixes.join(" ")),
         (
             "disabled",
-            view.disabled_at.map(|at| at.to_rfc3339()).unwrap_or_default(),
+            view.disabled_at
+                .map(|at| at.to_rfc3339())
+                .unwrap_or_default(),
         ),
     ]));
     if view.redirect_uri.is_some() {
@@ -375,11 +400,19 @@ fn list(globals: &Globals, office: &Office, operators: &[Operator]) {
             shown(&operator.name),
             spelt(&operator.mode),
             operator.settings.prefixes.join(" "),
-            if operator.disabled_at.is_some() { "disabled" } else { "" }.to_owned(),
+            if operator.disabled_at.is_some() {
+                "disabled"
+            } else {
+                ""
+            }
+            .to_owned(),
         ]
     };
     let rows: Vec<_> = operators.iter().map(row).collect();
-    print(&table(["alias", "name", "mode", "prefixes", "state"], &rows));
+    print(&table(
+        ["alias", "name", "mode", "prefixes", "state"],
+        &rows,
+    ));
 }
 
 #[cfg(test)]

@@ -26,7 +26,9 @@ pub enum StaffCommand {
         role: Role,
     },
     /// List the accounts.
-    #[command(after_help = "JSON fields: email, role, ready (has a password), disabled_at, created_at.")]
+    #[command(
+        after_help = "JSON fields: email, role, ready (has a password), disabled_at, created_at."
+    )]
     List,
     /// Lock an account out.
     #[command(after_help = "JSON fields: email, disabled.")]
@@ -78,7 +80,11 @@ pub async fn run(globals: &Globals, command: StaffCommand) -> Result<u8, Failure
                         (None, false) => "waits for its setup link",
                         (None, true) => "",
                     };
-                    [shown(&account.email), spelt(&account.role), state.to_owned()]
+                    [
+                        shown(&account.email),
+                        spelt(&account.role),
+                        state.to_owned(),
+                    ]
                 };
                 let rows: Vec<_> = accounts.iter().map(row).collect();
                 print(&table(["email", "role", "state"], &rows));
@@ -109,7 +115,10 @@ fn print_link(globals: &Globals, office: &Office, link: &SetupLink) -> Result<()
             "expires_at": link.expires_at,
         }));
     } else {
-        let whose = link.email.clone().unwrap_or_else(|| "the first owner".to_owned());
+        let whose = link
+            .email
+            .clone()
+            .unwrap_or_else(|| "the first owner".to_owned());
         print(&fields(&[
             ("for", whose),
             ("link", url),

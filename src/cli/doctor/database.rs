@@ -62,14 +62,21 @@ fn clock(before: Time, there: Time, after: Time) -> Finding {
     if ms.abs() <= MOST_SKEW_MS {
         return Finding::ok("clock", text);
     }
-    Finding::fail("clock", text, "Run a time service (chrony, ntpd) on both machines.")
+    Finding::fail(
+        "clock",
+        text,
+        "Run a time service (chrony, ntpd) on both machines.",
+    )
 }
 
 fn compared(schema: &Schema) -> Finding {
     if !schema.altered.is_empty() {
         return Finding::fail(
             "schema",
-            format!("migration {} was another one when it was run", list(&schema.altered)),
+            format!(
+                "migration {} was another one when it was run",
+                list(&schema.altered)
+            ),
             "Use the release that made this database, or restore it from a backup.",
         );
     }
@@ -83,7 +90,10 @@ fn compared(schema: &Schema) -> Finding {
     if !schema.unknown.is_empty() {
         return Finding::warn(
             "schema",
-            format!("it is newer than this program (migration {})", list(&schema.unknown)),
+            format!(
+                "it is newer than this program (migration {})",
+                list(&schema.unknown)
+            ),
             "Fine during an update; otherwise install the release that made it.",
         );
     }

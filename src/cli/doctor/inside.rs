@@ -43,7 +43,11 @@ async fn look(
     }
     if staff::list(db).await?.is_empty() {
         let fix = "Run `numbercloak staff setup-link` and open the link.";
-        findings.push(Finding::warn("staff", "nobody can sign in to the console", fix));
+        findings.push(Finding::warn(
+            "staff",
+            "nobody can sign in to the console",
+            fix,
+        ));
     }
     Ok(())
 }
@@ -68,13 +72,17 @@ fn root(given: &[(String, Vec<u8>)], known: &[RootCheck]) -> Finding {
         return Finding::ok(CHECK, "it belongs to this database");
     }
     if known.is_empty() {
-        let fix = "Nothing to do: the first command or start that needs it makes it this database's.";
+        let fix =
+            "Nothing to do: the first command or start that needs it makes it this database's.";
         return Finding::warn(CHECK, "this database has none yet", fix);
     }
     let ids: Vec<_> = known.iter().map(|known| known.root_id.as_str()).collect();
     Finding::fail(
         CHECK,
-        format!("this database was made with {}, which is not given", ids.join(", ")),
+        format!(
+            "this database was made with {}, which is not given",
+            ids.join(", ")
+        ),
         "Name its file in keys.root_key_file, or another database in database.url.",
     )
 }
@@ -130,7 +138,11 @@ fn networks(all: &[Operator], vault: Option<&Vault>, allow_test: bool) -> Vec<Fi
     }
     if enabled.is_empty() {
         let fix = "Add one: numbercloak operator add ALIAS --settings FILE";
-        findings.push(Finding::warn(CHECK, "none is enabled, so nobody can sign in", fix));
+        findings.push(Finding::warn(
+            CHECK,
+            "none is enabled, so nobody can sign in",
+            fix,
+        ));
     }
     if findings.is_empty() {
         findings.push(Finding::ok(CHECK, format!("{} enabled", enabled.len())));

@@ -92,7 +92,11 @@ async fn examine(globals: &Globals) -> Vec<Finding> {
             findings.push(issuer(&config));
         }
         Err(Faults(faults)) => findings.extend(faults.into_iter().map(|fault| {
-            Finding::fail("configuration", format!("{}: {}", fault.place, fault.what), fault.fix)
+            Finding::fail(
+                "configuration",
+                format!("{}: {}", fault.place, fault.what),
+                fault.fix,
+            )
         })),
     }
     // With what there is of it, go on.
