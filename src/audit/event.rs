@@ -71,6 +71,11 @@ pub enum Event {
         /// What was seen on the wire.
         evidence: Evidence,
     },
+    /// No operator could be asked.
+    OperatorSelectedError {
+        /// Why not.
+        evidence: Evidence,
+    },
     /// A callback was refused before the operator was asked.
     IdentityProviderResponseError {
         /// The leg, if the state named one.
@@ -139,6 +144,7 @@ impl Event {
             Self::OperatorSelected { .. } => "OPERATOR_SELECTED",
             Self::NumberVerified { .. } => "NUMBER_VERIFIED",
             Self::NumberNotVerified { .. } => "NUMBER_NOT_VERIFIED",
+            Self::OperatorSelectedError { .. } => "OPERATOR_SELECTED_ERROR",
             Self::IdentityProviderResponseError { .. } => "IDENTITY_PROVIDER_RESPONSE_ERROR",
             Self::Login { .. } => "LOGIN",
             Self::LoginError { .. } => "LOGIN_ERROR",

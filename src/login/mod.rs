@@ -1,1 +1,70 @@
-//! The browser's journey through one login.
+//! The browser's journey through one login, from the authorization request to the answer.
+//!
+//! ```text
+//!            GET /authorize
+//!                 |
+//!   open ---- continue, number ----> away ---- callback ----> checking ----> ended (code)
+//!    ^                                 ^                        |   |
+//!    |                                 '---- continue, number --'   '-----> confirm -- continue --> ended (code)
+//!    |                                           problem <------'
+//!    '--- every stage -- cancel, return, time ----------------------------> ended (error)
+//! ```
+//!
+//! Every arrow is one guarded statement in [`crate::store::path`]. Every page, form and callback
+//! needs the login's own cookie. The way out of our origin is always a 200 page with a refresh and a
+//! link, or a redirect that no form of ours led to, because browsers apply `form-action` to every
+//! hop.
+//!
+//! | route | file |
+//! |---|---|
+//! | `GET`, `POST /authorize` | `authorize` |
+//! | `GET /login/{id}` | `show` |
+//! | `POST /login/{id}/continue` | `go_on` |
+//! | `POST /login/{id}/number` | `number` |
+//! | `POST /login/{id}/cancel`, `/return` | `leave` |
+//! | `GET /broker/{alias}/endpoint` | `callback` |
+
+mod authorize;
+mod callback;
+mod conclude;
+mod depart;
+mod entry;
+mod go_on;
+mod leave;
+mod number;
+mod policy;
+mod release;
+mod show;
+pub mod sweep;
+pub mod view;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use http::header::ALLOW;
+use http::{Method, StatusCode};
+
+use crate::web::app::App;
+
+/// The routes.
+pub fn routes() -> Router<App> {
+    Router::new()
+        .route("/authorize", get(authorize::get).post(authorize::post))
+        .route("/login/{id}", get(show::get))
+        .route("/login/{id}/continue", post(go_on::post))
+        .route("/login/{id}/number", post(number::post))
+        .route("/login/{id}/cancel", post(leave::post))
+        .route("/login/{id}/return", post(leave::post))
+        .route("/broker/{alias}/endpoint", get(callback::get))
+        .layer(from_fn(refuse_head))
+}
+
+/// HEAD changes nothing: a link preview must not open a login, let alone claim a leg.
+async fn refuse_head(request: Request, next: Next) -> Response {
+    if request.method() == Method::HEAD {
+        return (StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, "GET, POST")]).into_response();
+    }
+    next.run(request).await
+}

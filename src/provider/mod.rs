@@ -1,1 +1,30 @@
-//! We as OpenID Provider, for relying parties.
+//! We as OpenID Provider, for relying parties: what their servers and libraries call. The browser's
+//! side, from the authorization request on, is [`crate::login`]; the two meet in rows.
+//!
+//! | endpoint | file | who may call it |
+//! |---|---|---|
+//! | `GET /.well-known/openid-configuration`, `GET /jwks` | `discovery` | anybody |
+//! | `POST /token` | `token` | clients |
+//! | `GET`, `POST /userinfo` | `userinfo` | whoever holds an access token |
+
+mod client_auth;
+mod discovery;
+mod token;
+mod userinfo;
+
+use axum::Router;
+use axum::routing::{get, post};
+
+use crate::web::app::App;
+
+/// The routes.
+pub fn routes() -> Router<App> {
+    Router::new()
+        .route(
+            "/.well-known/openid-configuration",
+            get(discovery::configuration),
+        )
+        .route("/jwks", get(discovery::jwks))
+        .route("/token", post(token::exchange))
+        .route("/userinfo", get(userinfo::get).post(userinfo::post))
+}

@@ -1,11 +1,12 @@
 //! Grants and their access tokens, read; and ended when a code is replayed.
 
-use sqlx::PgExecutor;
+use sqlx::PgPool;
 use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::clock::Time;
-use crate::secret::Place;
+use crate::phone::PhoneNumber;
+use crate::secret::{Place, Unsealable, Vault};
 use crate::store::audit::Appended;
 use crate::store::db::StoreError;
 
@@ -28,9 +29,28 @@ pub fn number_place(grant: &Uuid) -> Place<'_> {
     Place::new("grants", "sealed", grant)
 }
 
+/// The number a grant holds, if it holds one.
+///
+/// # Errors
+/// [`Unsealable`] if the row was altered or its root key is gone.
+pub fn open_number(
+    vault: &Vault,
+    grant: &Uuid,
+    sealed: Option<&[u8]>,
+) -> Result<Option<PhoneNumber>, Unsealable> {
+    let Some(sealed) = sealed else {
+        return Ok(None);
+    };
+    let plain = vault.open(number_place(grant), sealed)?;
+    let text = std::str::from_utf8(&plain).map_err(|_| Unsealable)?;
+    PhoneNumber::from_e164(text)
+        .map(Some)
+        .map_err(|_| Unsealable)
+}
+
 /// The grant behind a live access token.
 pub async fn find_by_token(
-    db: impl PgExecutor<'_>,
+    db: &PgPool,
     token_hash: &[u8],
     now: Time,
 ) -> Result<Option<Grant>, StoreError> {
@@ -53,7 +73,7 @@ pub async fn find_by_token(
 /// Ends the grant of a code that was redeemed before and is brought again by its own client (RFC 9700
 /// section 4.5: whoever has the code twice may be a thief). Returns whether there was one to end.
 pub async fn end_after_replay(
-    db: impl PgExecutor<'_>,
+    db: &PgPool,
     code_hash: &[u8],
     client_id: &str,
     now: Time,
@@ -91,7 +111,7 @@ pub async fn end_after_replay(
 
 /// Deletes what has been over for a day: codes, access tokens, grants, sessions, go-aheads and
 /// assertion ids, a bounded number of each. Returns how many rows went.
-pub async fn purge(db: impl PgExecutor<'_>, before: Time, limit: i64) -> Result<i64, StoreError> {
+pub async fn purge(db: &PgPool, before: Time, limit: i64) -> Result<i64, StoreError> {
     let gone = sqlx::query_scalar!(
         r#"
         with code as (

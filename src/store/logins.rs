@@ -2,7 +2,7 @@
 //! in [`crate::store::path`].
 
 use serde::{Deserialize, Serialize};
-use sqlx::PgExecutor;
+use sqlx::PgPool;
 use sqlx::types::Json;
 use uuid::Uuid;
 
@@ -64,6 +64,8 @@ pub struct Login {
     pub pressed: bool,
     /// The current leg.
     pub leg_id: Option<Uuid>,
+    /// The operator of the current leg, by alias.
+    pub operator: Option<String>,
     /// How many legs there were.
     pub legs: i32,
     /// How many of them were mismatches.
@@ -74,8 +76,10 @@ pub struct Login {
     pub opened_at: Time,
     /// When its time is out.
     pub expires_at: Time,
-    sealed: Option<Vec<u8>>,
-    answer: Option<Vec<u8>>,
+    /// The number, sealed; read it with [`Login::number`].
+    pub sealed: Option<Vec<u8>>,
+    /// The answer or what is held back, sealed; read it with [`Login::answer`] or [`Login::held`].
+    pub answer: Option<Vec<u8>>,
 }
 
 impl Login {
@@ -94,12 +98,26 @@ impl Login {
             .map_err(|_| Unsealable)
     }
 
+    /// What was held back for the person's go-ahead, in stage [`Stage::Confirm`].
+    ///
+    /// # Errors
+    /// [`Unsealable`] if the row was altered or its root key is gone.
+    pub fn held(&self, vault: &Vault) -> Result<Option<Held>, Unsealable> {
+        let (Some(sealed), Stage::Confirm) = (&self.answer, self.stage) else {
+            return Ok(None);
+        };
+        let plain = vault.open(held_place(&self.id), sealed)?;
+        serde_json::from_slice(&plain)
+            .map(Some)
+            .map_err(|_| Unsealable)
+    }
+
     /// The answer to the app, once there is one: the address the browser is sent to.
     ///
     /// # Errors
     /// [`Unsealable`] if the row was altered or its root key is gone.
     pub fn answer(&self, vault: &Vault) -> Result<Option<String>, Unsealable> {
-        let Some(sealed) = &self.answer else {
+        let (Some(sealed), Stage::Ended) = (&self.answer, self.stage) else {
             return Ok(None);
         };
         let plain = vault.open(answer_place(&self.id), sealed)?;
@@ -113,6 +131,12 @@ impl Login {
 #[must_use]
 pub fn number_place(login: &Uuid) -> Place<'_> {
     Place::new("logins", "sealed", login)
+}
+
+/// Where a confirmed number that waits for the person's go-ahead is sealed for.
+#[must_use]
+pub fn held_place(login: &Uuid) -> Place<'_> {
+    Place::new("logins", "held", login)
 }
 
 /// Where a login's answer is sealed for.
@@ -131,8 +155,6 @@ pub struct Kept {
     pub nonce: String,
     /// The PKCE verifier.
     pub verifier: Option<String>,
-    /// The number's epoch.
-    pub epoch: i32,
 }
 
 impl std::fmt::Debug for Kept {
@@ -159,6 +181,41 @@ impl Kept {
     pub fn open(vault: &Vault, leg: &Uuid, sealed: &[u8]) -> Result<Self, Unsealable> {
         let plain = vault.open(Place::new("legs", "sealed", leg), sealed)?;
         serde_json::from_slice(&plain).map_err(|_| Unsealable)
+    }
+}
+
+/// A confirmed number that is not released before the person's go-ahead.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Held {
+    /// The number, E.164.
+    pub number: String,
+    /// The operator, by alias.
+    pub operator: String,
+    /// Whether it is a test operator.
+    pub test: bool,
+    /// How it was asked.
+    pub method: Method,
+    /// When it answered.
+    pub verified_at: Time,
+    /// The audit record of the check.
+    pub txn: Uuid,
+}
+
+impl Held {
+    /// Seals it for a login's row.
+    ///
+    /// # Panics
+    /// Never: it always serialises.
+    #[must_use]
+    pub fn seal(&self, vault: &Vault, login: &Uuid) -> Vec<u8> {
+        let plain = zeroize::Zeroizing::new(serde_json::to_vec(self).expect("it serialises"));
+        vault.seal(held_place(login), &plain)
+    }
+}
+
+impl std::fmt::Debug for Held {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Held([redacted])")
     }
 }
 
@@ -205,6 +262,7 @@ pub(super) struct Row {
     pub number_source: Option<NumberSource>,
     pub pressed: bool,
     pub leg_id: Option<Uuid>,
+    pub operator: Option<String>,
     pub legs: i32,
     pub mismatches: i32,
     pub outcome: Option<Outcome>,
@@ -224,6 +282,7 @@ impl From<Row> for Login {
             number_source: row.number_source,
             pressed: row.pressed,
             leg_id: row.leg_id,
+            operator: row.operator,
             legs: row.legs,
             mismatches: row.mismatches,
             outcome: row.outcome,
@@ -236,13 +295,14 @@ impl From<Row> for Login {
 }
 
 /// The login with this id, whoever asks: the caller compares the cookie.
-pub async fn find(db: impl PgExecutor<'_>, id: Uuid) -> Result<Option<Login>, StoreError> {
+pub async fn find(db: &PgPool, id: Uuid) -> Result<Option<Login>, StoreError> {
     let row = sqlx::query_as!(
         Row,
         r#"
         select id, client_id, cookie_hash, stage as "stage: Stage",
             request as "request: Json<AuthorizeRequest>", sealed,
-            number_source as "number_source: NumberSource", pressed, leg_id, legs, mismatches,
+            number_source as "number_source: NumberSource", pressed, leg_id,
+            (select operator from legs where legs.id = logins.leg_id) as operator, legs, mismatches,
             outcome as "outcome: Outcome", answer, opened_at, expires_at
         from logins
         where id = $1
@@ -255,11 +315,7 @@ pub async fn find(db: impl PgExecutor<'_>, id: Uuid) -> Result<Option<Login>, St
 }
 
 /// The leg that a state of ours names, if the state is the one it departed with.
-pub async fn find_leg(
-    db: impl PgExecutor<'_>,
-    id: Uuid,
-    state_hash: &[u8],
-) -> Result<Option<Leg>, StoreError> {
+pub async fn find_leg(db: &PgPool, id: Uuid, state_hash: &[u8]) -> Result<Option<Leg>, StoreError> {
     let leg = sqlx::query_as!(
         Leg,
         r#"
@@ -276,9 +332,26 @@ pub async fn find_leg(
     Ok(leg)
 }
 
+/// Whether the code of an ended login is still good: not redeemed, not expired.
+pub async fn has_live_code(db: &PgPool, id: Uuid, now: Time) -> Result<bool, StoreError> {
+    let live = sqlx::query_scalar!(
+        r#"
+        select exists (
+            select from codes
+            where grant_id = $1 and redeemed_at is null and expires_at > $2
+        ) as "live!"
+        "#,
+        id,
+        now
+    )
+    .fetch_one(db)
+    .await?;
+    Ok(live)
+}
+
 /// Logins whose time is out, or whose operator call was cut short (the server died), oldest first.
 pub async fn overdue(
-    db: impl PgExecutor<'_>,
+    db: &PgPool,
     now: Time,
     stuck_since: Time,
     limit: i64,
@@ -288,7 +361,8 @@ pub async fn overdue(
         r#"
         select id, client_id, cookie_hash, stage as "stage: Stage",
             request as "request: Json<AuthorizeRequest>", sealed,
-            number_source as "number_source: NumberSource", pressed, leg_id, legs, mismatches,
+            number_source as "number_source: NumberSource", pressed, leg_id,
+            (select operator from legs where legs.id = logins.leg_id) as operator, legs, mismatches,
             outcome as "outcome: Outcome", answer, opened_at, expires_at
         from logins
         where stage <> 'ended'

@@ -6,7 +6,7 @@
 //! departure and claim run on connections that do not wait for the disk; a lost one is found by the
 //! verdict's guard. The verdict, a release and a redemption wait.
 
-use sqlx::PgExecutor;
+use sqlx::PgPool;
 use sqlx::types::Json;
 use uuid::Uuid;
 
@@ -62,7 +62,7 @@ pub struct Departing<'a> {
 
 /// Opens a login that starts with a page.
 pub async fn open(
-    db: impl PgExecutor<'_>,
+    db: &PgPool,
     login: &Opening<'_>,
     records: Json<Appended>,
 ) -> Result<(), StoreError> {
@@ -93,7 +93,7 @@ pub async fn open(
 
 /// Opens a login that departs at once: nothing is missing.
 pub async fn open_and_depart(
-    db: impl PgExecutor<'_>,
+    db: &PgPool,
     login: &Opening<'_>,
     leg: &Departing<'_>,
     records: Json<Appended>,
@@ -151,7 +151,7 @@ pub struct Chosen<'a> {
 /// # Errors
 /// [`StoreError::Stale`] if the login is over, out of time, or just then being checked.
 pub async fn depart(
-    db: impl PgExecutor<'_>,
+    db: &PgPool,
     login: Uuid,
     number: &Chosen<'_>,
     leg: &Departing<'_>,
@@ -221,7 +221,7 @@ pub struct Claimed {
 /// # Errors
 /// [`StoreError::Stale`] if this callback is not the one awaited; ask [`super::logins::find_leg`] why.
 pub async fn claim(
-    db: impl PgExecutor<'_>,
+    db: &PgPool,
     leg: Uuid,
     state_hash: &[u8],
     operator: &str,
@@ -292,7 +292,7 @@ pub async fn claim(
         leg: Leg {
             id: leg,
             login_id: row.id,
-            operator: row.operator,
+            operator: row.operator.clone(),
             operator_revision: row.operator_revision,
             method: row.method,
             stage: LegStage::Claimed,
@@ -309,6 +309,7 @@ pub async fn claim(
             number_source: row.number_source,
             pressed: row.pressed,
             leg_id: row.leg_id,
+            operator: Some(row.operator),
             legs: row.legs,
             mismatches: row.mismatches,
             outcome: row.outcome,
@@ -398,7 +399,7 @@ pub struct GoAhead<'a> {
 /// # Errors
 /// [`StoreError::Stale`] if the login is not being checked any more, or the number's epoch has moved.
 pub async fn release(
-    db: impl PgExecutor<'_>,
+    db: &PgPool,
     release: &Release<'_>,
     records: Json<Appended>,
 ) -> Result<(), StoreError> {
@@ -409,7 +410,7 @@ pub async fn release(
             update logins
             set stage = 'ended', outcome = 'verified', answer = $3, sealed = null, changed_at = $4
             where id = $1 and stage in ('checking', 'confirm')
-                and leg_id is not distinct from $2
+                and expires_at > $4 and leg_id is not distinct from $2
                 and $6 = coalesce(
                     (select max(epoch) from subject_epochs where number_hash = any($5)), 0)
             returning id
@@ -497,12 +498,100 @@ pub async fn release(
     stale_unless(done == 1)
 }
 
+/// A verdict that must wait for the person's go-ahead: closes the leg and holds what was confirmed,
+/// sealed. Nothing can be released from here but by [`release`].
+///
+/// # Errors
+/// [`StoreError::Stale`] if the login is not being checked on this leg any more.
+pub async fn hold(
+    db: &PgPool,
+    login: Uuid,
+    leg: Uuid,
+    sealed_held: &[u8],
+    now: Time,
+    records: Json<Appended>,
+) -> Result<(), StoreError> {
+    let done = sqlx::query_scalar!(
+        r#"
+        with login as (
+            update logins
+            set stage = 'confirm', outcome = null, answer = $3, changed_at = $4
+            where id = $1 and leg_id = $2 and stage = 'checking'
+            returning id
+        ),
+        leg as (
+            update legs
+            set stage = 'closed', outcome = 'verified', closed_at = $4
+            where id = $2 and exists (select from login)
+        ),
+        audit as (
+            select append_audit($5) as appended
+            from login
+        )
+        select count(appended) as "done!"
+        from audit
+        "#,
+        login,
+        leg,
+        sealed_held,
+        now,
+        records as _,
+    )
+    .fetch_one(db)
+    .await?;
+    stale_unless(done == 1)
+}
+
+/// No operator could even be asked: shows the person a page.
+///
+/// # Errors
+/// [`StoreError::Stale`] if the login is over or just then being checked.
+pub async fn stop_short(
+    db: &PgPool,
+    login: Uuid,
+    number: &Chosen<'_>,
+    outcome: Outcome,
+    now: Time,
+    records: Json<Appended>,
+) -> Result<(), StoreError> {
+    let done = sqlx::query_scalar!(
+        r#"
+        with login as (
+            update logins
+            set stage = 'problem', outcome = $2, sealed = $3, number_source = $4, changed_at = $5
+            where id = $1 and stage in ('open', 'away', 'problem')
+            returning id
+        ),
+        leg as (
+            update legs
+            set stage = 'closed', outcome = 'abandoned', closed_at = $5
+            where login_id = $1 and stage <> 'closed' and exists (select from login)
+        ),
+        audit as (
+            select append_audit($6) as appended
+            from login
+        )
+        select count(appended) as "done!"
+        from audit
+        "#,
+        login,
+        outcome.as_str(),
+        number.sealed,
+        number.source as Option<NumberSource>,
+        now,
+        records as _,
+    )
+    .fetch_one(db)
+    .await?;
+    stale_unless(done == 1)
+}
+
 /// A verdict that opens nothing: closes the leg and shows the person a page, or ends the login.
 ///
 /// # Errors
 /// [`StoreError::Stale`] if the login is not being checked on this leg any more.
 pub async fn refuse(
-    db: impl PgExecutor<'_>,
+    db: &PgPool,
     login: Uuid,
     leg: Uuid,
     outcome: Outcome,
@@ -547,7 +636,7 @@ pub async fn refuse(
 /// # Errors
 /// [`StoreError::Stale`] if the leg is not away any more.
 pub async fn break_off(
-    db: impl PgExecutor<'_>,
+    db: &PgPool,
     leg: Uuid,
     outcome: Outcome,
     now: Time,
@@ -589,7 +678,7 @@ pub async fn break_off(
 /// # Errors
 /// [`StoreError::Stale`] if it had ended already.
 pub async fn end(
-    db: impl PgExecutor<'_>,
+    db: &PgPool,
     login: Uuid,
     outcome: Outcome,
     sealed_answer: Option<&[u8]>,
@@ -666,7 +755,7 @@ pub enum Redeemed {
 /// # Errors
 /// [`StoreError::Stale`] if there is no such live code for this client.
 pub async fn redeem(
-    db: impl PgExecutor<'_>,
+    db: &PgPool,
     code: &Redeeming<'_>,
     records: Json<Appended>,
 ) -> Result<Redeemed, StoreError> {

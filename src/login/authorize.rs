@@ -1,0 +1,334 @@
+//! `GET /authorize`, `POST /authorize` (OIDC Core section 3.1.2): the client and its redirect URI
+//! first, then everything else; a valid request opens a login, and asks or departs at once.
+
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::{RawQuery, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use http::StatusCode;
+use http::header::{CACHE_CONTROL, LOCATION, SET_COOKIE};
+
+use crate::audit::event::{Event, Subject};
+use crate::clock::Time;
+use crate::login::entry::{bad_link, frame};
+use crate::login::view::Checking;
+use crate::login::{depart, policy, show};
+use crate::oauth::error::{ErrorCode, OAuthError};
+use crate::oauth::params::Params;
+use crate::oauth::redirect::VerifiedRedirect;
+use crate::oauth::request::{self, AuthorizeError, AuthorizeRequest, Prompt, Registered};
+use crate::phone::PhoneNumber;
+use crate::secret::{Token, new_id};
+use crate::store::audit::Appended;
+use crate::store::clients::{Client, Kind};
+use crate::store::logins::{self, Login, NumberSource, Stage};
+use crate::store::path::{self, Opening};
+use crate::store::sessions;
+use crate::web::app::App;
+use crate::web::browser::Browser;
+use crate::web::failure::Failure;
+use crate::web::headers::PageClass;
+use crate::web::page::render;
+
+/// Longest request that is read, bytes.
+const LONGEST: usize = 16 * 1024;
+
+/// A request in the query.
+pub async fn get(
+    State(app): State<App>,
+    browser: Browser,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Failure> {
+    let query = query.unwrap_or_default();
+    if query.len() > LONGEST {
+        return Ok(bad_link(&app, &browser, "the request is too long"));
+    }
+    let params = Params::parse(query.as_bytes());
+    match checked(&app, &params).await? {
+        Ok((client, request)) => start(&app, &browser, &client, request).await,
+        Err(AuthorizeError::Page(reason)) => Ok(bad_link(&app, &browser, &reason)),
+        Err(AuthorizeError::Redirect(redirect, error)) => {
+            let client_id = params.get("client_id").unwrap_or_default();
+            refuse(&app, &browser, client_id, &redirect, &error).await
+        }
+    }
+}
+
+/// A request in a form. It comes from the app's site, so the browser keeps our `Lax` cookies back;
+/// the GET that follows brings them.
+pub async fn post(body: Bytes) -> Response {
+    match std::str::from_utf8(&body) {
+        Ok(form) if form.len() <= LONGEST && form.is_ascii() && !form.contains(['\r', '\n']) => {
+            Redirect::to(&format!("/authorize?{form}")).into_response()
+        }
+        _ => StatusCode::BAD_REQUEST.into_response(),
+    }
+}
+
+type Checked = Result<(std::sync::Arc<Client>, AuthorizeRequest), AuthorizeError>;
+
+async fn checked(app: &App, params: &Params) -> Result<Checked, Failure> {
+    let client_id = match request::client_id(params) {
+        Ok(client_id) => client_id,
+        Err(error) => return Ok(Err(error)),
+    };
+    let Some(client) = app.client(client_id).await? else {
+        return Ok(Err(AuthorizeError::Page(
+            "client_id is not registered here".to_owned(),
+        )));
+    };
+    let registered = Registered {
+        redirect_uris: &client.redirect_uris,
+        native: client.kind == Kind::Native,
+        must_use_pkce: client.must_use_pkce(),
+        scopes: &client.settings.scopes,
+    };
+    Ok(request::check(params, &registered).map(|request| (client.clone(), request)))
+}
+
+/// Tells the app what is wrong with its request.
+async fn refuse(
+    app: &App,
+    browser: &Browser,
+    client_id: &str,
+    redirect: &VerifiedRedirect,
+    error: &OAuthError,
+) -> Result<Response, Failure> {
+    let now = app.clock.now();
+    let subject = Subject {
+        client_id: Some(client_id.to_owned()),
+        ..Subject::default()
+    };
+    let event = Event::LoginError {
+        error: Some(error.code.as_str().to_owned()),
+    };
+    let record = browser.recorder(app, now).record(subject, &event);
+    crate::store::audit::append(app.db.relaxed(), [record]).await?;
+    Ok(to_app(
+        &redirect.with_error(error, app.config.issuer.as_str()),
+    ))
+}
+
+/// Sends the browser back to the app.
+#[must_use]
+pub fn to_app(url: &str) -> Response {
+    (
+        StatusCode::SEE_OTHER,
+        [(LOCATION, url), (CACHE_CONTROL, "no-store")],
+    )
+        .into_response()
+}
+
+async fn start(
+    app: &App,
+    browser: &Browser,
+    client: &Client,
+    request: AuthorizeRequest,
+) -> Result<Response, Failure> {
+    if request.prompt == Prompt::None {
+        // Proof of number is per login: without a page there is nobody to ask.
+        let error = OAuthError::new(ErrorCode::LoginRequired, "nobody is signed in here");
+        return refuse(app, browser, &client.client_id, &request.redirect, &error).await;
+    }
+    let now = app.clock.now();
+    let remembered = is_remembered(app, browser, client, &request, now).await?;
+    let cookie = Token::random();
+    let login = new_login(app, client, &cookie, request, now);
+    let started = started(app, browser, &login, now);
+    let mut response = match &login.request.number {
+        Some(number) if !policy::needs_go_ahead(client, &login.request, remembered) => {
+            depart_at_once(app, browser, client, &cookie, &login, number, started, now).await?
+        }
+        _ => {
+            open(app, &login, now, started).await?;
+            show::page(app, browser, &login, client, &cookie).await?
+        }
+    };
+    let kept = cookie_lifetime(app);
+    let set = app.cookies.set(&app.cookies.login(login.id), &cookie, kept);
+    response.headers_mut().append(SET_COOKIE, set);
+    Ok(response)
+}
+
+/// The login's cookie outlives the login, so that its browser still finds the way back.
+fn cookie_lifetime(app: &App) -> Duration {
+    app.config.login.login * 4
+}
+
+/// Whether this browser's person agreed to this release before. Asked only where it can be so.
+async fn is_remembered(
+    app: &App,
+    browser: &Browser,
+    client: &Client,
+    request: &AuthorizeRequest,
+    now: Time,
+) -> Result<bool, Failure> {
+    let (Some(cookie), Some(number)) = (browser.cookies(app).browser(), &request.number) else {
+        return Ok(false);
+    };
+    let hashes: Vec<Vec<u8>> = app
+        .vault
+        .search_hashes(number.e164())
+        .into_iter()
+        .map(|(_, hash)| hash)
+        .collect();
+    let known = sessions::look_up(
+        app.db.relaxed(),
+        Some(&cookie.hash()),
+        &client.client_id,
+        &hashes,
+        now,
+    )
+    .await?;
+    let subject = crate::login::release::subject(app, client, number, known.epoch);
+    Ok(policy::covers(
+        &known.go_aheads,
+        &subject,
+        &request.scopes.words(),
+    ))
+}
+
+fn new_login(
+    app: &App,
+    client: &Client,
+    cookie: &Token,
+    request: AuthorizeRequest,
+    now: Time,
+) -> Login {
+    let id = new_id(now);
+    let number_source = request.number.as_ref().map(|_| NumberSource::Hint);
+    let sealed = request
+        .number
+        .as_ref()
+        .map(|number| seal_number(app, &id, number));
+    Login {
+        id,
+        client_id: client.client_id.clone(),
+        cookie_hash: cookie.hash(),
+        stage: Stage::Open,
+        request,
+        number_source,
+        pressed: false,
+        leg_id: None,
+        operator: None,
+        legs: 0,
+        mismatches: 0,
+        outcome: None,
+        opened_at: now,
+        expires_at: now + app.config.login.login,
+        sealed,
+        answer: None,
+    }
+}
+
+/// Seals a number for a login's row.
+#[must_use]
+pub fn seal_number(app: &App, login: &uuid::Uuid, number: &PhoneNumber) -> Vec<u8> {
+    app.vault
+        .seal(logins::number_place(login), number.e164().as_bytes())
+}
+
+fn started(app: &App, browser: &Browser, login: &Login, now: Time) -> crate::audit::record::Record {
+    let request = &login.request;
+    let event = Event::LoginStarted {
+        scopes: request.scopes.text(),
+        redirect_uri: request.redirect.uri().to_owned(),
+        number_hinted: request.number.is_some(),
+        pkce: request.challenge.is_some(),
+        prompt: (request.prompt != Prompt::Default)
+            .then(|| format!("{:?}", request.prompt).to_lowercase()),
+    };
+    let recorder = browser.recorder(app, now);
+    match &request.number {
+        Some(number) => recorder.record_of(number, about(login), &event),
+        None => recorder.record(about(login), &event),
+    }
+}
+
+/// What audit records of a login are about.
+#[must_use]
+pub fn about(login: &Login) -> Subject {
+    Subject {
+        login_id: Some(login.id),
+        client_id: Some(login.client_id.clone()),
+        ..Subject::default()
+    }
+}
+
+fn opening<'a>(login: &'a Login, now: Time) -> Opening<'a> {
+    Opening {
+        id: login.id,
+        client_id: &login.client_id,
+        cookie_hash: &login.cookie_hash,
+        request: &login.request,
+        sealed_number: login.sealed.as_deref(),
+        now,
+        expires_at: login.expires_at,
+    }
+}
+
+async fn open(
+    app: &App,
+    login: &Login,
+    now: Time,
+    started: crate::audit::record::Record,
+) -> Result<(), Failure> {
+    path::open(
+        app.db.relaxed(),
+        &opening(login, now),
+        Appended::new([started]),
+    )
+    .await?;
+    Ok(())
+}
+
+/// Nothing is missing: opens the login on its first leg. If no operator can be asked, the login opens
+/// with the page that says so.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "everything the one request knows"
+)]
+async fn depart_at_once(
+    app: &App,
+    browser: &Browser,
+    client: &Client,
+    cookie: &Token,
+    login: &Login,
+    number: &PhoneNumber,
+    started: crate::audit::record::Record,
+    now: Time,
+) -> Result<Response, Failure> {
+    match depart::prepare(app, browser, client, login, Some(number), now).await? {
+        Ok(prepared) => {
+            let records = [started, prepared.record(app, browser, login, number)];
+            path::open_and_depart(
+                app.db.relaxed(),
+                &opening(login, now),
+                &prepared.departing(),
+                Appended::new(records),
+            )
+            .await?;
+            let page = Checking {
+                frame: frame(app, browser, login, client, cookie),
+                operator_name: prepared.operator_name().to_owned(),
+                url: prepared.url().to_owned(),
+            };
+            Ok(render(StatusCode::OK, PageClass::Journey, &page))
+        }
+        Err(stopped) => {
+            open(app, login, now, started).await?;
+            depart::stop(
+                app,
+                browser,
+                client,
+                cookie,
+                login,
+                Some(number),
+                stopped,
+                now,
+            )
+            .await
+        }
+    }
+}

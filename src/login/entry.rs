@@ -1,0 +1,150 @@
+//! Who may see a login's pages: the browser that carries its cookie, and nobody else (P8).
+
+use std::sync::Arc;
+
+use axum::response::Response;
+use http::StatusCode;
+use uuid::Uuid;
+
+use crate::clock::Time;
+use crate::login::view::LostCookie;
+use crate::oauth::params::Params;
+use crate::secret::{Token, same};
+use crate::store::clients::Client;
+use crate::store::logins::{self, Login};
+use crate::web::app::App;
+use crate::web::browser::Browser;
+use crate::web::csrf;
+use crate::web::failure::Failure;
+use crate::web::headers::PageClass;
+use crate::web::page::{self, Form, Frame, render};
+use crate::web::plain::BadLink;
+
+/// A login, opened by its own browser.
+pub struct Entry {
+    /// The login.
+    pub login: Login,
+    /// Its client.
+    pub client: Arc<Client>,
+    /// Its cookie.
+    pub cookie: Token,
+    /// The request's time.
+    pub now: Time,
+}
+
+/// Opens a login for a browser, or says in what answer it may not.
+///
+/// # Errors
+/// The answer to give instead.
+pub async fn enter(app: &App, browser: &Browser, id: &str) -> Result<Entry, Response> {
+    let failed = |failure: Failure| axum::response::IntoResponse::into_response(failure);
+    let Ok(id) = Uuid::try_parse(id) else {
+        return Err(lost_cookie(app, browser));
+    };
+    let Some(cookie) = browser.cookies(app).login(id) else {
+        return Err(lost_cookie(app, browser));
+    };
+    let login = logins::find(app.db.relaxed(), id)
+        .await
+        .map_err(|error| failed(error.into()))?;
+    let Some(login) = login.filter(|login| same(&login.cookie_hash, &cookie.hash())) else {
+        return Err(lost_cookie(app, browser));
+    };
+    let client = app
+        .client(&login.client_id)
+        .await
+        .map_err(|error| failed(error.into()))?;
+    let Some(client) = client else {
+        return Err(bad_link(app, browser, "the app is not registered any more"));
+    };
+    Ok(Entry {
+        login,
+        client,
+        cookie,
+        now: app.clock.now(),
+    })
+}
+
+impl Entry {
+    /// Whether a form was sent by our own page in this browser; otherwise the answer to give. Returns
+    /// the form.
+    ///
+    /// # Errors
+    /// The answer to give instead.
+    pub fn accept_form(
+        &self,
+        app: &App,
+        browser: &Browser,
+        body: &[u8],
+    ) -> Result<Params, Response> {
+        let form = Params::parse(body);
+        let given = form.get("csrf").unwrap_or_default();
+        let origin = app.config.issuer.origin();
+        if csrf::is_ours(&app.vault, &self.cookie, given, &browser.headers, &origin) {
+            Ok(form)
+        } else {
+            Err(lost_cookie(app, browser))
+        }
+    }
+
+    /// What surrounds this login's pages.
+    #[must_use]
+    pub fn frame(&self, app: &App, browser: &Browser) -> Frame {
+        frame(app, browser, &self.login, &self.client, &self.cookie)
+    }
+}
+
+/// What surrounds a login's pages.
+#[must_use]
+pub fn frame(
+    app: &App,
+    browser: &Browser,
+    login: &Login,
+    client: &Client,
+    cookie: &Token,
+) -> Frame {
+    let language = browser.language(login.request.ui_locales.as_deref());
+    Frame {
+        app: Some(page::App {
+            name: client.name.clone(),
+            domain: login.request.redirect.host(),
+        }),
+        form: Some(Form {
+            base: format!("/login/{}", login.id),
+            csrf: csrf::token(&app.vault, cookie),
+        }),
+        reference: Some(reference(login.id)),
+        policy: client.settings.policy_uri.clone(),
+        terms: client.settings.tos_uri.clone(),
+        ..Frame::plain_page(&app.config.branding.service_name, language)
+    }
+}
+
+/// What a person tells support: the last eight digits of the login's id, which audit records carry.
+#[must_use]
+pub fn reference(login: Uuid) -> String {
+    let hex = login.simple().to_string().to_uppercase();
+    format!("{}-{}", &hex[24..28], &hex[28..])
+}
+
+/// The page for a browser without the login's cookie. It learns nothing of the login.
+#[must_use]
+pub fn lost_cookie(app: &App, browser: &Browser) -> Response {
+    let frame = Frame::plain_page(&app.config.branding.service_name, browser.language(None));
+    let page = LostCookie {
+        frame,
+        return_url: None,
+    };
+    render(StatusCode::BAD_REQUEST, PageClass::Journey, &page)
+}
+
+/// The page for a request without a safe place to return to.
+#[must_use]
+pub fn bad_link(app: &App, browser: &Browser, reason: &str) -> Response {
+    let frame = Frame::plain_page(&app.config.branding.service_name, browser.language(None));
+    let page = BadLink {
+        frame,
+        reason: reason.to_owned(),
+    };
+    render(StatusCode::BAD_REQUEST, PageClass::Journey, &page)
+}

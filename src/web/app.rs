@@ -1,0 +1,214 @@
+//! The state every handler shares: configuration, database, keys, and what is cached of the records
+//! staff edit. Caches are refreshed by `NOTIFY` from the database, with a short time limit behind it
+//! for the case that the notification is lost.
+
+use std::collections::BTreeMap;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use moka::future::Cache;
+
+use crate::clock::{Clock, Time};
+use crate::config::Config;
+use crate::operator::Operators;
+use crate::secret::Vault;
+use crate::store::clients::{self, Client};
+use crate::store::db::{Db, StoreError};
+use crate::store::operators::{self, Credentials, Mode, Operator};
+use crate::token::keyring::LiveKeyring;
+use crate::token::subject::SubjectKey;
+use crate::web::cookies::Cookies;
+
+/// How long a cached client or operator may be out of date if a notification was lost.
+const STALE_FOR: Duration = Duration::from_secs(5);
+
+/// The server's state; cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+/// What [`App`] shares.
+pub struct Parts {
+    /// The configuration.
+    pub config: Config,
+    /// The database.
+    pub db: Db,
+    /// Seals, opens, makes MACs.
+    pub vault: Vault,
+    /// The time.
+    pub clock: Clock,
+    /// The token signing keys.
+    pub keyring: LiveKeyring,
+    /// Makes subjects.
+    pub subject_key: SubjectKey,
+    /// Asks operators.
+    pub operators: Operators,
+    /// Names cookies.
+    pub cookies: Cookies,
+    clients: Cache<String, Option<Arc<Client>>>,
+    registry: ArcSwap<Registry>,
+}
+
+/// An operator with its credentials opened.
+#[derive(Debug)]
+pub struct LiveOperator {
+    /// The record.
+    pub operator: Arc<Operator>,
+    /// What we prove ourselves with.
+    pub credentials: Credentials,
+}
+
+/// All operators, by alias.
+#[derive(Debug, Default)]
+pub struct Registry {
+    by_alias: BTreeMap<String, Arc<LiveOperator>>,
+    all: Vec<Arc<Operator>>,
+    read_at: Option<Time>,
+}
+
+impl Registry {
+    /// The operator with this alias.
+    #[must_use]
+    pub fn get(&self, alias: &str) -> Option<&Arc<LiveOperator>> {
+        self.by_alias.get(alias)
+    }
+
+    /// Every operator.
+    #[must_use]
+    pub fn all(&self) -> &[Arc<Operator>] {
+        &self.all
+    }
+}
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl App {
+    /// Puts the state together.
+    #[must_use]
+    pub fn new(
+        config: Config,
+        db: Db,
+        vault: Vault,
+        clock: Clock,
+        keyring: LiveKeyring,
+        subject_key: SubjectKey,
+        operators: Operators,
+    ) -> Self {
+        let cookies = Cookies::new(config.issuer.is_https());
+        Self(Arc::new(Parts {
+            cookies,
+            config,
+            db,
+            vault,
+            clock,
+            keyring,
+            subject_key,
+            operators,
+            clients: Cache::builder()
+                .max_capacity(50_000)
+                .time_to_live(STALE_FOR)
+                .build(),
+            registry: ArcSwap::default(),
+        }))
+    }
+
+    /// The enabled client with this `client_id`. One read per client and time limit, however many
+    /// ask at once; an unknown one is remembered too, so that guessing does not reach the database.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn client(&self, client_id: &str) -> Result<Option<Arc<Client>>, Arc<StoreError>> {
+        if let Some(known) = self.clients.get(client_id).await {
+            return Ok(known);
+        }
+        self.clients
+            .try_get_with(client_id.to_owned(), async {
+                let mut db = self.db.relaxed().acquire().await?;
+                let client = clients::find(&mut db, client_id).await?;
+                Ok::<_, StoreError>(client.filter(|c| c.disabled_at.is_none()).map(Arc::new))
+            })
+            .await
+    }
+
+    /// The operators as they are now.
+    ///
+    /// # Errors
+    /// If they were never read and the database cannot be.
+    pub async fn registry(&self) -> Result<Arc<Registry>, StoreError> {
+        let known = self.registry.load_full();
+        let now = self.clock.now();
+        let fresh = known.read_at.is_some_and(|at| {
+            now.signed_duration_since(at)
+                .to_std()
+                .is_ok_and(|age| age < STALE_FOR)
+        });
+        if fresh {
+            return Ok(known);
+        }
+        match self.read_registry(now).await {
+            Ok(registry) => Ok(registry),
+            // What was known still holds while the database is away; logins fail elsewhere then.
+            Err(error) if known.read_at.is_some() => {
+                tracing::warn!(%error, "the operators could not be read again");
+                Ok(known)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn read_registry(&self, now: Time) -> Result<Arc<Registry>, StoreError> {
+        let mut db = self.db.relaxed().acquire().await?;
+        let mut registry = Registry {
+            read_at: Some(now),
+            ..Registry::default()
+        };
+        for operator in operators::list(&mut db).await? {
+            if operator.mode == Mode::Test && !self.config.operators.allow_test {
+                continue;
+            }
+            let credentials = match operator.credentials(&self.vault) {
+                Ok(credentials) => credentials,
+                Err(error) => {
+                    tracing::error!(operator = operator.alias, %error, "operator left out");
+                    continue;
+                }
+            };
+            let operator = Arc::new(operator);
+            registry.all.push(operator.clone());
+            registry.by_alias.insert(
+                operator.alias.clone(),
+                Arc::new(LiveOperator {
+                    operator,
+                    credentials,
+                }),
+            );
+        }
+        let registry = Arc::new(registry);
+        self.registry.store(registry.clone());
+        Ok(registry)
+    }
+
+    /// Forgets what is cached of a table that a notification named.
+    pub async fn forget(&self, table: &str) {
+        match table {
+            "clients" => self.clients.invalidate_all(),
+            "operators" => {
+                if let Err(error) = self.read_registry(self.clock.now()).await {
+                    tracing::warn!(%error, "the operators could not be read again");
+                }
+            }
+            "keys" => match crate::token::lifecycle::load(&self.db, &self.vault).await {
+                Ok(keyring) => self.keyring.replace(keyring),
+                Err(error) => tracing::warn!(%error, "the keys could not be read again"),
+            },
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! What is known of whoever sent a request: address, user agent, cookies, languages.
+
+use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
+
+use axum::extract::FromRequestParts;
+use http::HeaderMap;
+use http::header::USER_AGENT;
+use http::request::Parts;
+use ipnet::IpNet;
+
+use crate::audit::record::{Personal, Recorder};
+use crate::clock::Time;
+use crate::web::app::App;
+use crate::web::cookies::Received;
+use crate::web::text::Language;
+
+/// The other end of a request's connection; the listener puts it into the request's extensions.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub SocketAddr);
+
+/// The browser (or the app's server) that sent a request.
+#[derive(Clone, Debug)]
+pub struct Browser {
+    /// Its address, as far as the trusted proxies tell it.
+    pub address: Option<IpAddr>,
+    /// The request's headers.
+    pub headers: HeaderMap,
+}
+
+impl FromRequestParts<App> for Browser {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
+        let peer = parts.extensions.get::<Peer>().map(|peer| peer.0.ip());
+        let trusted = &app.config.proxies.trusted;
+        Ok(Self {
+            address: peer.map(|peer| client_address(peer, &parts.headers, trusted)),
+            headers: parts.headers.clone(),
+        })
+    }
+}
+
+impl Browser {
+    /// Its cookies.
+    #[must_use]
+    pub fn cookies(&self, app: &App) -> Received<'_> {
+        app.cookies.read(&self.headers)
+    }
+
+    /// What is personal about it, for audit records.
+    #[must_use]
+    pub fn personal(&self) -> Personal {
+        let user_agent = self.headers.get(USER_AGENT).map(|agent| {
+            String::from_utf8_lossy(agent.as_bytes())
+                .chars()
+                .filter(|c| !c.is_control())
+                .take(256)
+                .collect()
+        });
+        Personal {
+            number: None,
+            address: self.address.map(|address| address.to_string()),
+            user_agent,
+        }
+    }
+
+    /// Makes the audit records of this request.
+    #[must_use]
+    pub fn recorder<'a>(&self, app: &'a App, now: Time) -> Recorder<'a> {
+        Recorder {
+            vault: &app.vault,
+            now,
+            browser: self.personal(),
+        }
+    }
+
+    /// The language to speak: the app's wish, then the browser's.
+    #[must_use]
+    pub fn language(&self, ui_locales: Option<&str>) -> Language {
+        let accepted = self
+            .headers
+            .get(http::header::ACCEPT_LANGUAGE)
+            .and_then(|value| value.to_str().ok());
+        Language::choose(ui_locales, None, accepted, Language::default())
+    }
+}
+
+/// The address a request came from: the peer's, or, if that is a trusted proxy, the last one in
+/// `X-Forwarded-For` that is none. Whatever stands before it, anybody may have written.
+fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+    let is_trusted = |address: &IpAddr| trusted.iter().any(|net| net.contains(address));
+    let mut address = peer.to_canonical();
+    if !is_trusted(&address) {
+        return address;
+    }
+    let forwarded: Vec<&str> = headers
+        .get_all("x-forwarded-for")
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .collect();
+    for hop in forwarded.into_iter().rev() {
+        let Some(next) = parse_address(hop) else {
+            break;
+        };
+        address = next.to_canonical();
+        if !is_trusted(&address) {
+            break;
+        }
+    }
+    address
+}
+
+fn parse_address(hop: &str) -> Option<IpAddr> {
+    hop.parse()
+        .ok()
+        .or_else(|| hop.parse::<SocketAddr>().ok().map(|a| a.ip()))
+        .or_else(|| hop.trim_matches(['[', ']']).parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(peer: &str, forwarded: &[&str]) -> String {
+        let mut headers = HeaderMap::new();
+        for value in forwarded {
+            headers.append("x-forwarded-for", value.parse().unwrap());
+        }
+        let trusted = ["10.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()];
+        client_address(peer.parse().unwrap(), &headers, &trusted).to_string()
+    }
+
+    #[test]
+    fn forwarded_addresses_count_only_from_trusted_proxies_and_only_the_last_untrusted_one() {
+        for (peer, forwarded, expected) in [
+            ("192.0.2.1", &["198.51.100.1"][..], "192.0.2.1"),
+            ("10.0.0.1", &[], "10.0.0.1"),
+            ("10.0.0.1", &["198.51.100.1"], "198.51.100.1"),
+            ("10.0.0.1", &["6.6.6.6, 198.51.100.1"], "198.51.100.1"),
+            (
+                "10.0.0.1",
+                &["6.6.6.6", "198.51.100.1, 10.1.1.1"],
+                "198.51.100.1",
+            ),
+            ("10.0.0.1", &["198.51.100.1:4711"], "198.51.100.1"),
+            ("::1", &["[2001:db8::1]:4711"], "2001:db8::1"),
+            ("::ffff:10.0.0.1", &["198.51.100.1"], "198.51.100.1"),
+            ("10.0.0.1", &["198.51.100.1, rubbish"], "10.0.0.1"),
+        ] {
+            assert_eq!(address(peer, forwarded), expected, "{peer} {forwarded:?}");
+        }
+    }
+}
