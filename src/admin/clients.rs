@@ -468,7 +468,7 @@ mod tests {
 
     #[test]
     fn the_sector_is_the_one_host_of_all_redirect_uris() {
-        let sector = |uris, kind| sector(&own(uris), kind);
+        let sector = |uris: &[&str], kind| sector(&own(uris), kind);
         assert_eq!(
             sector(
                 &["https://a.example/x", "https://a.example:8443/y"],

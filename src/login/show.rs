@@ -254,10 +254,10 @@ async fn ended(
         return Ok(ok(&view::AlreadyDone {
             frame,
             return_url: client
-                    .settings
-                    .client_uri
-                    .clone()
-                    .or_else(|| login.request.redirect.front_page()),
+                .settings
+                .client_uri
+                .clone()
+                .or_else(|| login.request.redirect.front_page()),
         }));
     }
     // An error may be told twice: it opens nothing.

@@ -229,7 +229,10 @@ mod tests {
                 .contains("&error=access_denied&error_description=user_cancelled%3A+x&state=")
         );
         assert_eq!(redirect.host(), "app.example");
-        assert_eq!(redirect.front_page().as_deref(), Some("https://app.example/"));
+        assert_eq!(
+            redirect.front_page().as_deref(),
+            Some("https://app.example/")
+        );
     }
 
     #[test]
