@@ -41,8 +41,9 @@ impl Issuer {
             return Err("has a query or a fragment".to_owned());
         }
         let path = url.path().trim_end_matches('/').to_owned();
-        if path.contains("//") || path.contains('%') || path.contains("/.well-known") {
-            return Err("has a path that cannot be matched exactly".to_owned());
+        // `__Host-` cookies belong to a whole host, and so do we.
+        if !path.is_empty() {
+            return Err("has a path; the server answers at the root of its host".to_owned());
         }
         url.set_path(&path);
         let text = url.as_str().trim_end_matches('/').to_owned();
