@@ -9,6 +9,7 @@ mod change;
 pub mod clients;
 mod desk;
 mod endpoint;
+pub mod keys;
 pub mod operators;
 mod refused;
 pub mod staff;

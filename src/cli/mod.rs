@@ -1,1 +1,176 @@
-//! The command line.
+//! The command line: reads arguments, calls [`crate::admin`] or a part of the program that runs, and
+//! prints. One file per noun.
+
+mod audit;
+mod client;
+mod config;
+mod doctor;
+mod failure;
+mod input;
+mod key;
+mod office;
+mod operator;
+mod output;
+mod serve;
+mod simulator;
+mod staff;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use failure::{FINDING, Failure};
+use office::Globals;
+
+/// Sign in with phone network: an OpenID Provider that asks the mobile operator.
+#[derive(Debug, Parser)]
+#[command(
+    name = "numbercloak",
+    version,
+    propagate_version = true,
+    after_help = "Exit codes: 0 all went well, 1 something was found or went wrong, 2 the command is wrong, 3 the \
+    configuration is, 4 the database is."
+)]
+struct Line {
+    #[command(flatten)]
+    globals: Globals,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server.
+    Serve(serve::Serve),
+    /// Run everything on this machine with nothing configured: server, database, pretend operators
+    /// and a demo app.
+    Dev(serve::Dev),
+    /// Bring the database's schema up to date.
+    #[command(after_help = "JSON fields: version.")]
+    Migrate,
+    /// Apps that sign people in.
+    #[command(subcommand)]
+    Client(client::ClientCommand),
+    /// The networks we ask.
+    #[command(subcommand)]
+    Operator(operator::OperatorCommand),
+    /// Admins and auditors.
+    #[command(subcommand)]
+    Staff(staff::StaffCommand),
+    /// The root key and the keys that sign tokens.
+    #[command(subcommand)]
+    Key(key::KeyCommand),
+    /// What was recorded.
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
+    /// What the server is told.
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    /// Look for what is wrong and say how to mend it. Exit code 1 if something fails.
+    #[command(
+        after_help = "JSON fields: ok, findings (check, level: ok, warn or fail, message, fix)."
+    )]
+    Doctor,
+    /// Run a pretend operator.
+    Simulator(simulator::Simulator),
+}
+
+/// Runs what the arguments say.
+#[must_use]
+pub fn run() -> ExitCode {
+    let line = Line::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    let done = match runtime {
+        Ok(runtime) => runtime.block_on(dispatch(line)),
+        Err(error) => Err(Failure::new(
+            FINDING,
+            format!("the runtime cannot start ({error})"),
+            "Raise this user's limits of threads and open files.",
+        )),
+    };
+    match done {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            output::note(&failure.to_string());
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+async fn dispatch(line: Line) -> Result<u8, Failure> {
+    let globals = &line.globals;
+    match line.command {
+        Command::Serve(options) => serve::serve(globals, &options).await,
+        Command::Dev(options) => serve::dev(options).await,
+        Command::Migrate => serve::migrate(globals).await,
+        Command::Client(command) => client::run(globals, command).await,
+        Command::Operator(command) => operator::run(globals, command).await,
+        Command::Staff(command) => staff::run(globals, command).await,
+        Command::Key(command) => key::run(globals, command).await,
+        Command::Audit(command) => audit::run(globals, command).await,
+        Command::Config(command) => config::run(globals, &command),
+        Command::Doctor => doctor::run(globals).await,
+        Command::Simulator(options) => simulator::run(options).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_contradict_each_other_nowhere() {
+        Line::command().debug_assert();
+    }
+
+    #[test]
+    fn no_argument_takes_a_secret() {
+        fn walk(command: &clap::Command) {
+            for argument in command.get_arguments() {
+                let id = argument.get_id().as_str();
+                let secret = ["secret", "private_key", "password", "number"]
+                    .iter()
+                    .any(|word| id.contains(word));
+                assert!(
+                    !secret || id.ends_with("_file"),
+                    "{} {id}",
+                    command.get_name()
+                );
+            }
+            command.get_subcommands().for_each(walk);
+        }
+        walk(&Line::command());
+    }
+
+    #[test]
+    fn every_argument_is_explained() {
+        fn walk(command: &clap::Command) {
+            for argument in command.get_arguments() {
+                let id = argument.get_id().as_str();
+                assert!(argument.get_help().is_some(), "{} {id}", command.get_name());
+            }
+            for inner in command.get_subcommands() {
+                assert!(inner.get_about().is_some(), "{}", inner.get_name());
+                walk(inner);
+            }
+        }
+        walk(&Line::command());
+    }
+
+    #[test]
+    fn the_documented_client_create_parses() {
+        let line = "numbercloak client create --name Shop --redirect-uri https://a.example/cb \
+            --redirect-uri https://a.example/cb2 --type spa --test --client-id shop --confirm always \
+            --id-token-alg ES256 --json";
+        let line = Line::try_parse_from(line.split_whitespace()).unwrap();
+        assert!(line.globals.json);
+        assert!(matches!(
+            line.command,
+            Command::Client(client::ClientCommand::Create(_))
+        ));
+    }
+}

@@ -5,20 +5,42 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::Needs;
 use super::faults::Fault;
 use super::root_keys;
 use super::sections::Settings;
 use super::sources::{Given, Origin};
 use super::span;
 
-/// Adds every fault found. A key already found at fault is not spoken of again.
-pub(super) fn all(settings: &Settings, given: &Given, faults: &mut Vec<Fault>) {
+/// Adds every fault found. A key already found at fault is not spoken of again. With `needs`, only
+/// what a tool with those needs would stumble over.
+pub(super) fn all(
+    settings: &Settings,
+    given: &Given,
+    needs: Option<Needs>,
+    faults: &mut Vec<Fault>,
+) {
     let mut check = Check { given, faults };
-    check.required();
+    if needs.is_none_or(|needs| needs.issuer) {
+        check.required(
+            "issuer",
+            "set it to your public URL, such as issuer = \"https://id.example.com\"",
+        );
+    }
+    check.required(
+        "database.url",
+        "set NUMBERCLOAK__DATABASE__URL, or NUMBERCLOAK__DATABASE__URL_FILE to a file with it",
+    );
     check.database(settings);
-    check.root_keys(settings);
-    check.tls(settings);
+    if needs.is_none_or(|needs| needs.root_keys) {
+        check.root_keys(settings);
+    }
     check.spans(settings);
+    // The files of TLS are for the server's user, who may be another than the tool's.
+    if needs.is_some() {
+        return;
+    }
+    check.tls(settings);
     if let Some(url) = &settings.branding.support_url
         && !Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "https" | "http" | "mailto"))
     {
@@ -51,20 +73,9 @@ impl Check<'_> {
         }
     }
 
-    fn required(&mut self) {
-        for (key, fix) in [
-            (
-                "issuer",
-                "set it to your public URL, such as issuer = \"https://id.example.com\"",
-            ),
-            (
-                "database.url",
-                "set NUMBERCLOAK__DATABASE__URL, or NUMBERCLOAK__DATABASE__URL_FILE to a file with it",
-            ),
-        ] {
-            if !self.is_set(key) {
-                self.fault(key, "is not set", fix);
-            }
+    fn required(&mut self, key: &str, fix: &str) {
+        if !self.is_set(key) {
+            self.fault(key, "is not set", fix);
         }
     }
 

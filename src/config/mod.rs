@@ -32,6 +32,8 @@ pub use lifetimes::{Audit, Lifetimes};
 pub use limits::{Limits, Operators};
 pub use sections::{Branding, Database, Keys, Log, LogFormat, LogLevel};
 
+pub use span::parse as parse_duration;
+
 use sources::Given;
 
 /// Everything the server is told from outside. Checked: whoever has one need not check again.
@@ -93,17 +95,57 @@ pub struct Proxies {
     pub protocol: bool,
 }
 
+/// What a command that does not serve needs besides the database.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Whether it makes URLs of ours.
+    pub issuer: bool,
+    /// Whether it seals, opens or records.
+    pub root_keys: bool,
+}
+
+/// What commands that do not serve work with: the same sources and keys as [`Config`], without
+/// demanding what only a server needs.
+#[derive(Clone, Debug)]
+pub struct Tools {
+    /// The issuer, if it is set.
+    pub issuer: Option<Issuer>,
+    /// PostgreSQL.
+    pub database: Database,
+    /// Where the root keys are.
+    pub keys: Keys,
+    /// How long tokens live.
+    pub login: Lifetimes,
+    /// Calls to operators.
+    pub operators: Operators,
+}
+
 /// Reads the configuration of this process.
 ///
 /// # Errors
 /// Every fault there is, at once.
 pub fn from_process(file: Option<&Path>, flags: Vec<(String, String)>) -> Result<Config, Faults> {
-    let env = std::env::vars_os().filter_map(|(name, value)| {
+    load(file, environment(), flags)
+}
+
+/// The same for a command that does not serve.
+///
+/// # Errors
+/// Every fault that concerns such a command, at once.
+pub fn tools_from_process(
+    file: Option<&Path>,
+    flags: Vec<(String, String)>,
+    needs: Needs,
+) -> Result<Tools, Faults> {
+    load_tools(file, environment(), flags, needs)
+}
+
+fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().filter_map(|(name, value)| {
         let name = name.into_string().ok()?;
         // `vars` would panic on any variable that is not Unicode, ours or not.
         sources::is_ours(&name).then(|| (name, value.to_string_lossy().into_owned()))
-    });
-    load(file, env, flags)
+    })
 }
 
 /// Reads the configuration from a file, then `env` (`NUMBERCLOAK__SECTION__KEY`, and
@@ -119,23 +161,54 @@ pub fn load(
     flags: Vec<(String, String)>,
 ) -> Result<Config, Faults> {
     let keys = schema::keys();
-    let mut faults = Vec::new();
-    let mut given = Given::default();
-    let is_read = file.is_none_or(|path| sources::read_file(path, &keys, &mut given, &mut faults));
-    sources::read_env(env, &keys, &mut given, &mut faults);
-    sources::read_flags(flags, &keys, &mut given, &mut faults);
-    let settings = sources::assemble(&keys, &mut given, &mut faults);
-    // What an unreadable file would have set is not missing.
-    if is_read {
-        check::all(&settings, &given, &mut faults);
-    }
-    match settings.issuer {
-        Some(ref issuer) if faults.is_empty() => {
-            let issuer = issuer.clone();
-            Ok(resolve(issuer, settings, &keys, &given))
-        }
+    let (mut settings, given, faults) = read(&keys, file, env, flags, None);
+    match settings.issuer.take() {
+        Some(issuer) if faults.is_empty() => Ok(resolve(issuer, settings, &keys, &given)),
         _ => Err(Faults(faults)),
     }
+}
+
+/// Reads what a command that does not serve needs, from the same sources.
+///
+/// # Errors
+/// Every fault that concerns such a command, at once.
+pub fn load_tools(
+    file: Option<&Path>,
+    env: impl Iterator<Item = (String, String)>,
+    flags: Vec<(String, String)>,
+    needs: Needs,
+) -> Result<Tools, Faults> {
+    let (settings, _, faults) = read(&schema::keys(), file, env, flags, Some(needs));
+    if !faults.is_empty() {
+        return Err(Faults(faults));
+    }
+    Ok(Tools {
+        issuer: settings.issuer,
+        database: settings.database,
+        keys: settings.keys,
+        login: settings.lifetimes.login,
+        operators: settings.operators,
+    })
+}
+
+fn read(
+    keys: &[schema::Key],
+    file: Option<&Path>,
+    env: impl Iterator<Item = (String, String)>,
+    flags: Vec<(String, String)>,
+    needs: Option<Needs>,
+) -> (sections::Settings, Given, Vec<Fault>) {
+    let mut faults = Vec::new();
+    let mut given = Given::default();
+    let is_read = file.is_none_or(|path| sources::read_file(path, keys, &mut given, &mut faults));
+    sources::read_env(env, keys, &mut given, &mut faults);
+    sources::read_flags(flags, keys, &mut given, &mut faults);
+    let settings = sources::assemble(keys, &mut given, &mut faults);
+    // What an unreadable file would have set is not missing.
+    if is_read {
+        check::all(&settings, &given, needs, &mut faults);
+    }
+    (settings, given, faults)
 }
 
 fn resolve(

@@ -14,7 +14,7 @@ const UNITS: [(&str, u64); 5] = [
 ];
 
 /// Reads a duration; `None` for anything else, negative ones and overflow included.
-pub(super) fn parse(text: &str) -> Option<Duration> {
+pub fn parse(text: &str) -> Option<Duration> {
     if let Some(seconds) = whole(text) {
         return Some(Duration::from_secs(seconds));
     }

@@ -229,12 +229,7 @@ pub fn seal_number(app: &App, login: &uuid::Uuid, number: &PhoneNumber) -> Vec<u
         .seal(logins::number_place(login), number.e164().as_bytes())
 }
 
-fn started(
-    app: &App,
-    browser: &Browser,
-    login: &Login,
-    now: Time,
-) -> crate::audit::record::Record {
+fn started(app: &App, browser: &Browser, login: &Login, now: Time) -> crate::audit::record::Record {
     let request = &login.request;
     let event = Event::LoginStarted {
         scopes: request.scopes.text(),
@@ -290,7 +285,10 @@ async fn open(
 
 /// Nothing is missing: opens the login on its first leg. If no operator can be asked, the login opens
 /// with the page that says so.
-#[expect(clippy::too_many_arguments, reason = "everything the one request knows")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "everything the one request knows"
+)]
 async fn depart_at_once(
     app: &App,
     browser: &Browser,
@@ -320,7 +318,17 @@ async fn depart_at_once(
         }
         Err(stopped) => {
             open(app, login, now, started).await?;
-            depart::stop(app, browser, client, cookie, login, Some(number), stopped, now).await
+            depart::stop(
+                app,
+                browser,
+                client,
+                cookie,
+                login,
+                Some(number),
+                stopped,
+                now,
+            )
+            .await
         }
     }
 }

@@ -7,7 +7,7 @@ use http::StatusCode;
 use uuid::Uuid;
 
 use crate::clock::Time;
-use crate::login::view::{BadLink, LostCookie};
+use crate::login::view::LostCookie;
 use crate::oauth::params::Params;
 use crate::secret::{Token, same};
 use crate::store::clients::Client;
@@ -18,6 +18,7 @@ use crate::web::csrf;
 use crate::web::failure::Failure;
 use crate::web::headers::PageClass;
 use crate::web::page::{self, Form, Frame, render};
+use crate::web::plain::BadLink;
 
 /// A login, opened by its own browser.
 pub struct Entry {
@@ -70,7 +71,12 @@ impl Entry {
     ///
     /// # Errors
     /// The answer to give instead.
-    pub fn accept_form(&self, app: &App, browser: &Browser, body: &[u8]) -> Result<Params, Response> {
+    pub fn accept_form(
+        &self,
+        app: &App,
+        browser: &Browser,
+        body: &[u8],
+    ) -> Result<Params, Response> {
         let form = Params::parse(body);
         let given = form.get("csrf").unwrap_or_default();
         let origin = app.config.issuer.origin();

@@ -113,13 +113,34 @@ mod tests {
             (FirstTime, Public, https, hint, true, false),
             (FirstTime, Public, "http://127.0.0.1/cb", hint, true, true),
             (FirstTime, Public, "com.example.app:/cb", hint, true, true),
-            (FirstTime, ClientSecretBasic, https, "&prompt=login", true, true),
-            (FirstTime, ClientSecretBasic, https, "&prompt=consent", true, true),
+            (
+                FirstTime,
+                ClientSecretBasic,
+                https,
+                "&prompt=login",
+                true,
+                true,
+            ),
+            (
+                FirstTime,
+                ClientSecretBasic,
+                https,
+                "&prompt=consent",
+                true,
+                true,
+            ),
             (Always, ClientSecretBasic, https, hint, true, true),
             (Never, ClientSecretBasic, https, hint, false, false),
             (Never, ClientSecretBasic, https, "", false, true),
             (Never, Public, https, hint, false, true),
-            (Never, ClientSecretBasic, https, "&prompt=login&login_hint=%2B990700000", false, true),
+            (
+                Never,
+                ClientSecretBasic,
+                https,
+                "&prompt=login&login_hint=%2B990700000",
+                false,
+                true,
+            ),
         ] {
             let client = client(confirm, method, uri);
             let request = request(&client, extra);

@@ -1,1 +1,195 @@
-//! We as client of an operator: dialects and routing.
+//! We as client of an operator. A dialect is one file with two functions: `depart` makes the
+//! authorization URL, `conclude` turns the callback into a verdict. Nothing is held meanwhile, and
+//! nothing here touches the database: rows come in, a verdict goes out (DESIGN.md section 4, P7).
+//!
+//! The login's journey calls [`Operators::depart`] and [`Operators::conclude`] (the latter in its
+//! own task, after it claimed the leg) and [`routing::choose`]; staff's `operator test` calls
+//! [`test::walk`].
+
+mod ask;
+mod camara;
+mod errors;
+mod fetched;
+mod oidc;
+pub mod routing;
+mod sign;
+mod strict;
+pub mod test;
+mod token_answer;
+mod words;
+
+use std::fmt;
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use moka::future::Cache;
+
+pub use ask::{Ask, Callback, Departure, Kept};
+
+use crate::clock::{Clock, Time};
+use crate::outbound::{Limits, Outbound};
+use crate::store::operators::{Dialect, IdTokenRule, Operator, Settings, TokenAuth};
+use crate::verdict::{Refusal, Verdict};
+use errors::Failure;
+use fetched::{Fetched, Key};
+use oidc::{Endpoints, IdTokenFault, Keys, Tokens};
+use sign::Signer;
+
+/// How long a discovery document is used.
+const METADATA_LIFETIME: TimeDelta = TimeDelta::hours(1);
+/// How long a key set is used.
+const KEYS_LIFETIME: TimeDelta = TimeDelta::minutes(15);
+/// More operators than anybody has.
+const CAPACITY: u64 = 1_000;
+
+/// All operators as we speak to them: the HTTP client, and what was fetched and parsed for them.
+/// Clones share everything.
+#[derive(Clone)]
+pub struct Operators {
+    outbound: Outbound,
+    metadata: Fetched<Endpoints>,
+    keys: Fetched<Keys>,
+    signers: Cache<Key, Arc<Signer>>,
+}
+
+impl fmt::Debug for Operators {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Operators")
+    }
+}
+
+impl Operators {
+    /// With nothing fetched yet.
+    #[must_use]
+    pub fn new(outbound: Outbound) -> Self {
+        Self {
+            outbound,
+            metadata: Fetched::new(METADATA_LIFETIME),
+            keys: Fetched::new(KEYS_LIFETIME),
+            signers: Cache::new(CAPACITY),
+        }
+    }
+
+    /// Makes the URL that the phone's browser goes to. Calls the operator only for its discovery
+    /// document, and only if that is not known.
+    ///
+    /// # Errors
+    /// Why the operator cannot be asked.
+    pub async fn depart(&self, ask: &Ask<'_>) -> Result<Departure, Refusal> {
+        match ask.operator.settings.dialect {
+            Dialect::Camara => camara::depart(self, ask).await,
+        }
+    }
+
+    /// Turns a callback into a verdict: exchanges the code, checks the ID token, makes the one
+    /// call. To be called once per leg, after the leg was claimed, with the same `ask` as at the
+    /// departure.
+    pub async fn conclude(
+        &self,
+        ask: &Ask<'_>,
+        kept: &Kept,
+        callback: &Callback,
+        clock: &Clock,
+    ) -> Verdict {
+        match ask.operator.settings.dialect {
+            Dialect::Camara => camara::conclude(self, ask, kept, callback, clock).await,
+        }
+    }
+
+    fn outbound(&self) -> &Outbound {
+        &self.outbound
+    }
+
+    /// The operator's endpoints: those on its record, the others from its discovery document.
+    async fn endpoints(&self, operator: &Operator, now: Time) -> Result<Endpoints, Failure> {
+        let settings = &operator.settings;
+        let by_hand = Endpoints::by_hand(settings);
+        if by_hand.suffice(settings) || !settings.discovery {
+            return Ok(by_hand);
+        }
+        let discover = oidc::discover(&self.outbound, settings);
+        let found = self.metadata.get(key(operator), now, discover).await?;
+        Ok(by_hand.or(&found))
+    }
+
+    async fn exchange(
+        &self,
+        ask: &Ask<'_>,
+        kept: &Kept,
+        code: &str,
+        endpoints: &Endpoints,
+        now: Time,
+    ) -> Result<Tokens, Failure> {
+        let endpoint = endpoints
+            .token
+            .as_deref()
+            .ok_or_else(|| Failure::misconfigured("the token endpoint is not known"))?;
+        let signer = match ask.operator.settings.token_auth {
+            TokenAuth::PrivateKeyJwt => Some(self.signer(ask).await?),
+            TokenAuth::ClientSecretBasic | TokenAuth::ClientSecretPost => None,
+        };
+        let signer = signer.as_deref();
+        oidc::exchange(&self.outbound, ask, kept, code, endpoint, signer, now).await
+    }
+
+    /// Checks the ID token if there is one, or if there must be one. An unknown key is looked for
+    /// once more at the operator, which may have changed its keys meanwhile.
+    async fn check_id_token(
+        &self,
+        operator: &Operator,
+        tokens: &Tokens,
+        endpoints: &Endpoints,
+        nonce: &str,
+        now: Time,
+    ) -> Result<(), Failure> {
+        let settings = &operator.settings;
+        let id_token = match (settings.id_token, &tokens.id) {
+            (IdTokenRule::Ignored, _) | (IdTokenRule::IfPresent, None) => return Ok(()),
+            (IdTokenRule::Required, None) => {
+                return Err(Failure::violation("the operator sent no ID token"));
+            }
+            (IdTokenRule::Required | IdTokenRule::IfPresent, Some(id_token)) => id_token,
+        };
+        let jwks_uri = endpoints.jwks.as_deref().ok_or_else(|| {
+            Failure::misconfigured("an ID token came, and the record has no jwks_uri to check it")
+        })?;
+        let fetch = oidc::fetch_keys(&self.outbound, settings, jwks_uri);
+        let keys = self.keys.get(key(operator), now, fetch).await?;
+        let mut checked = oidc::check_id_token(settings, &keys, id_token, nonce, now);
+        if matches!(checked, Err(IdTokenFault::UnknownKey)) {
+            let fetch = oidc::fetch_keys(&self.outbound, settings, jwks_uri);
+            let newer = self.keys.refresh(key(operator), now, fetch).await?;
+            checked = oidc::check_id_token(settings, &newer, id_token, nonce, now);
+        }
+        checked.map_err(|fault| match fault {
+            IdTokenFault::UnknownKey => Failure::violation(
+                "the ID token is signed with a key the operator does not publish",
+            ),
+            IdTokenFault::Failure(failure) => failure,
+        })
+    }
+
+    /// Our key at this operator, parsed once per revision of its record.
+    async fn signer(&self, ask: &Ask<'_>) -> Result<Arc<Signer>, Failure> {
+        let parse = async { Signer::new(&ask.operator.settings, ask.credentials).map(Arc::new) };
+        self.signers
+            .try_get_with(key(ask.operator), parse)
+            .await
+            .map_err(|fault| Failure::misconfigured(*fault))
+    }
+}
+
+fn key(operator: &Operator) -> Key {
+    (operator.id, operator.revision)
+}
+
+fn limits(settings: &Settings) -> Limits {
+    Limits {
+        connect: settings.connect_timeout(),
+        total: settings.total_timeout(),
+        ..Limits::default()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -96,8 +96,7 @@ async fn authenticate(
     form: &Params,
     now: Time,
 ) -> Result<std::sync::Arc<Client>, TokenError> {
-    let tried =
-        client_auth::authenticate(app, &browser.headers, form, browser.address, now).await;
+    let tried = client_auth::authenticate(app, &browser.headers, form, browser.address, now).await;
     match tried {
         Ok(client) => Ok(client),
         Err(Refused::Request(reason)) => Err(OAuthError::invalid_request(reason).into()),
@@ -190,7 +189,15 @@ async fn redeem(
         }) => {
             let number = grants::open_number(&app.vault, &code.id, sealed_number.as_deref())
                 .map_err(Failure::from)?;
-            sign(app, client, &facts, number.as_ref(), &access_token, lifetime, now)
+            sign(
+                app,
+                client,
+                &facts,
+                number.as_ref(),
+                &access_token,
+                lifetime,
+                now,
+            )
         }
         Ok(Redeemed::Burned) => {
             let reason = "the code verifier or the redirect_uri is not the one of the request";
@@ -242,7 +249,7 @@ fn sign(
         access_token,
         token_type: "Bearer",
         expires_in: lifetime.as_secs(),
-        scope: facts.scopes.join(" "),
+        scope: facts.scopes.text(),
         id_token,
     })
 }

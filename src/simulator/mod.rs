@@ -1,1 +1,193 @@
-//! Our pretend operator, radio network and SIMs.
+//! Our pretend operator: real HTTP, real signatures, no database.
+//!
+//! It enforces its contract rather than only answering: redirect URIs match exactly, codes and
+//! tokens work once, client assertions and request objects are checked. Which SIM the phone has is
+//! decided by source address, by what the browser picked at `/sim`, or by the hinted number; numbers
+//! `+99070NNNN` make things go wrong on purpose ([`scenario`]). For development, tests and load:
+//! nothing here vouches for a real number.
+
+mod admin;
+mod api;
+mod authorize;
+mod callback;
+mod client;
+mod client_auth;
+mod discovery;
+mod expiring;
+mod handle;
+mod id_token;
+mod journal;
+mod keys;
+mod listener;
+mod network;
+mod pages;
+mod parameters;
+mod persona;
+mod request;
+mod request_object;
+pub mod scenario;
+#[cfg(test)]
+mod tests;
+mod token;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+pub use client::SimulatedClient;
+pub use handle::{Handle, Whose};
+pub use journal::Received;
+pub use network::Device;
+pub use persona::Persona;
+
+use crate::clock::Clock;
+use journal::Journal;
+use keys::Keys;
+use network::Network;
+
+/// What to pretend, and where.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Which operator to be.
+    pub persona: Persona,
+    /// Clients that are known from the start.
+    pub clients: Vec<SimulatedClient>,
+    /// What time it is.
+    pub clock: Clock,
+    /// The issuer, without a slash at its end, if browsers reach us under another name;
+    /// `http://<listen>` otherwise.
+    pub public_url: Option<String>,
+    /// Whether requests are remembered for [`Handle::received`]; off for load tests.
+    pub journal: bool,
+}
+
+impl Settings {
+    /// A CAMARA operator without clients at this address.
+    #[must_use]
+    pub fn new(listen: SocketAddr) -> Self {
+        Self {
+            listen,
+            persona: Persona::default(),
+            clients: Vec::new(),
+            clock: Clock::system(),
+            public_url: None,
+            journal: true,
+        }
+    }
+}
+
+/// A running operator. Dropping it stops it.
+#[derive(Debug)]
+pub struct Simulator {
+    handle: Handle,
+    task: JoinHandle<()>,
+}
+
+/// Makes a signing key, binds the listener and serves on the current runtime.
+///
+/// # Errors
+/// If the address cannot be bound or no key can be made.
+pub async fn start(settings: Settings) -> std::io::Result<Simulator> {
+    let listener = TcpListener::bind(settings.listen).await?;
+    let address = listener.local_addr()?;
+    let issuer = settings.public_url.map_or_else(
+        || format!("http://{address}"),
+        |url| url.trim_end_matches('/').to_owned(),
+    );
+    let keys = tokio::task::spawn_blocking(Keys::generate)
+        .await
+        .map_err(std::io::Error::other)?
+        .map_err(std::io::Error::other)?;
+    let network = Arc::new(Network::new(
+        settings.persona,
+        issuer,
+        address,
+        settings.clock,
+        keys,
+        Journal::new(settings.journal),
+    ));
+    for client in settings.clients {
+        network.register(client);
+    }
+    let task = tokio::spawn(listener::serve(listener, routes(&network)));
+    Ok(Simulator {
+        handle: Handle::new(network),
+        task,
+    })
+}
+
+impl Simulator {
+    /// The issuer identifier, without a slash at its end.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        self.handle.issuer()
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.handle.address()
+    }
+
+    /// What tests and the dev stack steer it with.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Stops listening and cuts every connection, also those that hang on purpose.
+    pub async fn stop(mut self) {
+        self.task.abort();
+        // Aborted on purpose: the error says only that.
+        let _ = (&mut self.task).await;
+    }
+}
+
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+fn routes(network: &Arc<Network>) -> Router {
+    let root = network.persona.api_root();
+    let protocol = Router::new()
+        .route(
+            "/.well-known/openid-configuration",
+            get(discovery::metadata),
+        )
+        .route("/jwks", get(discovery::jwks))
+        .route(
+            "/authorize",
+            get(authorize::by_query).post(authorize::by_form),
+        )
+        .route("/sim/consent", post(authorize::consent))
+        .route("/sim/hop/{ticket}/{hop}", get(callback::hop))
+        .route("/token", post(token::token))
+        .route(&format!("{root}/verify"), post(api::verify))
+        .route(&format!("{root}/device-phone-number"), get(api::share))
+        .layer(axum::middleware::from_fn_with_state(
+            Arc::clone(network),
+            listener::watch,
+        ));
+    Router::new()
+        .route("/sim", get(pages::picker).post(pages::pick))
+        .route("/sim/style.css", get(pages::style))
+        .route("/sim/numbers", get(pages::numbers))
+        .route("/sim/admin", get(admin::page))
+        .route("/sim/admin/state", get(admin::state))
+        .route("/sim/admin/journal", get(admin::journal))
+        .route("/sim/admin/addresses", post(admin::set_address))
+        .route("/sim/admin/override", post(admin::set_override))
+        .route("/sim/admin/latency", post(admin::set_latency))
+        .route("/sim/admin/reset", post(admin::reset))
+        .merge(protocol)
+        .fallback(api::not_found)
+        .with_state(Arc::clone(network))
+}

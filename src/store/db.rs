@@ -3,8 +3,10 @@
 use std::str::FromStr as _;
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use sqlx::{Executor as _, PgPool};
+
+use crate::clock::Time;
 
 /// Why a statement failed.
 #[derive(Debug, thiserror::Error)]
@@ -145,5 +147,43 @@ pub async fn migrate(url: &str) -> anyhow::Result<()> {
         .await
         .ok();
     pool.close().await;
+    Ok(())
+}
+
+/// Whether the database answers.
+pub async fn ping(pool: &PgPool) -> Result<(), StoreError> {
+    sqlx::query("select 1").execute(pool).await?;
+    Ok(())
+}
+
+/// Hears of changes to cached tables, on a connection of its own.
+pub async fn listen(pool: &PgPool) -> Result<PgListener, StoreError> {
+    let mut listener = PgListener::connect_with(pool).await?;
+    listener.listen("numbercloak_changed").await?;
+    Ok(listener)
+}
+
+/// The next table that changed.
+///
+/// # Errors
+/// If the connection is lost: changes may have been missed.
+pub async fn next_change(listener: &mut PgListener) -> Result<String, StoreError> {
+    match listener.try_recv().await? {
+        Some(notification) => Ok(notification.payload().to_owned()),
+        None => Err(StoreError::Stale),
+    }
+}
+
+/// Makes the partitions of the growing tables for this month and the next two.
+pub async fn make_partitions(pool: &PgPool, now: Time) -> Result<(), StoreError> {
+    sqlx::query_scalar!(
+        r#"
+        select make_partitions(name, $1)
+        from unnest(array['audit_records', 'audit_personal', 'logins', 'legs']) as name
+        "#,
+        now
+    )
+    .fetch_all(pool)
+    .await?;
     Ok(())
 }

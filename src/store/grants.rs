@@ -1,6 +1,6 @@
 //! Grants and their access tokens, read; and ended when a code is replayed.
 
-use sqlx::PgExecutor;
+use sqlx::PgPool;
 use sqlx::types::Json;
 use uuid::Uuid;
 
@@ -43,12 +43,14 @@ pub fn open_number(
     };
     let plain = vault.open(number_place(grant), sealed)?;
     let text = std::str::from_utf8(&plain).map_err(|_| Unsealable)?;
-    PhoneNumber::from_e164(text).map(Some).map_err(|_| Unsealable)
+    PhoneNumber::from_e164(text)
+        .map(Some)
+        .map_err(|_| Unsealable)
 }
 
 /// The grant behind a live access token.
 pub async fn find_by_token(
-    db: impl PgExecutor<'_>,
+    db: &PgPool,
     token_hash: &[u8],
     now: Time,
 ) -> Result<Option<Grant>, StoreError> {
@@ -71,7 +73,7 @@ pub async fn find_by_token(
 /// Ends the grant of a code that was redeemed before and is brought again by its own client (RFC 9700
 /// section 4.5: whoever has the code twice may be a thief). Returns whether there was one to end.
 pub async fn end_after_replay(
-    db: impl PgExecutor<'_>,
+    db: &PgPool,
     code_hash: &[u8],
     client_id: &str,
     now: Time,
@@ -109,7 +111,7 @@ pub async fn end_after_replay(
 
 /// Deletes what has been over for a day: codes, access tokens, grants, sessions, go-aheads and
 /// assertion ids, a bounded number of each. Returns how many rows went.
-pub async fn purge(db: impl PgExecutor<'_>, before: Time, limit: i64) -> Result<i64, StoreError> {
+pub async fn purge(db: &PgPool, before: Time, limit: i64) -> Result<i64, StoreError> {
     let gone = sqlx::query_scalar!(
         r#"
         with code as (

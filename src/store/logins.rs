@@ -2,7 +2,7 @@
 //! in [`crate::store::path`].
 
 use serde::{Deserialize, Serialize};
-use sqlx::PgExecutor;
+use sqlx::PgPool;
 use sqlx::types::Json;
 use uuid::Uuid;
 
@@ -107,7 +107,9 @@ impl Login {
             return Ok(None);
         };
         let plain = vault.open(held_place(&self.id), sealed)?;
-        serde_json::from_slice(&plain).map(Some).map_err(|_| Unsealable)
+        serde_json::from_slice(&plain)
+            .map(Some)
+            .map_err(|_| Unsealable)
     }
 
     /// The answer to the app, once there is one: the address the browser is sent to.
@@ -293,7 +295,7 @@ impl From<Row> for Login {
 }
 
 /// The login with this id, whoever asks: the caller compares the cookie.
-pub async fn find(db: impl PgExecutor<'_>, id: Uuid) -> Result<Option<Login>, StoreError> {
+pub async fn find(db: &PgPool, id: Uuid) -> Result<Option<Login>, StoreError> {
     let row = sqlx::query_as!(
         Row,
         r#"
@@ -313,11 +315,7 @@ pub async fn find(db: impl PgExecutor<'_>, id: Uuid) -> Result<Option<Login>, St
 }
 
 /// The leg that a state of ours names, if the state is the one it departed with.
-pub async fn find_leg(
-    db: impl PgExecutor<'_>,
-    id: Uuid,
-    state_hash: &[u8],
-) -> Result<Option<Leg>, StoreError> {
+pub async fn find_leg(db: &PgPool, id: Uuid, state_hash: &[u8]) -> Result<Option<Leg>, StoreError> {
     let leg = sqlx::query_as!(
         Leg,
         r#"
@@ -335,11 +333,7 @@ pub async fn find_leg(
 }
 
 /// Whether the code of an ended login is still good: not redeemed, not expired.
-pub async fn has_live_code(
-    db: impl PgExecutor<'_>,
-    id: Uuid,
-    now: Time,
-) -> Result<bool, StoreError> {
+pub async fn has_live_code(db: &PgPool, id: Uuid, now: Time) -> Result<bool, StoreError> {
     let live = sqlx::query_scalar!(
         r#"
         select exists (
@@ -357,7 +351,7 @@ pub async fn has_live_code(
 
 /// Logins whose time is out, or whose operator call was cut short (the server died), oldest first.
 pub async fn overdue(
-    db: impl PgExecutor<'_>,
+    db: &PgPool,
     now: Time,
     stuck_since: Time,
     limit: i64,

@@ -6,6 +6,7 @@ pub mod audit;
 pub mod clients;
 pub mod db;
 pub mod grants;
+pub mod health;
 pub mod keys;
 pub mod logins;
 pub mod operators;

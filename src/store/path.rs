@@ -6,7 +6,7 @@
 //! departure and claim run on connections that do not wait for the disk; a lost one is found by the
 //! verdict's guard. The verdict, a release and a redemption wait.
 
-use sqlx::PgExecutor;
+use sqlx::PgPool;
 use sqlx::types::Json;
 use uuid::Uuid;
 
@@ -62,7 +62,7 @@ pub struct Departing<'a> {
 
 /// Opens a login that starts with a page.
 pub async fn open(
-    db: impl PgExecutor<'_>,
+    db: &PgPool,
     login: &Opening<'_>,
     records: Json<Appended>,
 ) -> Result<(), StoreError> {
@@ -93,7 +93,7 @@ pub async fn open(
 
 /// Opens a login that departs at once: nothing is missing.
 pub async fn open_and_depart(
-    db: impl PgExecutor<'_>,
+    db: &PgPool,
     login: &Opening<'_>,
     leg: &Departing<'_>,
     records: Json<Appended>,
@@ -151,7 +151,7 @@ pub struct Chosen<'a> {
 /// # Errors
 /// [`StoreError::Stale`] if the login is over, out of time, or just then being checked.
 pub async fn depart(
-    db: impl PgExecutor<'_>,
+    db: &PgPool,
     login: Uuid,
     number: &Chosen<'_>,
     leg: &Departing<'_>,
@@ -221,7 +221,7 @@ pub struct Claimed {
 /// # Errors
 /// [`StoreError::Stale`] if this callback is not the one awaited; ask [`super::logins::find_leg`] why.
 pub async fn claim(
-    db: impl PgExecutor<'_>,
+    db: &PgPool,
     leg: Uuid,
     state_hash: &[u8],
     operator: &str,
@@ -292,7 +292,7 @@ pub async fn claim(
         leg: Leg {
             id: leg,
             login_id: row.id,
-            operator: row.operator,
+            operator: row.operator.clone(),
             operator_revision: row.operator_revision,
             method: row.method,
             stage: LegStage::Claimed,
@@ -309,7 +309,7 @@ pub async fn claim(
             number_source: row.number_source,
             pressed: row.pressed,
             leg_id: row.leg_id,
-            operator: Some(row.operator.clone()),
+            operator: Some(row.operator),
             legs: row.legs,
             mismatches: row.mismatches,
             outcome: row.outcome,
@@ -399,7 +399,7 @@ pub struct GoAhead<'a> {
 /// # Errors
 /// [`StoreError::Stale`] if the login is not being checked any more, or the number's epoch has moved.
 pub async fn release(
-    db: impl PgExecutor<'_>,
+    db: &PgPool,
     release: &Release<'_>,
     records: Json<Appended>,
 ) -> Result<(), StoreError> {
@@ -504,7 +504,7 @@ pub async fn release(
 /// # Errors
 /// [`StoreError::Stale`] if the login is not being checked on this leg any more.
 pub async fn hold(
-    db: impl PgExecutor<'_>,
+    db: &PgPool,
     login: Uuid,
     leg: Uuid,
     sealed_held: &[u8],
@@ -547,7 +547,7 @@ pub async fn hold(
 /// # Errors
 /// [`StoreError::Stale`] if the login is over or just then being checked.
 pub async fn stop_short(
-    db: impl PgExecutor<'_>,
+    db: &PgPool,
     login: Uuid,
     number: &Chosen<'_>,
     outcome: Outcome,
@@ -591,7 +591,7 @@ pub async fn stop_short(
 /// # Errors
 /// [`StoreError::Stale`] if the login is not being checked on this leg any more.
 pub async fn refuse(
-    db: impl PgExecutor<'_>,
+    db: &PgPool,
     login: Uuid,
     leg: Uuid,
     outcome: Outcome,
@@ -636,7 +636,7 @@ pub async fn refuse(
 /// # Errors
 /// [`StoreError::Stale`] if the leg is not away any more.
 pub async fn break_off(
-    db: impl PgExecutor<'_>,
+    db: &PgPool,
     leg: Uuid,
     outcome: Outcome,
     now: Time,
@@ -678,7 +678,7 @@ pub async fn break_off(
 /// # Errors
 /// [`StoreError::Stale`] if it had ended already.
 pub async fn end(
-    db: impl PgExecutor<'_>,
+    db: &PgPool,
     login: Uuid,
     outcome: Outcome,
     sealed_answer: Option<&[u8]>,
@@ -755,7 +755,7 @@ pub enum Redeemed {
 /// # Errors
 /// [`StoreError::Stale`] if there is no such live code for this client.
 pub async fn redeem(
-    db: impl PgExecutor<'_>,
+    db: &PgPool,
     code: &Redeeming<'_>,
     records: Json<Appended>,
 ) -> Result<Redeemed, StoreError> {

@@ -1,7 +1,7 @@
 //! Sessions and go-aheads: what is known of a browser before anything is asked.
 
 use serde::Deserialize;
-use sqlx::PgExecutor;
+use sqlx::PgPool;
 use sqlx::types::Json;
 use uuid::Uuid;
 
@@ -49,7 +49,7 @@ pub struct Known {
 /// Looks up what is known of a browser and a number, in one statement. `number_hashes` are those of
 /// the hinted number under every live root key.
 pub async fn look_up(
-    db: impl PgExecutor<'_>,
+    db: &PgPool,
     browser_hash: Option<&[u8]>,
     client_id: &str,
     number_hashes: &[Vec<u8>],

@@ -16,7 +16,7 @@ use crate::operator::Operators;
 use crate::secret::Vault;
 use crate::store::clients::{self, Client};
 use crate::store::db::{Db, StoreError};
-use crate::store::operators::{self, Credentials, Operator};
+use crate::store::operators::{self, Credentials, Mode, Operator};
 use crate::token::keyring::LiveKeyring;
 use crate::token::subject::SubjectKey;
 use crate::web::cookies::Cookies;
@@ -170,6 +170,9 @@ impl App {
             ..Registry::default()
         };
         for operator in operators::list(&mut db).await? {
+            if operator.mode == Mode::Test && !self.config.operators.allow_test {
+                continue;
+            }
             let credentials = match operator.credentials(&self.vault) {
                 Ok(credentials) => credentials,
                 Err(error) => {

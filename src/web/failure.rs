@@ -8,6 +8,10 @@ use http::{HeaderValue, StatusCode};
 
 use crate::secret::{Unsealable, random};
 use crate::store::db::StoreError;
+use crate::web::headers::PageClass;
+use crate::web::page::{Frame, render};
+use crate::web::plain::{ErrorPage, Problem};
+use crate::web::text::Language;
 
 /// An internal error. Answering with it logs the cause once and shows a page; endpoints that speak
 /// JSON turn it into theirs with [`Failure::reference`].
@@ -80,7 +84,19 @@ impl From<Unsealable> for Failure {
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        let mut response = crate::web::page::failure(self.status, &self.reference);
+        let problem = if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            Problem::Unavailable
+        } else {
+            Problem::Internal
+        };
+        let page = ErrorPage {
+            frame: Frame {
+                reference: Some(self.reference),
+                ..Frame::plain_page("Numbercloak", Language::default())
+            },
+            problem,
+        };
+        let mut response = render(self.status, PageClass::Journey, &page);
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             response
                 .headers_mut()

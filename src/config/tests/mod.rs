@@ -253,3 +253,39 @@ fn the_schema_closes_every_section_and_marks_secrets() {
         );
     }
 }
+
+#[test]
+fn a_tool_needs_no_issuer_and_no_files_it_does_not_use() {
+    let folder = Folder::new();
+    let key = folder.0.join("root.key").display().to_string();
+    let url = ("DATABASE_URL", "postgres://db/n");
+    let tools = |env: &[(&str, &str)], needs| {
+        let file = folder.write("tools.toml", "server.tls.key_file = \"missing.pem\"\n");
+        load_tools(Some(&file), pairs(env).into_iter(), Vec::new(), needs)
+    };
+    let keyed = Needs {
+        root_keys: true,
+        ..Needs::default()
+    };
+    let env = [url, ("NUMBERCLOAK__KEYS__ROOT_KEY_FILE", key.as_str())];
+    let loaded = tools(&env, keyed).unwrap();
+    assert_eq!(loaded.issuer, None);
+    assert_eq!(loaded.keys.read().unwrap().len(), 1);
+    assert!(tools(&[url], Needs::default()).is_ok());
+    for (env, needs, key) in [
+        (&env[..1], keyed, "keys.root_key_file"),
+        (&env[1..], keyed, "database.url"),
+        (
+            &env[..],
+            Needs {
+                issuer: true,
+                ..keyed
+            },
+            "issuer",
+        ),
+    ] {
+        let faults = tools(env, needs).unwrap_err();
+        assert_eq!(faults.0.len(), 1, "{faults}");
+        assert_eq!(faults.0[0].place, key);
+    }
+}

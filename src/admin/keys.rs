@@ -1,0 +1,88 @@
+//! Moving signing keys and sealed values, by hand. What the system moves by itself it records too,
+//! but not here.
+
+use serde_json::json;
+
+use crate::admin::desk::{Act, commit};
+use crate::admin::{Desk, Refused};
+use crate::store::clients::IdTokenAlg;
+use crate::store::db::{Db, StoreError};
+use crate::store::keys::{self, SigningKeyRow};
+use crate::token::KeyError;
+use crate::token::lifecycle::{self, Rotated, Rotation};
+use crate::token::root::{self, Rewrapped};
+
+/// Why keys were not moved.
+#[derive(Debug, thiserror::Error)]
+pub enum KeysRefused {
+    /// The record could not be written.
+    #[error(transparent)]
+    Record(#[from] Refused),
+    /// The keys could not be moved.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+}
+
+/// All signing keys, retired ones included.
+///
+/// # Errors
+/// [`Refused::Database`].
+pub async fn list(desk: &Desk) -> Result<Vec<SigningKeyRow>, Refused> {
+    let mut db = desk.db.acquire().await.map_err(StoreError::from)?;
+    Ok(keys::signing_keys(&mut db).await?)
+}
+
+/// Lets the next key of an algorithm sign. Recorded before and after: rotation has a transaction of
+/// its own, and an order without its outcome is better than an outcome that nobody ordered.
+///
+/// # Errors
+/// [`KeysRefused`]; the keys are as before.
+pub async fn rotate(
+    desk: &Desk,
+    db: &Db,
+    alg: IdTokenAlg,
+    why: Rotation,
+) -> Result<Rotated, KeysRefused> {
+    let compromised = why == Rotation::Compromised;
+    let ordered = json!({ "action": "rotate", "compromised": compromised });
+    record(desk, alg.as_str(), ordered).await?;
+    let rotated = lifecycle::rotate(db, &desk.vault, alg, why, desk.now).await?;
+    let done = json!({
+        "action": "rotated",
+        "old": rotated.old,
+        "active": rotated.active,
+        "next": rotated.next,
+    });
+    record(desk, alg.as_str(), done).await?;
+    Ok(rotated)
+}
+
+/// Seals everything anew under the active root key. Recorded before and after, as [`rotate`].
+///
+/// # Errors
+/// [`KeysRefused`]; run it again, what was moved stays moved.
+pub async fn rewrap(desk: &Desk, db: &Db) -> Result<Rewrapped, KeysRefused> {
+    let root = desk.vault.key_id();
+    record(desk, root, json!({ "action": "rewrap" })).await?;
+    let done = root::rewrap(db, &desk.vault).await?;
+    let details = json!({
+        "action": "rewrapped",
+        "moved": done.moved,
+        "already": done.already,
+        "changed_meanwhile": done.changed_meanwhile,
+    });
+    record(desk, root, details).await?;
+    Ok(done)
+}
+
+async fn record(desk: &Desk, id: &str, details: serde_json::Value) -> Result<(), Refused> {
+    let mut tx = desk.begin().await?;
+    let act = Act {
+        operation: "ACTION",
+        resource: "key",
+        id,
+        details,
+    };
+    desk.record(&mut tx, act).await?;
+    commit(tx).await
+}

@@ -1,0 +1,149 @@
+//! `audit`: what was recorded.
+
+use std::path::Path;
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::admin::audit::{self, Entry, MOST, Query};
+use crate::cli::failure::{FINDING, Failure, OK};
+use crate::cli::input::{When, secret, when, word};
+use crate::cli::office::Globals;
+use crate::cli::output::{note, print, print_json, shown, table};
+use crate::clock::Time;
+use crate::phone::PhoneNumber;
+use crate::verdict::Outcome;
+
+/// What was recorded.
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// List records, newest first. Exit code 1 if one does not carry our MAC.
+    #[command(
+        after_help = "JSON fields: id, authentic (whether it carries our MAC), number (masked; null if there is none \
+        or it was erased), record (the body as recorded: v, id, at, type, login_id, client_id, operator, outcome, \
+        actor and the event's own)."
+    )]
+    List(List),
+}
+
+/// `audit list`.
+#[derive(Args, Debug)]
+pub struct List {
+    /// Not older than this: 2026-07-01T08:00:00Z, or how long ago: 2h, 7d.
+    #[arg(long, value_name = "WHEN", value_parser = when)]
+    since: Option<When>,
+    /// Older than this, as --since.
+    #[arg(long, value_name = "WHEN", value_parser = when)]
+    until: Option<When>,
+    /// The event: NUMBER_VERIFIED, LOGIN_ERROR, ADMIN_EVENT, …
+    #[arg(long = "type", value_name = "EVENT")]
+    kind: Option<String>,
+    /// One login, by its reference.
+    #[arg(long, value_name = "ID")]
+    login: Option<Uuid>,
+    /// One client, by client_id.
+    #[arg(long, value_name = "CLIENT_ID")]
+    client: Option<String>,
+    /// One operator, by alias.
+    #[arg(long, value_name = "ALIAS")]
+    operator: Option<String>,
+    /// One outcome: verified, mismatch, …
+    #[arg(long, value_parser = word::<Outcome>)]
+    outcome: Option<Outcome>,
+    /// One number, international: read from this file, or from standard input for -, because every
+    /// user of this machine can read arguments.
+    #[arg(long, value_name = "FILE")]
+    number_file: Option<std::path::PathBuf>,
+    /// Records before this one: the last id of the page before.
+    #[arg(long, value_name = "ID")]
+    before: Option<Uuid>,
+    /// Records at most.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=i64::from(MOST)))]
+    limit: u16,
+}
+
+impl List {
+    fn query(self, now: Time) -> Result<Query, Failure> {
+        Ok(Query {
+            before: self.before,
+            since: self.since.map(|when| when.resolve(now)),
+            until: self.until.map(|when| when.resolve(now)),
+            kind: self.kind.map(|kind| kind.to_uppercase()),
+            login_id: self.login,
+            client_id: self.client,
+            operator: self.operator,
+            outcome: self.outcome,
+            number: self.number_file.as_deref().map(read_number).transpose()?,
+        })
+    }
+}
+
+fn read_number(file: &Path) -> Result<PhoneNumber, Failure> {
+    let text = secret(file)?;
+    PhoneNumber::parse(text.reveal(), None).map_err(|why| {
+        let fix = "Write it in international form, such as +34666111334.";
+        Failure::usage(format!("the number cannot be used: {why}"), fix)
+    })
+}
+
+/// Runs it.
+pub async fn run(globals: &Globals, command: AuditCommand) -> Result<u8, Failure> {
+    let AuditCommand::List(list) = command;
+    let office = globals.office().await?;
+    let limit = list.limit;
+    let query = list.query(office.desk.now)?;
+    let entries = audit::list(&office.desk, query, limit).await?;
+    if globals.json {
+        let views: Vec<_> = entries
+            .iter()
+            .map(|entry| {
+                json!({
+                    "id": entry.id,
+                    "authentic": entry.authentic,
+                    "number": entry.number,
+                    "record": entry.body,
+                })
+            })
+            .collect();
+        print_json(&views);
+    } else {
+        let rows: Vec<_> = entries.iter().map(row).collect();
+        let heading = [
+            "at", "event", "client", "operator", "outcome", "number", "what", "id",
+        ];
+        print(&table(heading, &rows));
+    }
+    let forged = entries.iter().filter(|entry| !entry.authentic).count();
+    if forged > 0 {
+        note(&format!(
+            "{forged} of these do not carry our MAC: they were altered, or their root key is not given."
+        ));
+        return Ok(FINDING);
+    }
+    Ok(OK)
+}
+
+fn row(entry: &Entry) -> [String; 8] {
+    let text = |field: &str| shown(entry.body[field].as_str().unwrap_or_default());
+    let what = match &entry.body["type"] {
+        Value::String(kind) if kind == "ADMIN_EVENT" => format!(
+            "{} {} {} by {}",
+            text("operation").to_lowercase(),
+            text("resource"),
+            text("id"),
+            text("actor")
+        ),
+        _ => text("reason"),
+    };
+    [
+        text("at"),
+        text("type") + if entry.authentic { "" } else { " (not ours)" },
+        text("client_id"),
+        text("operator"),
+        text("outcome"),
+        entry.number.clone().unwrap_or_default(),
+        what,
+        entry.id.to_string(),
+    ]
+}

@@ -1,1 +1,0 @@
-//! A private Postgres cluster for dev mode and tests, without a database server.

@@ -1,0 +1,167 @@
+//! `GET /broker/{alias}/endpoint`: the browser comes back from the operator. The leg is claimed first,
+//! once, by the login's own browser; only then the operator is called.
+
+use axum::extract::{Path, RawQuery, State};
+use axum::response::Response;
+
+use crate::audit::event::{Event, Subject};
+use crate::clock::Time;
+use crate::login::conclude::{Concluded, Conclusion};
+use crate::login::entry::{bad_link, lost_cookie};
+use crate::login::show;
+use crate::operator::Callback;
+use crate::secret::{Handle, same};
+use crate::store::audit::Appended;
+use crate::store::db::StoreError;
+use crate::store::logins::{self, Leg, LegStage, Stage};
+use crate::store::path;
+use crate::verdict::Outcome;
+use crate::web::app::App;
+use crate::web::browser::Browser;
+use crate::web::failure::Failure;
+
+/// Takes the browser back.
+pub async fn get(
+    State(app): State<App>,
+    browser: Browser,
+    Path(alias): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Failure> {
+    let now = app.clock.now();
+    let callback = Callback::parse(&query.unwrap_or_default());
+    let Some(state) = callback.state.as_deref().and_then(Handle::parse) else {
+        return Ok(lost_cookie(&app, &browser));
+    };
+    let cookies = browser.cookies(&app);
+    let hashes: Vec<Vec<u8>> = cookies.logins().iter().map(|c| c.hash()).collect();
+    let session = cookies.session().map(|cookie| cookie.hash());
+    let claimed = path::claim(
+        app.db.relaxed(),
+        state.id,
+        &state.hash(),
+        &alias,
+        &hashes,
+        session.as_deref(),
+        now,
+    )
+    .await;
+    let claimed = match claimed {
+        Ok(claimed) => claimed,
+        Err(StoreError::Stale) => {
+            return unexpected(&app, &browser, &alias, &state, &hashes, now).await;
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let registry = app.registry().await?;
+    let (Some(live), Some(client)) = (
+        registry.get(&alias).cloned(),
+        app.client(&claimed.login.client_id).await?,
+    ) else {
+        return Ok(bad_link(&app, &browser, "the app or the operator is gone"));
+    };
+    let login = claimed.login.clone();
+    let conclusion = Conclusion {
+        app: app.clone(),
+        browser: browser.clone(),
+        claimed,
+        client,
+        live,
+        state,
+        callback,
+        now,
+    };
+    // Its own task: it ends even if this browser hangs up.
+    let concluded = tokio::spawn(conclusion.run())
+        .await
+        .map_err(Failure::internal)??;
+    Ok(match concluded {
+        Concluded::Released(released) => released.redirect(&app),
+        Concluded::Page => show::again(&login),
+    })
+}
+
+/// The callback is not the one awaited. Its own browser sees its login; anything else closes the leg,
+/// keeps nothing of the callback, and no page learns of it (P8).
+async fn unexpected(
+    app: &App,
+    browser: &Browser,
+    alias: &str,
+    state: &Handle,
+    cookies: &[Vec<u8>],
+    now: Time,
+) -> Result<Response, Failure> {
+    let Some(leg) = logins::find_leg(app.db.relaxed(), state.id, &state.hash()).await? else {
+        return Ok(lost_cookie(app, browser));
+    };
+    let Some(login) = logins::find(app.db.relaxed(), leg.login_id).await? else {
+        return Ok(lost_cookie(app, browser));
+    };
+    let own_browser = cookies.iter().any(|hash| same(hash, &login.cookie_hash));
+    if !own_browser {
+        break_off(
+            app,
+            browser,
+            &leg,
+            Outcome::BrowserMismatch,
+            "another browser",
+            now,
+        )
+        .await?;
+        return Ok(lost_cookie(app, browser));
+    }
+    if leg.operator != alias {
+        let reason = "the callback of another operator";
+        break_off(app, browser, &leg, Outcome::ProtocolViolation, reason, now).await?;
+        return Ok(show::again(&login));
+    }
+    match leg.stage {
+        LegStage::Away => {
+            break_off(app, browser, &leg, Outcome::Expired, "too late", now).await?;
+            Ok(show::again(&login))
+        }
+        // The same callback once more, while the first one is being worked on or after it.
+        LegStage::Claimed | LegStage::Closed => {
+            let login = show::settled(app, login).await?;
+            let released = login.stage == Stage::Ended
+                && login.outcome == Some(Outcome::Verified)
+                && logins::has_live_code(app.db.relaxed(), login.id, now).await?;
+            match login.answer(&app.vault)? {
+                Some(answer) if released => Ok(crate::login::authorize::to_app(&answer)),
+                _ => Ok(show::again(&login)),
+            }
+        }
+    }
+}
+
+async fn break_off(
+    app: &App,
+    browser: &Browser,
+    leg: &Leg,
+    outcome: Outcome,
+    reason: &str,
+    now: Time,
+) -> Result<(), Failure> {
+    let subject = Subject {
+        login_id: Some(leg.login_id),
+        operator: Some(leg.operator.clone()),
+        outcome: Some(outcome),
+        ..Subject::default()
+    };
+    let event = Event::IdentityProviderResponseError {
+        leg: Some(leg.id),
+        reason: reason.to_owned(),
+    };
+    let record = browser.recorder(app, now).record(subject, &event);
+    let broken = path::break_off(
+        app.db.relaxed(),
+        leg.id,
+        outcome,
+        now,
+        Appended::new([record]),
+    )
+    .await;
+    match broken {
+        Ok(()) | Err(StoreError::Stale) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,301 @@
+//! From claim to verdict: asks the operator, and turns what it says into a release, a page, or an
+//! answer to the app. Runs in its own task, so that a phone that changes networks meanwhile does not
+//! lose an answer that was paid for (P7). Nothing is held while the operator is called: no
+//! transaction, no pooled connection.
+
+use std::sync::Arc;
+
+use crate::audit::event::{Event, Subject};
+use crate::clock::Time;
+use crate::login::authorize::about;
+use crate::login::depart::callback_uri;
+use crate::login::policy;
+use crate::login::release::{self, Check, Confirmed, Context, Released};
+use crate::operator::{self, Ask, Callback};
+use crate::phone::PhoneNumber;
+use crate::secret::{Handle, new_id};
+use crate::store::audit::{self, Appended};
+use crate::store::clients::Client;
+use crate::store::db::StoreError;
+use crate::store::logins::{Held, Kept};
+use crate::store::operators::Mode;
+use crate::store::path::{self, Claimed};
+use crate::store::sessions;
+use crate::verdict::{Evidence, Outcome, Proof, Refusal, Verdict};
+use crate::web::app::{App, LiveOperator};
+use crate::web::browser::Browser;
+use crate::web::failure::Failure;
+
+/// What came of a claimed callback.
+pub enum Concluded {
+    /// A code: back to the app.
+    Released(Box<Released>),
+    /// A page of the login says what happened, or asks for the go-ahead.
+    Page,
+}
+
+/// A claimed leg with everything needed to conclude it.
+pub struct Conclusion {
+    /// The state.
+    pub app: App,
+    /// The browser that came back.
+    pub browser: Browser,
+    /// The login and the leg.
+    pub claimed: Claimed,
+    /// The client.
+    pub client: Arc<Client>,
+    /// The operator.
+    pub live: Arc<LiveOperator>,
+    /// Our state, as it came back.
+    pub state: Handle,
+    /// The rest of the callback.
+    pub callback: Callback,
+    /// When the callback came.
+    pub now: Time,
+}
+
+impl Conclusion {
+    /// Asks the operator and stores what came of it.
+    pub async fn run(self) -> Result<Concluded, Failure> {
+        let kept = Kept::open(
+            &self.app.vault,
+            &self.claimed.leg.id,
+            &self.claimed.leg.sealed,
+        )?;
+        let number = match &kept.number {
+            Some(e164) => Some(PhoneNumber::from_e164(e164).map_err(Failure::internal)?),
+            None => None,
+        };
+        let verdict = self.ask(&kept, number.as_ref()).await;
+        let verdict = self.within_authority(verdict, number.as_ref());
+        match verdict {
+            Verdict::Verified(proof) => self.confirmed(proof).await,
+            Verdict::Refused(refusal) => self.refused(number.as_ref(), refusal).await,
+        }
+    }
+
+    async fn ask(&self, kept: &Kept, number: Option<&PhoneNumber>) -> Verdict {
+        let operator = &self.live.operator;
+        if operator.revision != self.claimed.leg.operator_revision {
+            // The leg departed under another contract; its answer may mean something else now.
+            return refused(
+                Outcome::OperatorMisconfigured,
+                "the operator was edited meanwhile",
+            );
+        }
+        if operator.disabled_at.is_some() {
+            return refused(
+                Outcome::OperatorUnavailable,
+                "the operator was disabled meanwhile",
+            );
+        }
+        let ask = Ask {
+            operator,
+            credentials: &self.live.credentials,
+            method: self.claimed.leg.method,
+            number,
+            redirect_uri: &callback_uri(&self.app, &operator.alias),
+            state: &self.state.reveal(),
+            now: self.now,
+            silent: true,
+        };
+        let kept = operator::Kept {
+            nonce: kept.nonce.clone(),
+            verifier: kept.verifier.clone(),
+        };
+        self.app
+            .operators
+            .conclude(&ask, &kept, &self.callback, &self.app.clock)
+            .await
+    }
+
+    /// An operator's word counts only inside its authority, whatever rule chose it (P5), and only
+    /// about the number it was asked about (P2).
+    fn within_authority(&self, verdict: Verdict, asked: Option<&PhoneNumber>) -> Verdict {
+        let Verdict::Verified(proof) = &verdict else {
+            return verdict;
+        };
+        if asked.is_some_and(|asked| *asked != proof.number) {
+            return refused(Outcome::Mismatch, "another number was confirmed");
+        }
+        let operator = &self.live.operator;
+        if !operator.may_vouch_for(&proof.number, self.client.test) {
+            return refused(
+                Outcome::OperatorUnsupportedNumber,
+                "the operator has no authority over the number",
+            );
+        }
+        verdict
+    }
+
+    async fn confirmed(self, proof: Proof) -> Result<Concluded, Failure> {
+        let now = self.app.clock.now();
+        let confirmed = Confirmed {
+            number: proof.number.clone(),
+            operator: self.live.operator.alias.clone(),
+            test: self.live.operator.mode == Mode::Test,
+            method: proof.method,
+            verified_at: proof.verified_at,
+            txn: new_id(now),
+        };
+        if self.must_ask_first(&confirmed, now).await? {
+            return self.hold(&confirmed, &proof, now).await;
+        }
+        let context = Context {
+            app: &self.app,
+            browser: &self.browser,
+            login: &self.claimed.login,
+            client: &self.client,
+            session: self.claimed.session.as_ref(),
+            now,
+        };
+        let check = self.check(&proof);
+        match context.release(&confirmed, Some(&check)).await {
+            Ok(released) => Ok(Concluded::Released(Box::new(released))),
+            Err(StoreError::Stale) => self.too_late(&proof, now).await,
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Whether the person must agree before the release: the number was not known before the check,
+    /// and no earlier go-ahead of this browser covers it.
+    async fn must_ask_first(&self, confirmed: &Confirmed, now: Time) -> Result<bool, Failure> {
+        let login = &self.claimed.login;
+        if login.number_source.is_some() {
+            return Ok(false);
+        }
+        let remembered = match self.browser.cookies(&self.app).browser() {
+            None => false,
+            Some(cookie) => {
+                let hashes = release::number_hashes(&self.app, &confirmed.number);
+                let known = sessions::look_up(
+                    self.app.db.relaxed(),
+                    Some(&cookie.hash()),
+                    &self.client.client_id,
+                    &hashes,
+                    now,
+                )
+                .await?;
+                let subject =
+                    release::subject(&self.app, &self.client, &confirmed.number, known.epoch);
+                policy::covers(&known.go_aheads, &subject, &login.request.scopes.words())
+            }
+        };
+        Ok(policy::needs_go_ahead(
+            &self.client,
+            &login.request,
+            remembered,
+        ))
+    }
+
+    async fn hold(
+        self,
+        confirmed: &Confirmed,
+        proof: &Proof,
+        now: Time,
+    ) -> Result<Concluded, Failure> {
+        let login = &self.claimed.login;
+        let held = Held {
+            number: confirmed.number.e164().to_owned(),
+            operator: confirmed.operator.clone(),
+            test: confirmed.test,
+            method: confirmed.method,
+            verified_at: confirmed.verified_at,
+            txn: confirmed.txn,
+        };
+        let subject = release::subject(&self.app, &self.client, &confirmed.number, 0);
+        let recorder = self.browser.recorder(&self.app, now);
+        let check = self.check(proof);
+        let record = release::verified_record(&recorder, login, confirmed, &check, &subject, 0);
+        match path::hold(
+            self.app.db.durable(),
+            login.id,
+            self.claimed.leg.id,
+            &held.seal(&self.app.vault, &login.id),
+            now,
+            Appended::new([record]),
+        )
+        .await
+        {
+            Ok(()) => Ok(Concluded::Page),
+            Err(StoreError::Stale) => self.too_late(proof, now).await,
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn check(&self, proof: &Proof) -> Check {
+        Check {
+            leg: self.claimed.leg.id,
+            away_ms: self.away_ms(),
+            evidence: proof.evidence.clone(),
+        }
+    }
+
+    /// The operator confirmed the number, but the login had ended meanwhile (cancelled, out of
+    /// time): nothing is released, and what was paid for is on record.
+    async fn too_late(self, proof: &Proof, now: Time) -> Result<Concluded, Failure> {
+        let event = Event::NumberNotVerified {
+            leg: self.claimed.leg.id,
+            method: proof.method,
+            away_ms: self.away_ms(),
+            evidence: Evidence {
+                detail: Some("confirmed after the login had ended".to_owned()),
+                ..proof.evidence.clone()
+            },
+        };
+        let recorder = self.browser.recorder(&self.app, now);
+        let record = recorder.record_of(&proof.number, self.about(Outcome::Expired), &event);
+        audit::append(self.app.db.durable(), [record]).await?;
+        Ok(Concluded::Page)
+    }
+
+    async fn refused(
+        self,
+        number: Option<&PhoneNumber>,
+        refusal: Refusal,
+    ) -> Result<Concluded, Failure> {
+        let now = self.app.clock.now();
+        let Claimed { login, leg, .. } = &self.claimed;
+        let event = Event::NumberNotVerified {
+            leg: leg.id,
+            method: leg.method,
+            away_ms: self.away_ms(),
+            evidence: refusal.evidence,
+        };
+        let recorder = self.browser.recorder(&self.app, now);
+        let record = match number {
+            Some(number) => recorder.record_of(number, self.about(refusal.outcome), &event),
+            None => recorder.record(self.about(refusal.outcome), &event),
+        };
+        let records = Appended::new([record]);
+        let db = self.app.db.durable();
+        match path::refuse(db, login.id, leg.id, refusal.outcome, now, records).await {
+            Ok(()) | Err(StoreError::Stale) => Ok(Concluded::Page),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn about(&self, outcome: Outcome) -> Subject {
+        Subject {
+            operator: Some(self.live.operator.alias.clone()),
+            outcome: Some(outcome),
+            ..about(&self.claimed.login)
+        }
+    }
+
+    fn away_ms(&self) -> i64 {
+        let away = self.now.signed_duration_since(self.claimed.leg.departed_at);
+        away.num_milliseconds()
+    }
+}
+
+fn refused(outcome: Outcome, detail: &str) -> Verdict {
+    Verdict::Refused(Refusal {
+        outcome,
+        evidence: Evidence {
+            stage: "callback".to_owned(),
+            detail: Some(detail.to_owned()),
+            ..Evidence::default()
+        },
+    })
+}

@@ -1,0 +1,304 @@
+//! Departure: which operator is asked, how, and where the browser goes. Opens a leg.
+
+use std::sync::Arc;
+
+use axum::response::Response;
+use http::StatusCode;
+use uuid::Uuid;
+
+use crate::audit::event::{Event, Subject};
+use crate::audit::record::Record;
+use crate::clock::Time;
+use crate::login::authorize::{about, seal_number};
+use crate::login::entry::{Entry, frame};
+use crate::login::show;
+use crate::login::view::Checking;
+use crate::operator::Ask;
+use crate::operator::routing::{self, Choice, NoOperator};
+use crate::phone::PhoneNumber;
+use crate::secret::{Handle, Token, new_id};
+use crate::store::audit::Appended;
+use crate::store::clients::Client;
+use crate::store::db::StoreError;
+use crate::store::logins::{Kept, Login, NumberSource, Stage};
+use crate::store::path::{self, Chosen, Departing};
+use crate::verdict::{Evidence, Method, Outcome, Refusal};
+use crate::web::app::{App, LiveOperator};
+use crate::web::browser::Browser;
+use crate::web::failure::Failure;
+use crate::web::headers::PageClass;
+use crate::web::page::render;
+
+/// A leg that is ready to depart.
+pub struct Prepared {
+    leg: Uuid,
+    live: Arc<LiveOperator>,
+    method: Method,
+    rule: &'static str,
+    state_hash: Vec<u8>,
+    sealed: Vec<u8>,
+    url: String,
+    now: Time,
+    expires_at: Time,
+}
+
+impl Prepared {
+    /// The operator's authorization URL.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The operator's name.
+    pub fn operator_name(&self) -> &str {
+        &self.live.operator.name
+    }
+
+    /// The leg's row.
+    pub fn departing(&self) -> Departing<'_> {
+        Departing {
+            leg: self.leg,
+            operator: &self.live.operator.alias,
+            operator_revision: self.live.operator.revision,
+            method: self.method,
+            rule: self.rule,
+            state_hash: &self.state_hash,
+            sealed: &self.sealed,
+            now: self.now,
+            expires_at: self.expires_at,
+        }
+    }
+
+    /// The record of the departure.
+    pub fn record(
+        &self,
+        app: &App,
+        browser: &Browser,
+        login: &Login,
+        number: &PhoneNumber,
+    ) -> Record {
+        let (subject, event) = self.event(login);
+        browser
+            .recorder(app, self.now)
+            .record_of(number, subject, &event)
+    }
+
+    fn event(&self, login: &Login) -> (Subject, Event) {
+        let subject = Subject {
+            operator: Some(self.live.operator.alias.clone()),
+            ..about(login)
+        };
+        let event = Event::OperatorSelected {
+            leg: self.leg,
+            rule: self.rule.to_owned(),
+            method: self.method,
+            revision: self.live.operator.revision,
+            pressed: login.pressed,
+        };
+        (subject, event)
+    }
+}
+
+/// The callback of an operator: the redirect URI it has registered for us.
+pub fn callback_uri(app: &App, alias: &str) -> String {
+    app.config.issuer.url(&format!("/broker/{alias}/endpoint"))
+}
+
+/// Chooses the operator and makes everything a leg needs. Nothing is written yet, and no database
+/// connection is held: the operator may be asked for its discovery document.
+pub async fn prepare(
+    app: &App,
+    browser: &Browser,
+    client: &Client,
+    login: &Login,
+    number: Option<&PhoneNumber>,
+    now: Time,
+) -> Result<Result<Prepared, Refusal>, Failure> {
+    let registry = app.registry().await?;
+    let choice = routing::choose(
+        registry.all(),
+        &client.settings.operators,
+        client.test,
+        number,
+        login.request.operator_hint.as_deref(),
+        browser.address,
+    );
+    let choice = match choice {
+        Ok(choice) => choice,
+        // Until the person can choose on a page, the first by alias is asked.
+        Err(NoOperator::Several(mut several)) if !several.is_empty() => Choice {
+            operator: several.swap_remove(0),
+            rule: "first_of_several",
+        },
+        Err(_) => return Ok(Err(refusal(Outcome::OperatorUnknown, "no operator fits"))),
+    };
+    let Some(live) = registry.get(&choice.operator.alias) else {
+        return Ok(Err(refusal(
+            Outcome::OperatorUnknown,
+            "the operator is gone",
+        )));
+    };
+    let leg = new_id(now);
+    let state = Handle::random(leg);
+    let method = match number {
+        Some(_) => Method::Verify,
+        None => Method::DevicePhoneNumber,
+    };
+    let operator = &live.operator;
+    let wants_a_page = matches!(
+        login.outcome,
+        Some(Outcome::ConsentRequired | Outcome::ConsentDenied)
+    );
+    let ask = Ask {
+        operator,
+        credentials: &live.credentials,
+        method,
+        number,
+        redirect_uri: &callback_uri(app, &operator.alias),
+        state: &state.reveal(),
+        now,
+        silent: !(wants_a_page && operator.settings.retry_with_page),
+    };
+    let departure = match app.operators.depart(&ask).await {
+        Ok(departure) => departure,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let kept = Kept {
+        number: number.map(|number| number.e164().to_owned()),
+        nonce: departure.nonce,
+        verifier: departure.verifier,
+    };
+    Ok(Ok(Prepared {
+        leg,
+        live: live.clone(),
+        method,
+        rule: choice.rule,
+        state_hash: state.hash(),
+        sealed: kept.seal(&app.vault, &leg),
+        url: departure.url.to_string(),
+        now,
+        expires_at: now + app.config.login.leg,
+    }))
+}
+
+fn refusal(outcome: Outcome, detail: &str) -> Refusal {
+    Refusal {
+        outcome,
+        evidence: Evidence {
+            stage: "departure".to_owned(),
+            detail: Some(detail.to_owned()),
+            ..Evidence::default()
+        },
+    }
+}
+
+/// Departs from a page: the person pressed a button there.
+pub async fn from_page(
+    app: &App,
+    browser: &Browser,
+    entry: &Entry,
+    number: Option<&PhoneNumber>,
+    source: Option<NumberSource>,
+    mut records: Vec<Record>,
+) -> Result<Response, Failure> {
+    let Entry {
+        login,
+        client,
+        cookie,
+        now,
+    } = entry;
+    let mut login = login.clone();
+    login.pressed = true;
+    login.number_source = source;
+    login.sealed = number.map(|number| seal_number(app, &login.id, number));
+    let prepared = match prepare(app, browser, client, &login, number, *now).await? {
+        Ok(prepared) => prepared,
+        Err(stopped) => {
+            return stop(app, browser, client, cookie, &login, number, stopped, *now).await;
+        }
+    };
+    let (subject, event) = prepared.event(&login);
+    let recorder = browser.recorder(app, *now);
+    records.push(match number {
+        Some(number) => recorder.record_of(number, subject, &event),
+        None => recorder.record(subject, &event),
+    });
+    let chosen = Chosen {
+        sealed: login.sealed.as_deref(),
+        source,
+    };
+    let departed = path::depart(
+        app.db.relaxed(),
+        login.id,
+        &chosen,
+        &prepared.departing(),
+        Appended::new(records),
+    )
+    .await;
+    match departed {
+        Ok(()) => {
+            let page = Checking {
+                frame: frame(app, browser, &login, client, cookie),
+                operator_name: prepared.operator_name().to_owned(),
+                url: prepared.url.clone(),
+            };
+            Ok(render(StatusCode::OK, PageClass::Journey, &page))
+        }
+        Err(StoreError::Stale) => Ok(show::again(&login)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// No operator can be asked: records why and shows the page that says so.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "everything the one request knows"
+)]
+pub async fn stop(
+    app: &App,
+    browser: &Browser,
+    client: &Client,
+    cookie: &Token,
+    login: &Login,
+    number: Option<&PhoneNumber>,
+    stopped: Refusal,
+    now: Time,
+) -> Result<Response, Failure> {
+    let subject = Subject {
+        outcome: Some(stopped.outcome),
+        ..about(login)
+    };
+    let event = Event::OperatorSelectedError {
+        evidence: stopped.evidence,
+    };
+    let recorder = browser.recorder(app, now);
+    let record = match number {
+        Some(number) => recorder.record_of(number, subject, &event),
+        None => recorder.record(subject, &event),
+    };
+    let chosen = Chosen {
+        sealed: login.sealed.as_deref(),
+        source: login.number_source,
+    };
+    let outcome = stopped.outcome;
+    match path::stop_short(
+        app.db.relaxed(),
+        login.id,
+        &chosen,
+        outcome,
+        now,
+        Appended::new([record]),
+    )
+    .await
+    {
+        Ok(()) => {
+            let login = Login {
+                stage: Stage::Problem,
+                outcome: Some(outcome),
+                ..login.clone()
+            };
+            show::page(app, browser, &login, client, cookie).await
+        }
+        Err(StoreError::Stale) => Ok(show::again(login)),
+        Err(error) => Err(error.into()),
+    }
+}

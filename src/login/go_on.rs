@@ -1,0 +1,63 @@
+//! `POST /login/{id}/continue`: the go-ahead, or another try with the same number.
+
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::response::Response;
+
+use crate::login::entry::enter;
+use crate::login::{depart, policy, release, show};
+use crate::store::logins::Stage;
+use crate::verdict::Outcome;
+use crate::web::app::App;
+use crate::web::browser::Browser;
+use crate::web::failure::Failure;
+
+/// The person pressed Continue, Try again or Share.
+pub async fn post(
+    State(app): State<App>,
+    browser: Browser,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> Result<Response, Failure> {
+    let entry = match enter(&app, &browser, &id).await {
+        Ok(entry) => entry,
+        Err(answer) => return Ok(answer),
+    };
+    if let Err(answer) = entry.accept_form(&app, &browser, &body) {
+        return Ok(answer);
+    }
+    let login = &entry.login;
+    let in_time = entry.now < login.expires_at;
+    match login.stage {
+        Stage::Confirm if in_time => release::held(&app, &browser, &entry).await,
+        Stage::Open | Stage::Away if in_time && may_depart(&entry.login) => {
+            let Some(number) = login.number(&app.vault)? else {
+                return show::of(&app, &browser, &entry).await;
+            };
+            let source = login.number_source;
+            depart::from_page(&app, &browser, &entry, Some(&number), source, Vec::new()).await
+        }
+        Stage::Problem if in_time && may_depart(&entry.login) => {
+            let number = login.number(&app.vault)?;
+            let source = login.number_source;
+            depart::from_page(&app, &browser, &entry, number.as_ref(), source, Vec::new()).await
+        }
+        _ => show::of(&app, &browser, &entry).await,
+    }
+}
+
+/// Whether another leg may depart: within the limits, and not after an outcome that is final.
+pub fn may_depart(login: &crate::store::logins::Login) -> bool {
+    let final_outcome = login.stage == Stage::Problem
+        && login.outcome.is_some_and(|outcome| {
+            !(outcome.may_be_retried()
+                || matches!(
+                    outcome,
+                    Outcome::ConsentRequired
+                        | Outcome::BrowserMismatch
+                        | Outcome::Abandoned
+                        | Outcome::Expired
+                ))
+        });
+    !final_outcome && login.mismatches < policy::MISMATCHES && login.legs < policy::LEGS
+}

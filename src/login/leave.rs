@@ -1,0 +1,75 @@
+//! `POST /login/{id}/cancel` and `/return`: back to the app without a code.
+
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::response::Response;
+
+use crate::audit::event::{Event, Subject};
+use crate::login::authorize::about;
+use crate::login::entry::enter;
+use crate::login::show::{self, error_url};
+use crate::login::view::Why;
+use crate::oauth::error::OAuthError;
+use crate::store::audit::Appended;
+use crate::store::db::StoreError;
+use crate::store::logins::{Stage, answer_place};
+use crate::store::path;
+use crate::verdict::Outcome;
+use crate::web::app::App;
+use crate::web::browser::Browser;
+use crate::web::failure::Failure;
+
+/// The person gave up. The app is told how the last try ended, or that the person cancelled.
+pub async fn post(
+    State(app): State<App>,
+    browser: Browser,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> Result<Response, Failure> {
+    let entry = match enter(&app, &browser, &id).await {
+        Ok(entry) => entry,
+        Err(answer) => return Ok(answer),
+    };
+    if let Err(answer) = entry.accept_form(&app, &browser, &body) {
+        return Ok(answer);
+    }
+    let login = &entry.login;
+    let told = |outcome: &Outcome| OAuthError::for_outcome(*outcome).is_some();
+    let outcome = match login.stage {
+        Stage::Ended => return show::of(&app, &browser, &entry).await,
+        _ if entry.now >= login.expires_at => Outcome::Expired,
+        Stage::Problem => login.outcome.filter(told).unwrap_or(Outcome::UserCancelled),
+        Stage::Confirm => Outcome::ConsentDenied,
+        Stage::Open | Stage::Away | Stage::Checking => Outcome::UserCancelled,
+    };
+    let url = error_url(&app, login, outcome);
+    let subject = Subject {
+        outcome: Some(outcome),
+        ..about(login)
+    };
+    let event = Event::LoginError {
+        error: OAuthError::for_outcome(outcome).map(|error| error.code.as_str().to_owned()),
+    };
+    let record = browser.recorder(&app, entry.now).record(subject, &event);
+    let sealed = app.vault.seal(answer_place(&login.id), url.as_bytes());
+    let ended = path::end(
+        app.db.relaxed(),
+        login.id,
+        outcome,
+        Some(&sealed),
+        entry.now,
+        Appended::new([record]),
+    )
+    .await;
+    match ended {
+        Ok(()) => {
+            let why = match outcome {
+                Outcome::UserCancelled | Outcome::ConsentDenied => Why::Cancelled,
+                _ => Why::Error,
+            };
+            Ok(show::leaving(entry.frame(&app, &browser), url, why))
+        }
+        Err(StoreError::Stale) => Ok(show::again(login)),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,287 @@
+//! `GET /login/{id}`: the page of a login as it stands. Changes nothing, so reload and the back
+//! button are harmless.
+
+use std::time::Duration;
+
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use http::header::{CACHE_CONTROL, LOCATION};
+
+use crate::login::entry::{Entry, enter, frame};
+use crate::login::policy;
+use crate::login::view;
+use crate::oauth::error::OAuthError;
+use crate::phone::{NotANumber, PhoneNumber};
+use crate::secret::Token;
+use crate::store::clients::Client;
+use crate::store::logins::{self, Login, NumberSource, Stage};
+use crate::verdict::{Method, Outcome};
+use crate::web::app::App;
+use crate::web::browser::Browser;
+use crate::web::failure::Failure;
+use crate::web::headers::PageClass;
+use crate::web::page::{Frame, render};
+
+/// The page.
+pub async fn get(
+    State(app): State<App>,
+    browser: Browser,
+    Path(id): Path<String>,
+) -> Result<Response, Failure> {
+    let mut entry = match enter(&app, &browser, &id).await {
+        Ok(entry) => entry,
+        Err(answer) => return Ok(answer),
+    };
+    if entry.login.stage == Stage::Checking {
+        entry.login = settled(&app, entry.login).await?;
+    }
+    of(&app, &browser, &entry).await
+}
+
+/// Waits while an operator is being called for a login, so that a reload, or the same callback once
+/// more, gets what came of it.
+pub async fn settled(app: &App, mut login: Login) -> Result<Login, Failure> {
+    for _ in 0..100 {
+        if login.stage != Stage::Checking {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        login = match logins::find(app.db.relaxed(), login.id).await? {
+            Some(login) => login,
+            None => break,
+        };
+    }
+    Ok(login)
+}
+
+/// The page of an opened login.
+pub async fn of(app: &App, browser: &Browser, entry: &Entry) -> Result<Response, Failure> {
+    let over = entry.login.stage != Stage::Ended && entry.now >= entry.login.expires_at;
+    if over {
+        return Ok(expired(app, browser, entry));
+    }
+    page(app, browser, &entry.login, &entry.client, &entry.cookie).await
+}
+
+/// Sends the browser to the login's page: for steps that came too late.
+pub fn again(login: &Login) -> Response {
+    (
+        StatusCode::SEE_OTHER,
+        [
+            (LOCATION, format!("/login/{}", login.id)),
+            (CACHE_CONTROL, "no-store".to_owned()),
+        ],
+    )
+        .into_response()
+}
+
+fn expired(app: &App, browser: &Browser, entry: &Entry) -> Response {
+    let page = view::Expired {
+        frame: entry.frame(app, browser),
+        return_url: Some(error_url(app, &entry.login, Outcome::Expired)),
+    };
+    render(StatusCode::GONE, PageClass::Journey, &page)
+}
+
+/// The way back to the app with the error for an outcome.
+pub fn error_url(app: &App, login: &Login, outcome: Outcome) -> String {
+    let error = OAuthError::for_outcome(outcome)
+        .or_else(|| OAuthError::for_outcome(Outcome::Expired))
+        .expect("expired has an error");
+    login
+        .request
+        .redirect
+        .with_error(&error, app.config.issuer.as_str())
+}
+
+/// The page for where a login stands.
+pub async fn page(
+    app: &App,
+    browser: &Browser,
+    login: &Login,
+    client: &Client,
+    cookie: &Token,
+) -> Result<Response, Failure> {
+    let frame = frame(app, browser, login, client, cookie);
+    let number = login.number(&app.vault)?;
+    let may_change = policy::may_change_number(client, login.number_source);
+    Ok(match login.stage {
+        Stage::Open | Stage::Away => ask(app, frame, login, number, may_change).await?,
+        Stage::Checking => ok(&view::Checking {
+            url: format!("/login/{}", login.id),
+            operator_name: operator_name(app, &frame, login).await?,
+            frame,
+        }),
+        Stage::Confirm => {
+            let held = login.held(&app.vault)?;
+            let number = held.and_then(|held| PhoneNumber::from_e164(&held.number).ok());
+            ok(&view::Share {
+                frame,
+                number_masked: number.map(|n| n.masked()).unwrap_or_default(),
+            })
+        }
+        Stage::Problem => problem(app, frame, login, number, may_change).await?,
+        Stage::Ended => ended(app, frame, login, client).await?,
+    })
+}
+
+fn ok(page: &impl Template) -> Response {
+    render(StatusCode::OK, PageClass::Journey, page)
+}
+
+/// Asks for what is missing.
+async fn ask(
+    app: &App,
+    frame: Frame,
+    login: &Login,
+    number: Option<PhoneNumber>,
+    may_change: bool,
+) -> Result<Response, Failure> {
+    let _ = (app, login);
+    Ok(match number {
+        Some(number) => ok(&view::GoAhead {
+            frame,
+            number_masked: Some(number.masked()),
+            may_change,
+            method: Method::Verify,
+        }),
+        None => number_form(frame, String::new(), None),
+    })
+}
+
+/// The page that asks for the number, with what was wrong with the last one.
+pub fn number_form(frame: Frame, value: String, error: Option<NotANumber>) -> Response {
+    let status = if error.is_some() {
+        StatusCode::UNPROCESSABLE_ENTITY
+    } else {
+        StatusCode::OK
+    };
+    render(
+        status,
+        PageClass::Journey,
+        &view::Number {
+            frame,
+            value,
+            error,
+        },
+    )
+}
+
+async fn operator_name(app: &App, frame: &Frame, login: &Login) -> Result<String, Failure> {
+    let Some(alias) = &login.operator else {
+        return Ok(frame.language.text("your_operator").to_owned());
+    };
+    let registry = app.registry().await?;
+    let live = registry.get(alias);
+    Ok(live.map_or_else(|| alias.clone(), |live| live.operator.name.clone()))
+}
+
+/// A leg opened nothing: says what happened and what to do.
+async fn problem(
+    app: &App,
+    frame: Frame,
+    login: &Login,
+    number: Option<PhoneNumber>,
+    may_change: bool,
+) -> Result<Response, Failure> {
+    let operator_name = operator_name(app, &frame, login).await?;
+    let outcome = login.outcome.unwrap_or(Outcome::Expired);
+    Ok(match outcome {
+        Outcome::Mismatch => {
+            let left = (policy::MISMATCHES - login.mismatches).max(0);
+            let typed = login.number_source == Some(NumberSource::Person);
+            let value = number.as_ref().filter(|_| typed);
+            ok(&view::Mismatch {
+                frame,
+                value: value.map(PhoneNumber::international).unwrap_or_default(),
+                number_masked: number.map(|n| n.masked()).unwrap_or_default(),
+                may_change,
+                tries_left: left.unsigned_abs(),
+            })
+        }
+        Outcome::NotOnMobileNetwork => ok(&view::NotMobile {
+            frame,
+            may_change,
+            connection: Some(view::Connection::Unknown),
+        }),
+        Outcome::OperatorUnknown | Outcome::OperatorUnsupportedNumber => {
+            ok(&view::Unsupported { frame, may_change })
+        }
+        Outcome::ConsentDenied | Outcome::ConsentRequired => ok(&view::OperatorConsentDenied {
+            frame,
+            operator_name,
+        }),
+        Outcome::OperatorTimeout | Outcome::OperatorUnavailable | Outcome::OperatorRateLimited => {
+            ok(&view::OperatorDown {
+                frame,
+                operator_name,
+                retry_after_s: None,
+            })
+        }
+        // The leg was closed for what somebody else did with it, or came too late: ask again.
+        Outcome::BrowserMismatch | Outcome::Abandoned | Outcome::Expired => {
+            ask(app, frame, login, number, may_change).await?
+        }
+        Outcome::RateLimited => ok(&view::TooManyTries { frame, wait_s: 60 }),
+        _ => ok(&view::OperatorInvalid {
+            frame,
+            operator_name,
+        }),
+    })
+}
+
+/// The login is over. A code that was not redeemed yet may still be on its way (the phone changed
+/// networks while we answered), so its own browser gets it again; otherwise nothing happens twice.
+async fn ended(
+    app: &App,
+    frame: Frame,
+    login: &Login,
+    client: &Client,
+) -> Result<Response, Failure> {
+    let now = app.clock.now();
+    if login.outcome == Some(Outcome::Verified) {
+        if let Some(answer) = login.answer(&app.vault)?
+            && logins::has_live_code(app.db.relaxed(), login.id, now).await?
+        {
+            return Ok(ok(&view::Leaving {
+                frame,
+                url: answer,
+                why: view::Why::Confirmed,
+            }));
+        }
+        return Ok(ok(&view::AlreadyDone {
+            frame,
+            return_url: client.settings.client_uri.clone(),
+        }));
+    }
+    // An error may be told twice: it opens nothing.
+    let url = match login.answer(&app.vault)? {
+        Some(answer) => answer,
+        None => error_url(app, login, login.outcome.unwrap_or(Outcome::Expired)),
+    };
+    Ok(match login.outcome {
+        Some(Outcome::Expired | Outcome::Abandoned) => render(
+            StatusCode::GONE,
+            PageClass::Journey,
+            &view::Expired {
+                frame,
+                return_url: Some(url),
+            },
+        ),
+        _ => ok(&view::AlreadyDone {
+            frame,
+            return_url: Some(url),
+        }),
+    })
+}
+
+/// The page that leads back to the app.
+pub fn leaving(frame: Frame, url: String, why: view::Why) -> Response {
+    render(
+        StatusCode::OK,
+        PageClass::Journey,
+        &view::Leaving { frame, url, why },
+    )
+}

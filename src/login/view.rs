@@ -1,0 +1,299 @@
+//! The pages of a login: one struct per page, filled by the handlers. The words are in
+//! `locales/`, the HTML in `templates/login/`.
+//!
+//! No page ever gets a whole number, except the one a person typed, back into its field; and none
+//! ever learns the number of the SIM.
+
+use askama::Template;
+
+use crate::phone::NotANumber;
+use crate::verdict::Method;
+use crate::web::page::Frame;
+
+/// Asks the person for the go-ahead before the operator is asked. Posts to `continue`, `number`,
+/// `cancel`.
+#[derive(Template)]
+#[template(path = "login/go_ahead.html")]
+pub struct GoAhead {
+    /// The page's frame.
+    pub frame: Frame,
+    /// The number to be checked, masked; `None` if the operator is to tell it.
+    pub number_masked: Option<String>,
+    /// Whether the person may give another number.
+    pub may_change: bool,
+    /// How the operator will be asked.
+    pub method: Method,
+}
+
+impl GoAhead {
+    fn shares(&self) -> bool {
+        self.method == Method::DevicePhoneNumber && self.number_masked.is_none()
+    }
+}
+
+/// Asks for the number. Posts `phone_number` to `number`.
+#[derive(Template)]
+#[template(path = "login/number.html")]
+pub struct Number {
+    /// The page's frame.
+    pub frame: Frame,
+    /// What the person typed before, as typed.
+    pub value: String,
+    /// What was wrong with it.
+    pub error: Option<NotANumber>,
+}
+
+impl Number {
+    /// The text about the error, empty without one.
+    fn error_key(&self) -> &'static str {
+        match self.error {
+            None => "",
+            Some(NotANumber::Empty) => "number_error_empty",
+            Some(NotANumber::NoCountryCode) => "number_error_no_country",
+            Some(NotANumber::UnknownCountryCode) => "number_error_unknown_country",
+            Some(NotANumber::TooShort) => "number_error_too_short",
+            Some(NotANumber::TooLong) => "number_error_too_long",
+            Some(NotANumber::Landline) => "number_error_landline",
+            Some(NotANumber::Malformed) => "number_error_malformed",
+        }
+    }
+}
+
+/// Asks for the go-ahead to release a number that the operator told us. Posts to `continue` and
+/// `cancel`.
+#[derive(Template)]
+#[template(path = "login/share.html")]
+pub struct Share {
+    /// The page's frame.
+    pub frame: Frame,
+    /// The number, masked.
+    pub number_masked: String,
+}
+
+/// Leaves for the operator: a refresh and a link, because a form's redirect may not leave our
+/// origin under our policy.
+#[derive(Template)]
+#[template(path = "login/checking.html")]
+pub struct Checking {
+    /// The page's frame.
+    pub frame: Frame,
+    /// The operator's name.
+    pub operator_name: String,
+    /// The operator's authorization URL.
+    pub url: String,
+}
+
+/// Why a browser leaves for the app.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// The number is confirmed.
+    Confirmed,
+    /// The person cancelled or did not share.
+    Cancelled,
+    /// Anything else.
+    Error,
+}
+
+impl Why {
+    fn texts(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Confirmed => ("leaving_confirmed_title", "leaving_confirmed_lead"),
+            Self::Cancelled => ("leaving_cancelled_title", "leaving_cancelled_lead"),
+            Self::Error => ("leaving_error_title", "leaving_error_lead"),
+        }
+    }
+
+    fn sign(self) -> &'static str {
+        if self == Self::Confirmed {
+            "yes"
+        } else {
+            "back"
+        }
+    }
+}
+
+/// Leaves for the app: a refresh and a link.
+#[derive(Template)]
+#[template(path = "login/leaving.html")]
+pub struct Leaving {
+    /// The page's frame.
+    pub frame: Frame,
+    /// The redirect URI with the answer.
+    pub url: String,
+    /// Why.
+    pub why: Why,
+}
+
+/// What we think of a connection that is not a mobile network's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Connection {
+    /// A fixed line.
+    Wifi,
+    /// A VPN, a relay or a hosting centre.
+    Vpn,
+    /// We cannot tell.
+    Unknown,
+}
+
+/// The operator could not see the phone. Posts to `continue`, `number`, `return`.
+#[derive(Template)]
+#[template(path = "login/not_mobile.html")]
+pub struct NotMobile {
+    /// The page's frame.
+    pub frame: Frame,
+    /// Whether the person may give another number.
+    pub may_change: bool,
+    /// What the connection looks like; `None` if it looks like the operator's own.
+    pub connection: Option<Connection>,
+}
+
+impl NotMobile {
+    fn title(&self) -> &'static str {
+        match self.connection {
+            Some(Connection::Vpn) => "vpn_title",
+            Some(_) => "wifi_title",
+            None => "no_sim_title",
+        }
+    }
+
+    fn lead(&self) -> &'static str {
+        match self.connection {
+            Some(Connection::Vpn) => "vpn_lead",
+            Some(Connection::Wifi) => "wifi_lead",
+            Some(Connection::Unknown) => "wifi_maybe_lead",
+            None => "no_sim_lead",
+        }
+    }
+
+    fn steps(&self) -> [&'static str; 3] {
+        match self.connection {
+            Some(Connection::Vpn) => ["vpn_step_off", "vpn_step_data", "step_back"],
+            Some(_) => ["wifi_step_off", "wifi_step_data", "step_back"],
+            None => ["no_sim_step_two", "no_sim_step_vpn", "step_back"],
+        }
+    }
+
+    /// What else may be the reason: what the steps do not say already.
+    fn help(&self) -> &'static [&'static str] {
+        match self.connection {
+            Some(Connection::Vpn) => &["help_two_sims", "help_hotspot"],
+            Some(_) => &["help_vpn", "help_two_sims", "help_hotspot"],
+            None => &["help_hotspot"],
+        }
+    }
+}
+
+/// The SIM has another number; which one is never told. Posts to `number` (or `continue`, if the
+/// number may not be changed) and `return`.
+#[derive(Template)]
+#[template(path = "login/mismatch.html")]
+pub struct Mismatch {
+    /// The page's frame.
+    pub frame: Frame,
+    /// The number that was checked, masked.
+    pub number_masked: String,
+    /// Whether the person may give another number.
+    pub may_change: bool,
+    /// What the person typed, as typed; empty if the app named the number.
+    pub value: String,
+    /// With 0 the page only leads back.
+    pub tries_left: u32,
+}
+
+/// No operator of ours answers for this number. Posts to `number` and `return`.
+#[derive(Template)]
+#[template(path = "login/unsupported.html")]
+pub struct Unsupported {
+    /// The page's frame.
+    pub frame: Frame,
+    /// Whether the person may give another number.
+    pub may_change: bool,
+}
+
+/// The operator does not answer. Posts to `continue` and `return`.
+#[derive(Template)]
+#[template(path = "login/operator_down.html")]
+pub struct OperatorDown {
+    /// The page's frame.
+    pub frame: Frame,
+    /// The operator's name.
+    pub operator_name: String,
+    /// When to try again, in seconds, if the operator said so.
+    pub retry_after_s: Option<u64>,
+}
+
+impl OperatorDown {
+    fn wait(&self) -> Option<String> {
+        self.retry_after_s
+            .map(|seconds| self.frame.language.duration(seconds))
+    }
+}
+
+/// The operator's answer is not to be trusted. Posts to `return`.
+#[derive(Template)]
+#[template(path = "login/operator_invalid.html")]
+pub struct OperatorInvalid {
+    /// The page's frame.
+    pub frame: Frame,
+    /// The operator's name.
+    pub operator_name: String,
+}
+
+/// The person refused on the operator's page. Posts to `continue` and `return`.
+#[derive(Template)]
+#[template(path = "login/operator_consent_denied.html")]
+pub struct OperatorConsentDenied {
+    /// The page's frame.
+    pub frame: Frame,
+    /// The operator's name.
+    pub operator_name: String,
+}
+
+/// The login's time is over.
+#[derive(Template)]
+#[template(path = "login/expired.html")]
+pub struct Expired {
+    /// The page's frame.
+    pub frame: Frame,
+    /// The redirect URI with the error, for a browser that has the login's cookie.
+    pub return_url: Option<String>,
+}
+
+/// The login was finished before: the back button, a second tab.
+#[derive(Template)]
+#[template(path = "login/already_done.html")]
+pub struct AlreadyDone {
+    /// The page's frame.
+    pub frame: Frame,
+    /// Where the app can be opened again; never a second answer.
+    pub return_url: Option<String>,
+}
+
+/// The browser does not carry the login's cookie. The page learns nothing of the login.
+#[derive(Template)]
+#[template(path = "login/lost_cookie.html")]
+pub struct LostCookie {
+    /// The page's frame.
+    pub frame: Frame,
+    /// Where the app can be opened again, if that may be told.
+    pub return_url: Option<String>,
+}
+
+/// A limit was reached. Posts to `continue` and `return`.
+#[derive(Template)]
+#[template(path = "login/too_many_tries.html")]
+pub struct TooManyTries {
+    /// The page's frame.
+    pub frame: Frame,
+    /// When to try again, in seconds.
+    pub wait_s: u64,
+}
+
+impl TooManyTries {
+    fn wait(&self) -> String {
+        self.frame.language.duration(self.wait_s)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,230 @@
+//! What we sign for operators: client assertions (RFC 7523) and request objects (RFC 9101). The
+//! private key is parsed once per revision of the record and lives in aws-lc-rs only.
+
+use std::fmt;
+
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::KeyPair as RsaKeyPair;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, RSA_PKCS1_SHA256, RSA_PSS_SHA256,
+};
+use rustls_pki_types::PrivatePkcs8KeyDer;
+use rustls_pki_types::pem::PemObject as _;
+use serde_json::{Map, Value, json};
+
+use crate::clock::Time;
+use crate::secret::{b64, random};
+use crate::store::operators::{Credentials, Settings, SigningAlg};
+
+/// How long what we sign is good, seconds. Operators refuse more than 300.
+const LIFETIME: i64 = 60;
+
+/// A private key of ours, ready to sign.
+pub(super) struct Signer {
+    key: Key,
+    alg: SigningAlg,
+    kid: Option<String>,
+}
+
+enum Key {
+    Ec(EcdsaKeyPair),
+    Rsa(RsaKeyPair),
+}
+
+impl fmt::Debug for Signer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Signer({:?}, [redacted])", self.alg)
+    }
+}
+
+impl Signer {
+    /// Parses the key. The error says what an admin must mend, and nothing of the key.
+    pub(super) fn new(
+        settings: &Settings,
+        credentials: &Credentials,
+    ) -> Result<Self, &'static str> {
+        let pem = credentials
+            .private_key_pem
+            .as_ref()
+            .ok_or("the record has no private key")?;
+        let der = PrivatePkcs8KeyDer::from_pem_slice(pem.reveal().as_bytes())
+            .map_err(|_| "the private key is not PKCS#8 PEM")?;
+        let der = der.secret_pkcs8_der();
+        let key = match settings.assertion_alg {
+            SigningAlg::ES256 => Key::Ec(
+                EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der)
+                    .map_err(|_| "the private key is no P-256 key, but ES256 is configured")?,
+            ),
+            SigningAlg::RS256 | SigningAlg::PS256 => {
+                Key::Rsa(RsaKeyPair::from_pkcs8(der).map_err(
+                    |_| "the private key is no RSA key, but RS256 or PS256 is configured",
+                )?)
+            }
+        };
+        Ok(Self {
+            key,
+            alg: settings.assertion_alg,
+            kid: credentials.kid.clone(),
+        })
+    }
+
+    /// A client assertion for `audience`.
+    pub(super) fn client_assertion(&self, client_id: &str, audience: &str, now: Time) -> String {
+        let mut claims = Map::new();
+        claims.insert("sub".to_owned(), client_id.into());
+        self.sign("JWT", claims, client_id, audience, now)
+    }
+
+    /// A request object of `parameters` for `audience`.
+    pub(super) fn request_object(
+        &self,
+        parameters: Map<String, Value>,
+        client_id: &str,
+        audience: &str,
+        now: Time,
+    ) -> String {
+        self.sign("oauth-authz-req+jwt", parameters, client_id, audience, now)
+    }
+
+    fn sign(
+        &self,
+        typ: &str,
+        mut claims: Map<String, Value>,
+        client_id: &str,
+        audience: &str,
+        now: Time,
+    ) -> String {
+        let now = now.timestamp();
+        claims.insert("iss".to_owned(), client_id.into());
+        claims.insert("aud".to_owned(), audience.into());
+        claims.insert("iat".to_owned(), now.into());
+        claims.insert("exp".to_owned(), (now + LIFETIME).into());
+        claims.insert("jti".to_owned(), b64(&random::<16>()).into());
+        let mut header = json!({ "alg": self.alg, "typ": typ });
+        if let Some(kid) = &self.kid {
+            header["kid"] = kid.as_str().into();
+        }
+        let signed = format!(
+            "{}.{}",
+            b64(header.to_string().as_bytes()),
+            b64(Value::Object(claims).to_string().as_bytes())
+        );
+        let signature = self.sign_bytes(signed.as_bytes());
+        format!("{signed}.{}", b64(&signature))
+    }
+
+    fn sign_bytes(&self, bytes: &[u8]) -> Vec<u8> {
+        let rng = SystemRandom::new();
+        match &self.key {
+            Key::Ec(key) => key
+                .sign(&rng, bytes)
+                .expect("a parsed P-256 key signs")
+                .as_ref()
+                .to_vec(),
+            Key::Rsa(key) => {
+                let padding = match self.alg {
+                    SigningAlg::PS256 => &RSA_PSS_SHA256,
+                    SigningAlg::RS256 | SigningAlg::ES256 => &RSA_PKCS1_SHA256,
+                };
+                let mut signature = vec![0; key.public_modulus_len()];
+                key.sign(padding, &rng, bytes, &mut signature)
+                    .expect("a parsed RSA key signs");
+                signature
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::secret::Redacted;
+
+    fn credentials(key: &rcgen::KeyPair) -> Credentials {
+        Credentials {
+            private_key_pem: Some(Redacted::new(key.serialize_pem())),
+            kid: Some("key-1".to_owned()),
+            ..Credentials::default()
+        }
+    }
+
+    fn settings(assertion_alg: SigningAlg) -> Settings {
+        Settings {
+            assertion_alg,
+            ..Settings::default()
+        }
+    }
+
+    #[test]
+    fn an_assertion_is_what_the_operator_checks() {
+        let now = Clock::system().now();
+        let ec = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+        let rsa = rcgen::KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256).unwrap();
+        for (key, alg, algorithm) in [
+            (&ec, SigningAlg::ES256, Algorithm::ES256),
+            (&rsa, SigningAlg::RS256, Algorithm::RS256),
+            (&rsa, SigningAlg::PS256, Algorithm::PS256),
+        ] {
+            let signer = Signer::new(&settings(alg), &credentials(key)).unwrap();
+            let public = key.public_key_pem();
+            let decoding = match alg {
+                SigningAlg::ES256 => DecodingKey::from_ec_pem(public.as_bytes()),
+                _ => DecodingKey::from_rsa_pem(public.as_bytes()),
+            }
+            .unwrap();
+            let mut validation = Validation::new(algorithm);
+            validation.set_audience(&["https://op/token"]);
+            validation.set_issuer(&["us"]);
+            let mut seen = HashSet::new();
+            for _ in 0..2 {
+                let jwt = signer.client_assertion("us", "https://op/token", now);
+                let data = jsonwebtoken::decode::<Value>(&jwt, &decoding, &validation).unwrap();
+                assert_eq!(data.header.kid.as_deref(), Some("key-1"));
+                assert_eq!(data.claims["sub"], "us");
+                assert_eq!(data.claims["iat"], now.timestamp());
+                assert_eq!(data.claims["exp"], now.timestamp() + 60);
+                seen.insert(data.claims["jti"].as_str().unwrap().to_owned());
+            }
+            assert_eq!(seen.len(), 2, "every assertion has its own jti");
+        }
+    }
+
+    #[test]
+    fn a_request_object_carries_the_parameters_and_no_subject() {
+        let now = Clock::system().now();
+        let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+        let signer = Signer::new(&settings(SigningAlg::ES256), &credentials(&key)).unwrap();
+        let mut parameters = Map::new();
+        parameters.insert("state".to_owned(), "s".into());
+        let jwt = signer.request_object(parameters, "us", "https://op/authorize", now);
+        let decoding = DecodingKey::from_ec_pem(key.public_key_pem().as_bytes()).unwrap();
+        let mut validation = Validation::new(Algorithm::ES256);
+        validation.set_audience(&["https://op/authorize"]);
+        let claims = jsonwebtoken::decode::<Value>(&jwt, &decoding, &validation)
+            .unwrap()
+            .claims;
+        assert_eq!(claims["state"], "s");
+        assert_eq!(claims["iss"], "us");
+        assert!(claims.get("sub").is_none());
+    }
+
+    #[test]
+    fn a_key_that_cannot_sign_says_what_to_mend() {
+        let ec = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+        let wrong = Signer::new(&settings(SigningAlg::RS256), &credentials(&ec));
+        assert!(wrong.unwrap_err().contains("RSA"));
+        let none = Signer::new(&settings(SigningAlg::ES256), &Credentials::default());
+        assert!(none.unwrap_err().contains("no private key"));
+        let garbage = Credentials {
+            private_key_pem: Some(Redacted::new("garbage")),
+            ..Credentials::default()
+        };
+        let garbage = Signer::new(&settings(SigningAlg::ES256), &garbage);
+        assert!(garbage.unwrap_err().contains("PEM"));
+    }
+}

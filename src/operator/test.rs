@@ -1,0 +1,360 @@
+//! `operator test`: walks the way a leg takes to an operator as far as it goes without a phone, and
+//! says at each step what is wrong and how to mend it. Nothing is cached from it and no number sent.
+
+use chrono::{DateTime, TimeDelta};
+use http::{HeaderMap, Request, header};
+use serde::Serialize;
+use url::Url;
+
+use crate::clock::{Clock, Time};
+use crate::operator::ask::{Ask, Kept};
+use crate::operator::errors::Failure;
+use crate::operator::oidc::{self, Endpoints};
+use crate::operator::{Operators, limits};
+use crate::outbound::{Outbound, OutboundError};
+use crate::secret::{b64, random};
+use crate::store::operators::{Credentials, IdTokenRule, Mode, Operator};
+use crate::verdict::{Method, Outcome};
+
+/// The largest difference between the clocks that no check of ours or theirs trips over.
+const SKEW: TimeDelta = TimeDelta::seconds(30);
+
+/// One step of the walk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Step {
+    /// What was tried: `record`, `discovery`, `departure`, `reach`, `clock`, `keys`, `token`, `api`.
+    pub name: &'static str,
+    /// Whether it is as it must be.
+    pub ok: bool,
+    /// What was found.
+    pub detail: String,
+    /// What to do about it.
+    pub fix: Option<&'static str>,
+}
+
+impl Step {
+    fn good(name: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            name,
+            ok: true,
+            detail: detail.into(),
+            fix: None,
+        }
+    }
+
+    fn bad(name: &'static str, detail: impl Into<String>, fix: &'static str) -> Self {
+        Self {
+            name,
+            ok: false,
+            detail: detail.into(),
+            fix: Some(fix),
+        }
+    }
+}
+
+/// Walks the whole way; a step whose ground is missing is left out.
+pub async fn walk(
+    outbound: &Outbound,
+    operator: &Operator,
+    credentials: &Credentials,
+    redirect_uri: &str,
+    clock: &Clock,
+) -> Vec<Step> {
+    // A fresh one, so that what the walk sees is what the operator says now.
+    let operators = Operators::new(outbound.clone());
+    let mut steps = check_record(operator);
+    let endpoints = match find_endpoints(&operators, operator, clock.now()).await {
+        Ok((endpoints, step)) => {
+            steps.push(step);
+            endpoints
+        }
+        Err(step) => {
+            steps.push(step);
+            return steps;
+        }
+    };
+    let state = b64(&random::<32>());
+    let ask = Ask {
+        operator,
+        credentials,
+        method: Method::Verify,
+        number: None,
+        redirect_uri,
+        state: &state,
+        now: clock.now(),
+        silent: true,
+    };
+    steps.push(check_departure(&operators, &ask, &endpoints).await);
+    if let Some(token) = &endpoints.token {
+        let reached = reach(&operators, operator, token, "reach", clock).await;
+        let gone = !reached[0].ok;
+        steps.extend(reached);
+        if gone {
+            return steps;
+        }
+        steps.push(check_keys(&operators, operator, &endpoints).await);
+        steps.push(check_token(&operators, &ask, &endpoints, clock.now()).await);
+    }
+    let api = &operator.settings.api_root;
+    let reached = reach(&operators, operator, api, "api", clock).await;
+    steps.extend(reached.into_iter().take(1));
+    steps
+}
+
+fn check_record(operator: &Operator) -> Vec<Step> {
+    const NAME: &str = "record";
+    let settings = &operator.settings;
+    let mut steps = Vec::new();
+    if settings.client_id.is_empty() {
+        steps.push(Step::bad(
+            NAME,
+            "client_id is empty",
+            "enter the client id the operator gave",
+        ));
+    }
+    if settings.prefixes.iter().all(String::is_empty) {
+        steps.push(Step::bad(
+            NAME,
+            "no prefixes: the operator's word counts for no number",
+            "enter the country codes or prefixes it serves, digits only",
+        ));
+    }
+    if operator.mode == Mode::Test && !settings.prefixes.iter().any(|p| p.starts_with("990")) {
+        steps.push(Step::bad(
+            NAME,
+            "a test operator without a prefix that starts with 990 can be asked nothing",
+            "enter 990 as its prefix",
+        ));
+    }
+    if settings.issuer.is_none() && settings.id_token != IdTokenRule::Ignored {
+        steps.push(Step::bad(
+            NAME,
+            "ID tokens are to be checked, but there is no issuer",
+            "enter the issuer, or set id_token to ignored if the operator sends none",
+        ));
+    }
+    if steps.is_empty() {
+        steps.push(Step::good(NAME, "complete"));
+    }
+    steps
+}
+
+async fn find_endpoints(
+    operators: &Operators,
+    operator: &Operator,
+    now: Time,
+) -> Result<(Endpoints, Step), Step> {
+    const NAME: &str = "discovery";
+    let settings = &operator.settings;
+    if !settings.discovery {
+        let by_hand = Endpoints::by_hand(settings);
+        return if by_hand.suffice(settings) {
+            Ok((
+                by_hand,
+                Step::good(NAME, "off; all endpoints are on the record"),
+            ))
+        } else {
+            Err(Step::bad(
+                NAME,
+                "off, and an endpoint is missing on the record",
+                "enter authorization_endpoint, token_endpoint and jwks_uri, or turn discovery on",
+            ))
+        };
+    }
+    match operators.endpoints(operator, now).await {
+        Ok(endpoints) if endpoints.suffice(settings) => {
+            let issuer = settings.issuer.as_deref().unwrap_or("none");
+            Ok((
+                endpoints,
+                Step::good(NAME, format!("the issuer is {issuer}")),
+            ))
+        }
+        Ok(_) => Err(Step::bad(
+            NAME,
+            "the document lacks an endpoint",
+            "enter the missing endpoint on the record",
+        )),
+        Err(failure) => Err(Step::bad(NAME, told(&failure), discovery_fix(&failure))),
+    }
+}
+
+fn discovery_fix(failure: &Failure) -> &'static str {
+    match failure.http_status {
+        Some(404) => {
+            "the operator publishes no document: turn discovery off and enter the endpoints"
+        }
+        Some(_) => "ask the operator, or turn discovery off and enter the endpoints",
+        None if failure.outcome == Outcome::OperatorMisconfigured => {
+            "copy the issuer from the operator's document, to the letter (also the last slash)"
+        }
+        None => "check the host name, the firewall and the certificate",
+    }
+}
+
+/// The request a browser would carry, without a number.
+async fn check_departure(operators: &Operators, ask: &Ask<'_>, endpoints: &Endpoints) -> Step {
+    const NAME: &str = "departure";
+    let signer = if ask.operator.settings.signed_request {
+        match operators.signer(ask).await {
+            Ok(signer) => Some(signer),
+            Err(failure) => {
+                return Step::bad(NAME, told(&failure), "enter a PKCS#8 key of the right kind");
+            }
+        }
+    } else {
+        None
+    };
+    let endpoint = endpoints.authorization.as_deref().unwrap_or_default();
+    match oidc::depart(ask, endpoint, signer.as_deref()) {
+        Ok(departure) => {
+            let origin = departure.url.origin().ascii_serialization();
+            Step::good(NAME, format!("browsers are sent to {origin}"))
+        }
+        Err(failure) => Step::bad(NAME, told(&failure), "mend the setting it names"),
+    }
+}
+
+/// Name, connection, TLS and clock, by one request that asks for nothing.
+async fn reach(
+    operators: &Operators,
+    operator: &Operator,
+    url: &str,
+    name: &'static str,
+    clock: &Clock,
+) -> Vec<Step> {
+    let settings = &operator.settings;
+    let Ok(url) = Url::parse(url) else {
+        return vec![Step::bad(
+            name,
+            "no URL",
+            "enter the whole URL, with https://",
+        )];
+    };
+    let host = url.host_str().unwrap_or_default().to_owned();
+    let bare = host.trim_matches(['[', ']']);
+    if let Err(err) = operators.outbound().look_up(bare).await {
+        let fix = match err {
+            OutboundError::Refused(_) => {
+                "if the operator really is in your own network, list that network as allowed"
+            }
+            _ => "check the host name, and that this server can resolve names",
+        };
+        return vec![Step::bad(name, format!("{host}: {err}"), fix)];
+    }
+    let request = Request::get(format!("{}/", url.origin().ascii_serialization()))
+        .body(Vec::new())
+        .expect("an origin is a URL");
+    match operators.outbound().send(request, limits(settings)).await {
+        Ok(answer) => {
+            let reached = Step::good(name, format!("{host} answers over {}", url.scheme()));
+            vec![reached, check_clock(answer.headers(), clock.now())]
+        }
+        Err(err) => {
+            let fix = match &err {
+                OutboundError::Connect { reason, .. } if reason.contains("ertificate") => {
+                    "the certificate is not valid for the host or its authority is not trusted here"
+                }
+                OutboundError::Connect { .. } => "check firewall, port and TLS at the operator",
+                OutboundError::Refused(_) => "use https",
+                _ => "the operator accepts connections but answers badly: ask the operator",
+            };
+            vec![Step::bad(name, format!("{host}: {err}"), fix)]
+        }
+    }
+}
+
+fn check_clock(headers: &HeaderMap, now: Time) -> Step {
+    const NAME: &str = "clock";
+    let theirs = headers
+        .get(header::DATE)
+        .and_then(|date| date.to_str().ok())
+        .and_then(|date| DateTime::parse_from_rfc2822(date).ok());
+    let Some(theirs) = theirs else {
+        return Step::good(NAME, "the operator does not tell its time");
+    };
+    let ahead = theirs.with_timezone(&chrono::Utc) - now;
+    let seconds = ahead.num_seconds();
+    if ahead.abs() <= SKEW {
+        Step::good(NAME, format!("{seconds} s apart"))
+    } else {
+        Step::bad(
+            NAME,
+            format!("the operator's clock is {seconds} s ahead of ours"),
+            "synchronise this server's clock (NTP): assertions and ID tokens live for seconds",
+        )
+    }
+}
+
+async fn check_keys(operators: &Operators, operator: &Operator, endpoints: &Endpoints) -> Step {
+    const NAME: &str = "keys";
+    let settings = &operator.settings;
+    if settings.id_token == IdTokenRule::Ignored {
+        return Step::good(NAME, "not needed: ID tokens are ignored");
+    }
+    let jwks_uri = endpoints.jwks.as_deref().unwrap_or_default();
+    match oidc::fetch_keys(operators.outbound(), settings, jwks_uri).await {
+        Ok(keys) if keys.count() > 0 => Step::good(NAME, format!("{} keys", keys.count())),
+        Ok(_) => Step::bad(
+            NAME,
+            "the key set is empty",
+            "ask the operator for its jwks_uri",
+        ),
+        Err(failure) => Step::bad(NAME, told(&failure), "check jwks_uri with the operator"),
+    }
+}
+
+/// A code that nobody issued: who knows us answers `invalid_grant`, who does not `invalid_client`.
+async fn check_token(
+    operators: &Operators,
+    ask: &Ask<'_>,
+    endpoints: &Endpoints,
+    now: Time,
+) -> Step {
+    const NAME: &str = "token";
+    let kept = Kept {
+        nonce: String::new(),
+        verifier: ask.operator.settings.pkce.then(|| b64(&random::<32>())),
+    };
+    let code = b64(&random::<32>());
+    let failure = match operators.exchange(ask, &kept, &code, endpoints, now).await {
+        Ok(_) => {
+            return Step::bad(
+                NAME,
+                "the operator exchanged a code that nobody issued",
+                "do not use this operator: anybody could pass for anybody",
+            );
+        }
+        Err(failure) => failure,
+    };
+    let said = failure.operator_error.as_deref().unwrap_or_default();
+    let word = said.split(':').next().unwrap_or_default();
+    match word {
+        "invalid_grant" => Step::good(NAME, "the operator knows us and refuses a made-up code"),
+        "invalid_client" | "unauthorized_client" => Step::bad(
+            NAME,
+            told(&failure),
+            "check client id, secret or key, and token_auth; the key's public half must be registered",
+        ),
+        "invalid_request" => Step::bad(
+            NAME,
+            told(&failure),
+            "the operator may refuse PKCE or want another token_auth; check the callback is registered",
+        ),
+        _ => Step::bad(
+            NAME,
+            told(&failure),
+            "check the token endpoint with the operator",
+        ),
+    }
+}
+
+fn told(failure: &Failure) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    parts.extend(failure.http_status.map(|status| format!("HTTP {status}")));
+    parts.extend(failure.operator_error.clone());
+    parts.extend(failure.detail.as_deref().map(ToOwned::to_owned));
+    if parts.is_empty() {
+        parts.push(failure.outcome.to_string());
+    }
+    parts.join("; ")
+}

@@ -1,0 +1,5 @@
+mod conclusions;
+mod departures;
+mod fake;
+mod id_tokens;
+mod walks;

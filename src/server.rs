@@ -1,1 +1,0 @@
-//! Routes put together, middleware order, listeners, graceful stop, background tasks.

@@ -1,0 +1,116 @@
+//! What the server does by itself: hear of changes, sweep, purge, make partitions, reload keys and
+//! certificates. Every task ends when the server stops, and none gives up for an error.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::login::sweep;
+use crate::server::tls::Reloaded;
+use crate::store::{db, grants};
+use crate::token::lifecycle;
+use crate::web::app::App;
+
+/// Logins nobody came back to end within this time after theirs is out.
+const SWEEP: Duration = Duration::from_secs(15);
+/// How often what is over is deleted.
+const PURGE: Duration = Duration::from_secs(600);
+/// How often partitions are looked after and certificates are compared.
+const CARE: Duration = Duration::from_secs(60);
+/// Rows deleted in one statement, per table.
+const PURGE_BATCH: i64 = 1000;
+
+/// Starts them all.
+pub fn spawn(
+    tasks: &mut JoinSet<()>,
+    app: &App,
+    tls: Option<Arc<Reloaded>>,
+    stop: &watch::Receiver<bool>,
+) {
+    tasks.spawn(until_stopped(stop, listen(app.clone())));
+    tasks.spawn(until_stopped(stop, every(SWEEP, app.clone(), sweep_logins)));
+    tasks.spawn(until_stopped(stop, every(PURGE, app.clone(), purge)));
+    tasks.spawn(until_stopped(stop, every(CARE, app.clone(), care)));
+    if let Some(tls) = tls {
+        tasks.spawn(until_stopped(stop, async move {
+            loop {
+                tokio::time::sleep(CARE).await;
+                tls.refresh();
+            }
+        }));
+    }
+}
+
+fn until_stopped<W: Future<Output = ()> + Send>(
+    stop: &watch::Receiver<bool>,
+    work: W,
+) -> impl Future<Output = ()> + Send + use<W> {
+    let mut stop = stop.clone();
+    async move {
+        tokio::select! {
+            () = work => {}
+            _ = stop.wait_for(|stop| *stop) => {}
+        }
+    }
+}
+
+async fn every<F, W>(period: Duration, app: App, work: W)
+where
+    W: Fn(App) -> F,
+    F: Future<Output = anyhow::Result<()>>,
+{
+    let mut ticks = tokio::time::interval(period);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = work(app.clone()).await {
+            tracing::warn!(error = %format!("{error:#}"), "a background task failed; it will be tried again");
+        }
+    }
+}
+
+/// Hears from the database that cached rows changed; after a lost connection everything is forgotten.
+async fn listen(app: App) {
+    loop {
+        match db::listen(app.db.relaxed()).await {
+            Ok(mut changes) => {
+                for table in ["clients", "operators", "keys"] {
+                    app.forget(table).await;
+                }
+                while let Ok(table) = db::next_change(&mut changes).await {
+                    app.forget(&table).await;
+                }
+            }
+            Err(error) => tracing::warn!(%error, "not listening for changes"),
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+async fn sweep_logins(app: App) -> anyhow::Result<()> {
+    let ended = sweep::run(&app).await?;
+    if ended > 0 {
+        tracing::info!(ended, "logins nobody came back to were ended");
+    }
+    Ok(())
+}
+
+async fn purge(app: App) -> anyhow::Result<()> {
+    let before = app.clock.now() - chrono::TimeDelta::days(1);
+    while grants::purge(app.db.relaxed(), before, PURGE_BATCH).await? >= PURGE_BATCH {}
+    Ok(())
+}
+
+async fn care(app: App) -> anyhow::Result<()> {
+    let now = app.clock.now();
+    db::make_partitions(app.db.relaxed(), now).await?;
+    let longest = app.config.login.id_token.max(app.config.login.access_token);
+    let retired = lifecycle::retire(&app.db, now, longest).await?;
+    for kid in retired {
+        tracing::info!(kid, "a signing key was retired");
+    }
+    Ok(())
+}

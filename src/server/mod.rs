@@ -1,0 +1,244 @@
+//! The server: routes put together, middleware order, listeners, background tasks, graceful stop.
+
+mod background;
+mod listener;
+mod management;
+mod routes;
+mod tls;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::operator::Operators;
+use crate::outbound::{Outbound, Rules};
+use crate::secret::Vault;
+use crate::store::db::{self, Access, Db};
+use crate::store::operators::{self, Mode};
+use crate::token::keyring::LiveKeyring;
+use crate::token::{lifecycle, root};
+use crate::web::app::App;
+
+/// What a server starts from.
+pub struct Start {
+    /// The configuration.
+    pub config: Config,
+    /// The time.
+    pub clock: Clock,
+    /// Whether the schema is brought up to date first.
+    pub migrate: bool,
+    /// The bound public listener; by default the configured address is bound.
+    pub listener: Option<TcpListener>,
+    /// The bound management listener; by default the configured address is bound.
+    pub management: Option<TcpListener>,
+}
+
+impl Start {
+    /// From a configuration alone.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        Self {
+            config,
+            clock: Clock::system(),
+            migrate: true,
+            listener: None,
+            management: None,
+        }
+    }
+}
+
+/// A running server.
+pub struct Server {
+    /// Its state.
+    pub app: App,
+    /// Where browsers and apps reach it.
+    pub address: SocketAddr,
+    /// Where `/healthz`, `/readyz` and `/metrics` are.
+    pub management: SocketAddr,
+    stopping: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+    grace: Duration,
+}
+
+/// Brings a server up: schema, root key, signing keys, listeners, background tasks.
+///
+/// # Errors
+/// In one sentence, what keeps it from starting.
+pub async fn start(start: Start) -> anyhow::Result<Server> {
+    let Start {
+        config,
+        clock,
+        migrate,
+        listener,
+        management,
+    } = start;
+    let database = &config.database;
+    if migrate {
+        let url = database.migrator_url.as_ref().unwrap_or(&database.url);
+        db::migrate(url.reveal())
+            .await
+            .context("the database could not be migrated")?;
+    }
+    let db = open_database(&config)?;
+    let roots = tokio::task::spawn_blocking({
+        let keys = config.keys.clone();
+        move || keys.read()
+    })
+    .await??;
+    let vault = Vault::new(&roots);
+    let now = clock.now();
+    root::check_root(&db, &vault, now).await?;
+    lifecycle::ensure(&db, &vault, now).await?;
+    let keyring = lifecycle::load(&db, &vault).await?;
+    let subject_key = root::subject_key(&db, &vault, now).await?;
+    refuse_test_operators(&config, &db).await?;
+    let outbound = Outbound::new(&Rules {
+        allow_private: config.operators.allow_private_addresses.clone(),
+        ..Rules::default()
+    })?;
+    let tls = match &config.tls {
+        Some(files) => Some(Arc::new(tls::Reloaded::read(files)?)),
+        None => None,
+    };
+    let listener = bound(listener, config.listen.public).await?;
+    let management = bound(management, config.listen.management).await?;
+    let app = App::new(
+        config,
+        db,
+        vault,
+        clock,
+        LiveKeyring::new(keyring),
+        subject_key,
+        Operators::new(outbound),
+    );
+    let (stopping, stop) = watch::channel(false);
+    let mut server = Server {
+        address: listener.local_addr()?,
+        management: management.local_addr()?,
+        grace: app.config.listen.shutdown_grace,
+        app: app.clone(),
+        stopping,
+        tasks: JoinSet::new(),
+    };
+    let router = routes::router(&app);
+    server.tasks.spawn(listener::serve(
+        listener,
+        tls.clone(),
+        router,
+        app.config.clone(),
+        stop.clone(),
+    ));
+    server.tasks.spawn(management::serve(
+        management,
+        app.clone(),
+        app.config.clone(),
+        stop.clone(),
+    ));
+    background::spawn(&mut server.tasks, &app, tls, &stop);
+    Ok(server)
+}
+
+fn open_database(config: &Config) -> anyhow::Result<Db> {
+    let database = &config.database;
+    Ok(Db::open(&Access {
+        url: database.url.reveal().to_owned(),
+        role: database.app_role.clone(),
+        max_connections: database.max_connections,
+        acquire_timeout: database.acquire_timeout,
+        statement_timeout: database.statement_timeout,
+    })?)
+}
+
+/// P5: a test operator vouches for numbers nobody has. A server that real apps use must not know one
+/// unless somebody decided so.
+async fn refuse_test_operators(config: &Config, db: &Db) -> anyhow::Result<()> {
+    if config.operators.allow_test {
+        return Ok(());
+    }
+    let mut connection = db.relaxed().acquire().await?;
+    let operators = operators::list(&mut connection).await?;
+    let test = operators
+        .iter()
+        .find(|operator| operator.mode == Mode::Test && operator.disabled_at.is_none());
+    match test {
+        None => Ok(()),
+        Some(operator) => anyhow::bail!(
+            "operator {} is a test operator and operators.allow_test is false; disable it \
+             (numbercloak operator disable {}) or set operators.allow_test = true",
+            operator.alias,
+            operator.alias
+        ),
+    }
+}
+
+async fn bound(given: Option<TcpListener>, address: SocketAddr) -> anyhow::Result<TcpListener> {
+    match given {
+        Some(listener) => Ok(listener),
+        None => TcpListener::bind(address)
+            .await
+            .with_context(|| format!("cannot listen on {address}")),
+    }
+}
+
+impl Server {
+    /// Stops: no new connections, open requests may end within the grace period.
+    pub async fn stop(mut self) {
+        self.stopping.send_replace(true);
+        let drained = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(self.grace, drained).await.is_err() {
+            tracing::warn!("some requests did not end in time");
+            self.tasks.abort_all();
+        }
+        self.app.db.close().await;
+    }
+}
+
+/// Runs until SIGTERM or Ctrl-C, then stops gracefully; a second signal stops at once.
+///
+/// # Errors
+/// If it could not start.
+pub async fn serve(config: Config, migrate: bool) -> anyhow::Result<()> {
+    let server = start(Start {
+        migrate,
+        ..Start::new(config)
+    })
+    .await?;
+    tracing::info!(
+        address = %server.address,
+        management = %server.management,
+        issuer = server.app.config.issuer.as_str(),
+        "ready"
+    );
+    stop_signal().await?;
+    tracing::info!("stopping");
+    tokio::select! {
+        () = server.stop() => {}
+        second = stop_signal() => {
+            second?;
+            tracing::warn!("stopped at once");
+        }
+    }
+    Ok(())
+}
+
+/// Waits for SIGTERM or Ctrl-C.
+///
+/// # Errors
+/// If the signals cannot be watched.
+pub async fn stop_signal() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,110 @@
+//! All public routes, and what every request passes through, outermost first: security headers,
+//! panics become answers, metrics, load shedding, a time limit, a size limit.
+
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::error_handling::HandleErrorLayer;
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use http::header::RETRY_AFTER;
+use http::{HeaderValue, StatusCode};
+use tower::ServiceBuilder;
+use tower::limit::GlobalConcurrencyLimitLayer;
+use tower::load_shed::LoadShedLayer;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::secret::{b64, random};
+use crate::web::app::App;
+use crate::web::assets;
+use crate::web::browser::Browser;
+use crate::web::failure::Failure;
+use crate::web::headers::{self, PageClass};
+use crate::web::page::{Frame, render};
+use crate::web::plain::{ErrorPage, Home, Problem};
+use crate::{login, provider};
+
+/// The public router.
+pub fn router(app: &App) -> Router {
+    let limits = &app.config.limits;
+    let shed = ServiceBuilder::new()
+        .layer(HandleErrorLayer::new(async |_| busy()))
+        .layer(LoadShedLayer::new())
+        .layer(GlobalConcurrencyLimitLayer::new(limits.requests_in_flight));
+    Router::new()
+        .merge(provider::routes())
+        .merge(login::routes())
+        .merge(assets::static_files())
+        .route("/", get(home))
+        .fallback(not_found)
+        .layer(DefaultBodyLimit::max(limits.form_bytes))
+        .layer(from_fn_with_state(limits.request_timeout, in_time))
+        .layer(shed)
+        .layer(from_fn(measure))
+        .layer(CatchPanicLayer::custom(|_| {
+            Failure::internal("a handler panicked").into_response()
+        }))
+        .layer(from_fn_with_state(
+            app.config.issuer.is_https(),
+            headers::stamp,
+        ))
+        .with_state(app.clone())
+}
+
+async fn home(State(app): State<App>, browser: Browser) -> Response {
+    let frame = Frame::plain_page(&app.config.branding.service_name, browser.language(None));
+    render(StatusCode::OK, PageClass::Journey, &Home { frame })
+}
+
+async fn not_found(State(app): State<App>, browser: Browser) -> Response {
+    let page = ErrorPage {
+        frame: Frame::plain_page(&app.config.branding.service_name, browser.language(None)),
+        problem: Problem::NotFound,
+    };
+    render(StatusCode::NOT_FOUND, PageClass::Journey, &page)
+}
+
+fn busy() -> Response {
+    metrics::counter!("numbercloak_requests_shed_total").increment(1);
+    let mut response = StatusCode::SERVICE_UNAVAILABLE.into_response();
+    response
+        .headers_mut()
+        .insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    response
+}
+
+async fn in_time(State(limit): State<Duration>, request: Request, next: Next) -> Response {
+    match tokio::time::timeout(limit, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Failure::new(StatusCode::SERVICE_UNAVAILABLE, "the request took too long")
+            .into_response(),
+    }
+}
+
+/// Counts and times every request under its route, and gives its log lines one correlation id.
+/// Neither ever sees a query string: the route is the pattern, not the path.
+async fn measure(request: Request, next: Next) -> Response {
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or("none", |path| path.as_str())
+        .to_owned();
+    let method = request.method().clone();
+    let id = b64(&random::<9>());
+    let span = tracing::info_span!("request", %id, %method, route);
+    let started = Instant::now();
+    let response = tracing::Instrument::instrument(next.run(request), span).await;
+    let status = response.status().as_u16();
+    let took = started.elapsed();
+    metrics::histogram!("numbercloak_request_seconds", "route" => route.clone())
+        .record(took.as_secs_f64());
+    metrics::counter!(
+        "numbercloak_requests_total",
+        "route" => route.clone(), "status" => status.to_string()
+    )
+    .increment(1);
+    tracing::debug!(%id, %method, route, status, ms = took.as_millis(), "answered");
+    response
+}

@@ -1,0 +1,80 @@
+//! TLS from certificate files, read again when they change: renewed certificates need no restart.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use anyhow::Context as _;
+use arc_swap::ArcSwap;
+use rustls::ServerConfig;
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::TlsAcceptor;
+
+use crate::config::Tls;
+
+/// The current certificate and where it comes from.
+pub struct Reloaded {
+    certificate: PathBuf,
+    key: PathBuf,
+    current: ArcSwap<(Stamp, Arc<ServerConfig>)>,
+}
+
+type Stamp = (Option<SystemTime>, Option<SystemTime>);
+
+impl Reloaded {
+    /// Reads both files.
+    pub fn read(files: &Tls) -> anyhow::Result<Self> {
+        let (certificate, key) = (files.certificate_file.clone(), files.key_file.clone());
+        let stamp = stamp(&certificate, &key);
+        let config = configuration(&certificate, &key)?;
+        Ok(Self {
+            certificate,
+            key,
+            current: ArcSwap::from_pointee((stamp, Arc::new(config))),
+        })
+    }
+
+    /// Accepts with the current certificate.
+    pub fn acceptor(&self) -> TlsAcceptor {
+        TlsAcceptor::from(self.current.load().1.clone())
+    }
+
+    /// Reads the files again if they changed. A pair that does not fit leaves the old one in place.
+    pub fn refresh(&self) {
+        let stamp = stamp(&self.certificate, &self.key);
+        if self.current.load().0 == stamp {
+            return;
+        }
+        match configuration(&self.certificate, &self.key) {
+            Ok(config) => {
+                self.current.store(Arc::new((stamp, Arc::new(config))));
+                tracing::info!("the TLS certificate was read again");
+            }
+            Err(error) => {
+                tracing::warn!(error = %format!("{error:#}"), "the new TLS certificate is not usable; the old one stays")
+            }
+        }
+    }
+}
+
+fn stamp(certificate: &PathBuf, key: &PathBuf) -> Stamp {
+    let modified = |path: &PathBuf| path.metadata().and_then(|m| m.modified()).ok();
+    (modified(certificate), modified(key))
+}
+
+fn configuration(certificate: &PathBuf, key: &PathBuf) -> anyhow::Result<ServerConfig> {
+    let chain = CertificateDer::pem_file_iter(certificate)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .with_context(|| format!("cannot read the certificate {}", certificate.display()))?;
+    let private = PrivateKeyDer::from_pem_file(key)
+        .with_context(|| format!("cannot read the private key {}", key.display()))?;
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(chain, private)
+        .context("the certificate and the private key do not fit together")?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}

@@ -1,0 +1,179 @@
+//! What every page has in common, and how a page becomes an answer.
+
+use askama::Template;
+use axum::response::{Html, IntoResponse as _, Response};
+use http::StatusCode;
+
+use super::assets;
+use super::headers::PageClass;
+use super::text::{Language, Markup};
+
+/// The app that a login is for, as a person sees it.
+#[derive(Clone, Debug)]
+pub struct App {
+    /// Its registered name. Anybody can choose any name, so the domain always stands beside it.
+    pub name: String,
+    /// The host of its redirect URI.
+    pub domain: String,
+}
+
+impl App {
+    /// The letter in its picture.
+    #[must_use]
+    pub fn initial(&self) -> String {
+        let letter = |text: &str| text.chars().find(|c| c.is_alphanumeric());
+        letter(&self.name)
+            .or_else(|| letter(&self.domain))
+            .map_or_else(String::new, |c| c.to_uppercase().collect())
+    }
+}
+
+/// What a page's forms need. Not `Debug`: the token is a secret.
+#[derive(Clone)]
+pub struct Form {
+    /// The login's path, `/login/{id}`; forms post to `{base}/continue` and the like.
+    pub base: String,
+    /// The form token of the login's cookie ([`super::csrf::token`]).
+    pub csrf: String,
+}
+
+/// What surrounds every page.
+#[derive(Clone)]
+pub struct Frame {
+    /// The name of this service.
+    pub service: String,
+    /// The language of the page.
+    pub language: Language,
+    /// The app, where it is known and may be told: never to a browser without the login's cookie.
+    pub app: Option<App>,
+    /// Without it the page has no forms.
+    pub form: Option<Form>,
+    /// What a person tells support (`7F3K-21`); it is found in the audit log.
+    pub reference: Option<String>,
+    /// The app's privacy policy.
+    pub policy: Option<String>,
+    /// The app's terms.
+    pub terms: Option<String>,
+}
+
+impl Frame {
+    /// A frame for a page that belongs to no login.
+    #[must_use]
+    pub fn plain_page(service: &str, language: Language) -> Self {
+        Self {
+            service: service.to_owned(),
+            language,
+            app: None,
+            form: None,
+            reference: None,
+            policy: None,
+            terms: None,
+        }
+    }
+
+    /// What the title ends with: the app, else the service.
+    #[must_use]
+    pub fn owner(&self) -> &str {
+        self.app.as_ref().map_or(&self.service, |app| &app.name)
+    }
+
+    /// A text, to be escaped by the template: for titles and attributes.
+    #[must_use]
+    pub fn plain(&self, key: &'static str) -> String {
+        self.language.plain(key, &self.values("", ""))
+    }
+
+    /// The same with one value of the page's own.
+    #[must_use]
+    pub fn plain_with(&self, key: &'static str, name: &str, value: &str) -> String {
+        self.language.plain(key, &self.values(name, value))
+    }
+
+    /// A text as HTML.
+    #[must_use]
+    pub fn rich(&self, key: &'static str) -> Markup {
+        self.language.rich(key, &self.values("", ""))
+    }
+
+    /// The same with one value of the page's own.
+    #[must_use]
+    pub fn rich_with(&self, key: &'static str, name: &str, value: &str) -> Markup {
+        self.language.rich(key, &self.values(name, value))
+    }
+
+    /// A masked number.
+    #[must_use]
+    pub fn number(&self, masked: &str) -> Markup {
+        self.language.number(masked)
+    }
+
+    /// The stylesheet's path.
+    #[must_use]
+    pub fn stylesheet(&self) -> &'static str {
+        assets::stylesheet()
+    }
+
+    /// The icon's path.
+    #[must_use]
+    pub fn icon(&self) -> &'static str {
+        assets::icon()
+    }
+
+    fn values<'a>(&'a self, name: &'a str, value: &'a str) -> [(&'a str, &'a str); 4] {
+        let app = self.app.as_ref();
+        [
+            (name, value),
+            (
+                "app",
+                app.map_or(self.language.text("the_app"), |app| &app.name),
+            ),
+            ("domain", app.map_or("", |app| &app.domain)),
+            ("service", &self.service),
+        ]
+    }
+}
+
+/// Turns a page into an answer of its class. The security headers come from the layer
+/// [`super::headers::stamp`].
+pub fn render(status: StatusCode, class: PageClass, page: &impl Template) -> Response {
+    let mut response = match page.render() {
+        Ok(html) => (status, Html(html)).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "a page could not be rendered");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    };
+    response.extensions_mut().insert(class);
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_app_s_picture_has_its_first_letter() {
+        for (name, initial) in [("shop", "S"), ("  «é", "É"), ("☎", "E"), ("", "E")] {
+            let app = App {
+                name: name.into(),
+                domain: "example.org".into(),
+            };
+            assert_eq!(app.initial(), initial, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_page_carries_its_class_and_status() {
+        #[derive(Template)]
+        #[template(source = "<p>{{ text }}", ext = "html")]
+        struct Small {
+            text: &'static str,
+        }
+        let response = render(StatusCode::GONE, PageClass::Journey, &Small { text: "<b>" });
+        assert_eq!(response.status(), StatusCode::GONE);
+        assert_eq!(
+            response.extensions().get::<PageClass>(),
+            Some(&PageClass::Journey)
+        );
+    }
+}
