@@ -13,7 +13,7 @@ printf '[{"client_id":"numbercloak","client_secret":"%s","redirect_uris":["%s/br
 if ! numbercloak operator show simulator >/dev/null 2>&1; then
     numbercloak operator add simulator --name 'Operator simulator' --mode test --prefix 990 \
         --issuer http://127.0.0.1:8090 --api-root http://127.0.0.1:8090 \
-        --client-id numbercloak --client-secret-file simulator-secret
+        --client-id numbercloak --client-secret-file simulator-secret --set login_hint=tel
 fi
 if [ ! -e demo-client.json ]; then
     numbercloak client create --name 'Demo app' --client-id demo --type web --test \
