@@ -9,8 +9,9 @@ use serde_json::json;
 use crate::cli::failure::{DATABASE, FINDING, Failure, OK};
 use crate::cli::office::Globals;
 use crate::cli::output::{print, print_json};
-use crate::config::{Database, Needs};
+use crate::config::{self, Database, Log, LogFormat, LogLevel, Needs};
 use crate::store::db;
+use crate::{dev, server};
 
 /// `serve`.
 #[derive(Args, Debug)]
@@ -27,8 +28,8 @@ pub struct Dev {
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
     /// Where its database and keys are kept.
-    #[arg(long, value_name = "DIR", default_value = ".data")]
-    pub data: PathBuf,
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
     /// Written, as JSON, when everything answers.
     #[arg(long, value_name = "FILE")]
     pub ready_file: Option<PathBuf>,
@@ -40,24 +41,35 @@ pub struct Dev {
 /// Runs the server until it is told to stop.
 pub async fn serve(globals: &Globals, options: &Serve) -> Result<u8, Failure> {
     let config = globals.config()?;
-    if !options.no_migrate {
-        bring_up_to_date(&config.database).await?;
-    }
-    // LEAD: the one call of the server belongs here: crate::server::serve(config).await
-    drop(config);
-    Err(not_in_this_build("the server"))
+    server::log_to_stdout(&config.log);
+    server::serve(config, !options.no_migrate)
+        .await
+        .map_err(|error| {
+            let fix = "`numbercloak doctor` looks at everything it needs.";
+            Failure::new(FINDING, format!("the server did not start: {error:#}"), fix)
+        })?;
+    Ok(OK)
 }
 
 /// Runs the whole stack on this machine until it is told to stop.
 pub async fn dev(options: Dev) -> Result<u8, Failure> {
-    // LEAD: the one call of dev mode belongs here: crate::dev::run(options).await
-    drop(options);
-    Err(not_in_this_build("dev mode"))
-}
-
-fn not_in_this_build(what: &str) -> Failure {
-    let message = format!("{what} is not part of this build");
-    Failure::new(FINDING, message, "Build the main branch.")
+    server::log_to_stdout(&Log {
+        format: LogFormat::Text,
+        level: LogLevel::Warn,
+    });
+    let stack = dev::Options {
+        listen: options.listen,
+        data: options.data,
+        ready_file: options.ready_file,
+        reset: options.reset,
+        database_url: config::database_url(),
+    };
+    dev::run(stack).await.map_err(|error| {
+        let fix =
+            "`numbercloak dev --reset` starts over; `--listen 127.0.0.1:0` takes a free port.";
+        Failure::new(FINDING, format!("dev mode did not start: {error:#}"), fix)
+    })?;
+    Ok(OK)
 }
 
 /// Brings the schema up to date.

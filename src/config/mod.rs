@@ -128,6 +128,14 @@ pub fn from_process(file: Option<&Path>, flags: Vec<(String, String)>) -> Result
     load(file, environment(), flags)
 }
 
+/// The `DATABASE_URL` of the environment, for dev mode, which needs nothing else.
+#[must_use]
+pub fn database_url() -> Option<crate::secret::Redacted> {
+    environment()
+        .find(|(name, value)| name == "DATABASE_URL" && !value.is_empty())
+        .map(|(_, value)| crate::secret::Redacted::new(value))
+}
+
 /// The same for a command that does not serve.
 ///
 /// # Errors

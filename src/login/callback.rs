@@ -7,7 +7,7 @@ use axum::response::Response;
 use crate::audit::event::{Event, Subject};
 use crate::clock::Time;
 use crate::login::conclude::{Concluded, Conclusion};
-use crate::login::entry::{bad_link, lost_cookie};
+use crate::login::entry::{bad_link, lost_cookie, lost_cookie_of};
 use crate::login::show;
 use crate::operator::Callback;
 use crate::secret::{Handle, same};
@@ -98,16 +98,12 @@ async fn unexpected(
     };
     let own_browser = cookies.iter().any(|hash| same(hash, &login.cookie_hash));
     if !own_browser {
-        break_off(
-            app,
-            browser,
-            &leg,
-            Outcome::BrowserMismatch,
-            "another browser",
-            now,
-        )
-        .await?;
-        return Ok(lost_cookie(app, browser));
+        let reason = "another browser";
+        break_off(app, browser, &leg, Outcome::BrowserMismatch, reason, now).await?;
+        return Ok(match app.client(&login.client_id).await? {
+            Some(client) => lost_cookie_of(app, browser, &login, &client),
+            None => lost_cookie(app, browser),
+        });
     }
     if leg.operator != alias {
         let reason = "the callback of another operator";

@@ -18,7 +18,7 @@ use crate::web::csrf;
 use crate::web::failure::Failure;
 use crate::web::headers::PageClass;
 use crate::web::page::{self, Form, Frame, render};
-use crate::web::plain::BadLink;
+use crate::web::plain::{BadLink, ErrorPage, Problem};
 
 /// A login, opened by its own browser.
 pub struct Entry {
@@ -83,7 +83,11 @@ impl Entry {
         if csrf::is_ours(&app.vault, &self.cookie, given, &browser.headers, &origin) {
             Ok(form)
         } else {
-            Err(lost_cookie(app, browser))
+            let page = ErrorPage {
+                frame: self.frame(app, browser),
+                problem: Problem::StaleForm,
+            };
+            Err(render(page.problem.status(), PageClass::Journey, &page))
         }
     }
 
@@ -127,23 +131,37 @@ pub fn reference(login: Uuid) -> String {
     format!("{}-{}", &hex[24..28], &hex[28..])
 }
 
-/// The page for a browser without the login's cookie. It learns nothing of the login.
+/// The page for a browser without the cookie of a login that is there. It learns which app to open
+/// again, and nothing else.
+#[must_use]
+pub fn lost_cookie_of(app: &App, browser: &Browser, login: &Login, client: &Client) -> Response {
+    let front_page = || login.request.redirect.front_page();
+    let page = LostCookie {
+        frame: plain_frame(app, browser),
+        return_url: client.settings.client_uri.clone().or_else(front_page),
+    };
+    render(StatusCode::BAD_REQUEST, PageClass::Journey, &page)
+}
+
+/// The page for a browser that names no login we know.
 #[must_use]
 pub fn lost_cookie(app: &App, browser: &Browser) -> Response {
-    let frame = Frame::plain_page(&app.config.branding.service_name, browser.language(None));
     let page = LostCookie {
-        frame,
+        frame: plain_frame(app, browser),
         return_url: None,
     };
     render(StatusCode::BAD_REQUEST, PageClass::Journey, &page)
 }
 
+fn plain_frame(app: &App, browser: &Browser) -> Frame {
+    Frame::plain_page(&app.config.branding.service_name, browser.language(None))
+}
+
 /// The page for a request without a safe place to return to.
 #[must_use]
 pub fn bad_link(app: &App, browser: &Browser, reason: &str) -> Response {
-    let frame = Frame::plain_page(&app.config.branding.service_name, browser.language(None));
     let page = BadLink {
-        frame,
+        frame: plain_frame(app, browser),
         reason: reason.to_owned(),
     };
     render(StatusCode::BAD_REQUEST, PageClass::Journey, &page)

@@ -253,7 +253,11 @@ async fn ended(
         }
         return Ok(ok(&view::AlreadyDone {
             frame,
-            return_url: client.settings.client_uri.clone(),
+            return_url: client
+                .settings
+                .client_uri
+                .clone()
+                .or_else(|| login.request.redirect.front_page()),
         }));
     }
     // An error may be told twice: it opens nothing.

@@ -41,7 +41,17 @@ impl VerifiedRedirect {
         &self.uri
     }
 
-    /// The same place, and no parameters: where an app starts again when nothing else is known.
+    /// The app's front page: where a browser can start again when nothing may be told of a login.
+    /// Native apps have none.
+    #[must_use]
+    pub fn front_page(&self) -> Option<String> {
+        let url = Url::parse(&self.uri).ok()?;
+        matches!(url.scheme(), "http" | "https")
+            .then(|| url.join("/").ok().map(String::from))
+            .flatten()
+    }
+
+    /// The host people see beside the app's name, with its port if it is unusual.
     #[must_use]
     pub fn host(&self) -> String {
         Url::parse(&self.uri)
@@ -219,6 +229,10 @@ mod tests {
                 .contains("&error=access_denied&error_description=user_cancelled%3A+x&state=")
         );
         assert_eq!(redirect.host(), "app.example");
+        assert_eq!(
+            redirect.front_page().as_deref(),
+            Some("https://app.example/")
+        );
     }
 
     #[test]

@@ -137,13 +137,12 @@ async fn redeem(
         return Err(invalid_grant("the code is not one of ours"));
     };
     // A malformed verifier fits no challenge; with a code that has none it must not either.
-    let challenge = match form.get("code_verifier") {
-        None => None,
-        Some(verifier) => Some(pkce::of_verifier(verifier).map_or_else(
+    let challenge = form.get("code_verifier").map(|verifier| {
+        pkce::of_verifier(verifier).map_or_else(
             || "malformed".to_owned(),
             |challenge| challenge.as_str().to_owned(),
-        )),
-    };
+        )
+    });
     let access_token = Token::random();
     let lifetime = client
         .settings

@@ -2,9 +2,12 @@
 
 mod background;
 mod listener;
+mod log;
 mod management;
 mod routes;
 mod tls;
+
+pub use log::log_to_stdout;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

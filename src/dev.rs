@@ -1,1 +1,0 @@
-//! Dev mode: the whole stack on one machine with nothing configured.

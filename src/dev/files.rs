@@ -1,0 +1,61 @@
+//! What dev mode keeps in its data folder beside the database: a root key and the demo's secret, for
+//! the owner's eyes only.
+
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+
+use crate::clock::Clock;
+use crate::secret::{RootKey, b64, random};
+
+const ROOT_KEY: &str = "root.key";
+const DEMO_SECRET: &str = "demo-client-secret";
+
+/// The file with the root key; made if it is missing.
+pub fn root_key(data: &Path) -> anyhow::Result<PathBuf> {
+    let path = data.join(ROOT_KEY);
+    if !path.exists() {
+        let key = RootKey::generate(Clock::system().now());
+        write_private(&path, &key.reveal())?;
+    }
+    Ok(path)
+}
+
+/// The demo client's secret, if one is kept.
+pub fn demo_secret(data: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(data.join(DEMO_SECRET)).ok()?;
+    Some(text.trim().to_owned())
+}
+
+/// Keeps the demo client's secret.
+pub fn keep_demo_secret(data: &Path, secret: &str) -> anyhow::Result<()> {
+    write_private(&data.join(DEMO_SECRET), secret)
+}
+
+/// Removes what is kept.
+pub fn reset(data: &Path) -> anyhow::Result<()> {
+    for name in [ROOT_KEY, DEMO_SECRET] {
+        match std::fs::remove_file(data.join(name)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Writes a file that only its owner may read, whole or not at all.
+pub fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(format!(".{}", b64(&random::<6>())));
+    let beside = PathBuf::from(beside);
+    let written = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&beside)
+        .and_then(|mut file| writeln!(file, "{text}"))
+        .and_then(|()| std::fs::rename(&beside, path));
+    written.with_context(|| format!("cannot write {}", path.display()))
+}

@@ -1,0 +1,269 @@
+//! Dev mode: the whole stack on one machine with nothing configured. A private Postgres, the server,
+//! a simulated operator and a demo app, each a site of its own as in the field: the issuer on
+//! `localhost`, the demo on `127.0.0.1`, the operator on another loopback address.
+
+mod files;
+mod seed;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use serde_json::json;
+use tokio::net::TcpListener;
+
+use crate::admin::Desk;
+use crate::clock::Clock;
+use crate::config::{self, Config};
+use crate::demo;
+use crate::embedded_postgres::{self, APP_ROLE, Cluster, Durability, OWNER_ROLE, SUPERUSER};
+use crate::secret::Redacted;
+use crate::server::{self, Server, Start};
+use crate::simulator::{self, Simulator};
+
+/// The database's name.
+const DATABASE: &str = "numbercloak";
+
+/// What `numbercloak dev` is told.
+#[derive(Debug)]
+pub struct Options {
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The data folder; absent: the usual one.
+    pub data: Option<PathBuf>,
+    /// Where to write what scripts need, when everything is up.
+    pub ready_file: Option<PathBuf>,
+    /// Whether to start over.
+    pub reset: bool,
+    /// A database to use instead of a private one.
+    pub database_url: Option<Redacted>,
+}
+
+/// Runs the stack until SIGTERM or Ctrl-C.
+///
+/// # Errors
+/// In one sentence, what keeps it from starting.
+pub async fn run(options: Options) -> anyhow::Result<()> {
+    let stack = Stack::start(&options).await?;
+    stack.announce();
+    if let Some(path) = &options.ready_file {
+        stack.write_ready_file(path)?;
+    }
+    server::stop_signal().await?;
+    stack.stop().await;
+    if let Some(path) = &options.ready_file {
+        let _ = std::fs::remove_file(path);
+    }
+    Ok(())
+}
+
+struct Stack {
+    server: Server,
+    simulator: Simulator,
+    demo: demo::Demo,
+    cluster: Option<Cluster>,
+    database_url: String,
+    client: seed::DemoClient,
+    setup_link: Option<String>,
+}
+
+impl Stack {
+    async fn start(options: &Options) -> anyhow::Result<Self> {
+        let data = options
+            .data
+            .clone()
+            .unwrap_or_else(embedded_postgres::default_data_dir);
+        let database = Database::open(options, &data).await?;
+        let listener = TcpListener::bind(options.listen)
+            .await
+            .with_context(|| format!("cannot listen on {}", options.listen))?;
+        let address = listener.local_addr()?;
+        let root_key = files::root_key(&data)?;
+        let config = configuration(address, &database, &root_key)?;
+        let clock = Clock::system();
+        let server = server::start(Start {
+            clock: clock.clone(),
+            listener: Some(listener),
+            management: Some(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?),
+            ..Start::new(config)
+        })
+        .await?;
+        let simulator = simulator::start(simulator::Settings {
+            clock: clock.clone(),
+            ..simulator::Settings::new(neighbour(address, Ipv4Addr::new(127, 0, 0, 2), 2).await)
+        })
+        .await
+        .context("the simulated operator cannot listen")?;
+        let beside = neighbour(address, Ipv4Addr::LOCALHOST, 1).await;
+        let demo = demo::bind(beside, None)
+            .await
+            .context("the demo app cannot listen")?;
+        let desk = Desk {
+            db: server.app.db.durable().clone(),
+            vault: server.app.vault.clone(),
+            now: clock.now(),
+            actor: "dev".to_owned(),
+        };
+        seed::operator(&desk, &server.app.config.issuer, &simulator).await?;
+        let client = seed::client(&desk, &data, &demo.redirect_uri()).await?;
+        let setup_link = seed::setup_link(&desk, &server.app.config.issuer).await?;
+        let demo = demo.serve(demo::Settings {
+            issuer: server.app.config.issuer.as_str().to_owned(),
+            client_id: client.client_id.clone(),
+            client_secret: Some(client.secret.clone()),
+            clock,
+            simulator_url: Some(simulator.issuer().to_owned()),
+        })?;
+        Ok(Self {
+            server,
+            simulator,
+            demo,
+            cluster: database.cluster,
+            database_url: database.url,
+            client,
+            setup_link,
+        })
+    }
+
+    #[expect(clippy::print_stdout, reason = "this is what the command is for")]
+    fn announce(&self) {
+        println!("\n  Numbercloak is up.\n");
+        println!(
+            "  Demo app    {}   <- open this and press the button",
+            self.demo.url()
+        );
+        println!("  Issuer      {}", self.server.app.config.issuer);
+        println!(
+            "  Operator    {}/sim   the simulated network and its SIMs",
+            self.simulator.issuer()
+        );
+        if let Some(link) = &self.setup_link {
+            println!("  Admin       {link}   (once, within 60 minutes)");
+        }
+        println!("  Metrics     http://{}/metrics\n", self.server.management);
+        println!(
+            "  Your own app: client_id {}, its secret is in the data folder; or\n  \
+             DATABASE_URL='{}' numbercloak client create ...\n",
+            self.client.client_id, self.database_url
+        );
+        println!("  Stop with Ctrl-C.");
+    }
+
+    fn write_ready_file(&self, path: &Path) -> anyhow::Result<()> {
+        let ready = json!({
+            "issuer": self.server.app.config.issuer.as_str(),
+            "database_url": self.database_url,
+            "demo_app": self.demo.url(),
+            "console": self.server.app.config.issuer.url("/admin"),
+            "setup_link": self.setup_link,
+            "simulator": self.simulator.issuer(),
+            "management": format!("http://{}", self.server.management),
+            "pid": std::process::id(),
+            "client": {
+                "client_id": self.client.client_id,
+                "client_secret": self.client.secret.reveal(),
+                "redirect_uris": [self.demo.redirect_uri()],
+            },
+        });
+        // It holds a secret; and whoever waits for it must never read half of it.
+        files::write_private(path, &serde_json::to_string_pretty(&ready)?)
+    }
+
+    async fn stop(self) {
+        self.demo.stop().await;
+        self.server.stop().await;
+        self.simulator.stop().await;
+        if let Some(cluster) = self.cluster {
+            let stopped = tokio::task::spawn_blocking(move || cluster.stop()).await;
+            if let Ok(Err(error)) = stopped {
+                tracing::warn!(%error, "the private Postgres did not stop");
+            }
+        }
+    }
+}
+
+/// The database: the one given, or a private cluster in the data folder.
+struct Database {
+    url: String,
+    migrator_url: String,
+    cluster: Option<Cluster>,
+}
+
+impl Database {
+    async fn open(options: &Options, data: &Path) -> anyhow::Result<Self> {
+        let cluster_options = embedded_postgres::Options {
+            data: data.to_path_buf(),
+            durability: Durability::Durable,
+            settings: Vec::new(),
+        };
+        if options.reset {
+            let reset = cluster_options.clone();
+            tokio::task::spawn_blocking(move || Cluster::reset(&reset)).await??;
+            files::reset(data)?;
+        }
+        if let Some(url) = &options.database_url {
+            std::fs::create_dir_all(data)?;
+            return Ok(Self {
+                url: url.reveal().to_owned(),
+                migrator_url: url.reveal().to_owned(),
+                cluster: None,
+            });
+        }
+        let cluster =
+            tokio::task::spawn_blocking(move || Cluster::start(&cluster_options)).await??;
+        embedded_postgres::prepare(&cluster.url(SUPERUSER, "postgres"), DATABASE).await?;
+        Ok(Self {
+            url: cluster.url(APP_ROLE, DATABASE),
+            migrator_url: cluster.url(OWNER_ROLE, DATABASE),
+            cluster: Some(cluster),
+        })
+    }
+}
+
+fn configuration(
+    address: SocketAddr,
+    database: &Database,
+    root_key: &Path,
+) -> anyhow::Result<Config> {
+    let env = [
+        ("NUMBERCLOAK__DATABASE__URL", database.url.clone()),
+        (
+            "NUMBERCLOAK__DATABASE__MIGRATOR_URL",
+            database.migrator_url.clone(),
+        ),
+    ];
+    let flags = [
+        ("issuer", format!("http://localhost:{}", address.port())),
+        ("keys.root_key_file", root_key.display().to_string()),
+        ("operators.allow_test", "true".to_owned()),
+        (
+            "operators.allow_private_addresses",
+            "[\"127.0.0.0/8\"]".to_owned(),
+        ),
+        ("log.format", "text".to_owned()),
+    ];
+    Ok(config::load(
+        None,
+        env.into_iter()
+            .map(|(name, value)| (name.to_owned(), value)),
+        flags
+            .into_iter()
+            .map(|(key, value)| (key.to_owned(), value))
+            .collect(),
+    )?)
+}
+
+/// A free address beside the server's: the same ports at every start where possible, so that an open
+/// tab still works; another loopback address where the system has one.
+async fn neighbour(server: SocketAddr, ip: Ipv4Addr, distance: u16) -> SocketAddr {
+    let wanted = server.port().checked_add(distance).unwrap_or(0);
+    for ip in [ip, Ipv4Addr::LOCALHOST] {
+        for port in [wanted, 0] {
+            let address = SocketAddr::new(IpAddr::V4(ip), port);
+            if TcpListener::bind(address).await.is_ok() {
+                return address;
+            }
+        }
+    }
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0)
+}
