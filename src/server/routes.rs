@@ -24,7 +24,7 @@ use crate::web::failure::Failure;
 use crate::web::headers::{self, PageClass};
 use crate::web::page::{Frame, render};
 use crate::web::plain::{ErrorPage, Home, Problem};
-use crate::{login, provider};
+use crate::{console, login, provider};
 
 /// The public router.
 pub fn router(app: &App) -> Router {
@@ -36,6 +36,7 @@ pub fn router(app: &App) -> Router {
     Router::new()
         .merge(provider::routes())
         .merge(login::routes())
+        .merge(console::routes())
         .merge(assets::static_files())
         .route("/", get(home))
         .fallback(not_found)
