@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 
 use crate::clock::Clock;
+use crate::embedded_postgres;
 use crate::secret::{RootKey, b64, random};
 
 const ROOT_KEY: &str = "root.key";
@@ -21,6 +22,20 @@ pub fn root_key(data: &Path) -> anyhow::Result<PathBuf> {
         write_private(&path, &key.reveal())?;
     }
     Ok(path)
+}
+
+/// The root key of the dev stack that this database belongs to: beside its cluster, or, for a database
+/// given to dev mode, in the usual data folder. A key that is not the database's is refused by its
+/// check value, whoever finds it.
+pub fn root_key_of(database_url: &str) -> Option<PathBuf> {
+    let url = url::Url::parse(database_url).ok()?;
+    let socket = url.query_pairs().find(|(name, _)| name == "host");
+    let beside = socket.and_then(|(_, folder)| Some(Path::new(&*folder).parent()?.join(ROOT_KEY)));
+    let usual = embedded_postgres::default_data_dir().join(ROOT_KEY);
+    beside
+        .into_iter()
+        .chain([usual])
+        .find(|path| path.is_file())
 }
 
 /// The demo client's secret, if one is kept.

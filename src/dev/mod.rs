@@ -5,6 +5,8 @@
 mod files;
 mod seed;
 
+pub use files::root_key_of;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 

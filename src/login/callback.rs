@@ -4,6 +4,8 @@
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 
+use tracing::Instrument as _;
+
 use crate::audit::event::{Event, Subject};
 use crate::clock::Time;
 use crate::login::conclude::{Concluded, Conclusion};
@@ -71,7 +73,7 @@ pub async fn get(
         now,
     };
     // Its own task: it ends even if this browser hangs up.
-    let concluded = tokio::spawn(conclusion.run())
+    let concluded = tokio::spawn(conclusion.run().in_current_span())
         .await
         .map_err(Failure::internal)??;
     Ok(match concluded {

@@ -26,5 +26,10 @@ pub fn routes() -> Router<App> {
         )
         .route("/jwks", get(discovery::jwks))
         .route("/token", post(token::exchange))
-        .route("/userinfo", get(userinfo::get).post(userinfo::post))
+        .route(
+            "/userinfo",
+            get(userinfo::get)
+                .post(userinfo::post)
+                .options(userinfo::preflight),
+        )
 }

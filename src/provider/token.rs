@@ -5,7 +5,9 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{
+    ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::{Deserialize as _, Serialize};
 
@@ -283,8 +285,11 @@ impl From<StoreError> for TokenError {
     }
 }
 
-fn no_store() -> [(HeaderName, HeaderValue); 2] {
+/// Never cached; and readable by any page, because a single-page app has no server to ask for it. No
+/// cookie counts here, so there is nothing another site could ride on.
+fn no_store() -> [(HeaderName, HeaderValue); 3] {
     [
+        (ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")),
         (CACHE_CONTROL, HeaderValue::from_static("no-store")),
         (PRAGMA, HeaderValue::from_static("no-cache")),
     ]

@@ -1,5 +1,4 @@
-//! Root keys and signing keys in a real database. Every function wants one of its own, empty but
-//! migrated.
+//! Root keys and signing keys in a real database.
 
 use std::time::Duration;
 
@@ -13,6 +12,8 @@ use numbercloak::token::keyring::Keyring;
 use numbercloak::token::lifecycle::{self, ALGS, RELOAD_LIMIT, Rotation};
 use numbercloak::token::root::{Rewrapped, check_root, rewrap, subject_key};
 use numbercloak::token::{KeyError, root};
+
+use crate::support::database::Database;
 
 const HOUR: Duration = Duration::from_secs(3600);
 const LIFE: Duration = Duration::from_secs(600);
@@ -36,7 +37,9 @@ fn active(keyring: &Keyring) -> String {
 }
 
 /// Replicas that start together on an empty database agree on every key.
-pub async fn replicas_that_start_together_agree(db: &Db) {
+#[tokio::test]
+async fn replicas_that_start_together_agree() {
+    let db = &Database::migrated().await.open();
     let now = Clock::system().now();
     let vault = Vault::new(&[RootKey::generate(now)]);
     let number = PhoneNumber::from_e164("+990701234").unwrap();
@@ -66,7 +69,9 @@ pub async fn replicas_that_start_together_agree(db: &Db) {
 }
 
 /// Of two replicas with different root keys on an empty database one is refused.
-pub async fn two_roots_cannot_both_be_first(db: &Db) {
+#[tokio::test]
+async fn two_roots_cannot_both_be_first() {
+    let db = &Database::migrated().await.open();
     let now = Clock::system().now();
     let vaults = [(); 2].map(|()| Vault::new(&[RootKey::generate(now)]));
     let (a, b) = tokio::join!(
@@ -82,7 +87,9 @@ pub async fn two_roots_cannot_both_be_first(db: &Db) {
 }
 
 /// A key is published before it signs and until its last token has ended.
-pub async fn a_key_is_published_before_it_signs_and_until_its_last_token_ended(db: &Db) {
+#[tokio::test]
+async fn a_key_is_published_before_it_signs_and_until_its_last_token_ended() {
+    let db = &Database::migrated().await.open();
     let alg = IdTokenAlg::ES256;
     let start = Clock::system().now();
     let vault = Vault::new(&[RootKey::generate(start)]);
@@ -141,7 +148,9 @@ pub async fn a_key_is_published_before_it_signs_and_until_its_last_token_ended(d
 }
 
 /// A compromised key is withdrawn at once, however new its successor is.
-pub async fn a_compromised_key_is_withdrawn_at_once(db: &Db) {
+#[tokio::test]
+async fn a_compromised_key_is_withdrawn_at_once() {
+    let db = &Database::migrated().await.open();
     let alg = IdTokenAlg::ES256;
     let now = Clock::system().now();
     let vault = Vault::new(&[RootKey::generate(now)]);
@@ -156,7 +165,9 @@ pub async fn a_compromised_key_is_withdrawn_at_once(db: &Db) {
 }
 
 /// Of two rotations at the same moment one is done: the other finds the next key too new.
-pub async fn two_rotations_at_once_rotate_once(db: &Db) {
+#[tokio::test]
+async fn two_rotations_at_once_rotate_once() {
+    let db = &Database::migrated().await.open();
     let alg = IdTokenAlg::ES256;
     let start = Clock::system().now();
     let vault = Vault::new(&[RootKey::generate(start)]);
@@ -168,7 +179,9 @@ pub async fn two_rotations_at_once_rotate_once(db: &Db) {
 }
 
 /// A root key is replaced without a stop and only taken away when nothing hangs on it.
-pub async fn a_root_key_is_replaced_without_a_stop(db: &Db) {
+#[tokio::test]
+async fn a_root_key_is_replaced_without_a_stop() {
+    let db = &Database::migrated().await.open();
     let now = Clock::system().now();
     let (old, new) = (RootKey::generate(now), RootKey::generate(now));
     let first = Vault::new(std::slice::from_ref(&old));

@@ -1,5 +1,10 @@
-//! All tests over the wire, in one binary.
+//! The integration tests: our real server on a free port, a Postgres of its own, our simulator as the
+//! operator, and the `openidconnect` crate as somebody else's app.
 
 #![expect(clippy::unwrap_used, reason = "a test may fail anywhere")]
 
+mod journeys;
+mod keys;
 mod layers;
+mod stack;
+mod support;

@@ -1,0 +1,426 @@
+//! Our server under test, with its database, its operator and its registered apps.
+
+use std::net::SocketAddr;
+
+use numbercloak::admin::audit::{self, Entry, Query};
+use numbercloak::admin::clients::{self, NewClient};
+use numbercloak::admin::operators::{self, NewOperator};
+use numbercloak::admin::{Desk, clients::Editable as EditableClient};
+use numbercloak::clock::Clock;
+use numbercloak::config;
+use numbercloak::login::sweep;
+use numbercloak::secret::{Redacted, Vault};
+use numbercloak::server::{self, Server, Start};
+use numbercloak::simulator::{self, Handle, SimulatedClient, Simulator};
+use numbercloak::store::clients::Kind;
+use numbercloak::store::operators::{Credentials, HintForm, IdTokenRule, Mode, Settings};
+use numbercloak::web::app::App as State;
+use serde_json::Value;
+use tokio::net::TcpListener;
+use uuid::Uuid;
+
+use super::browser::Browser;
+use super::database::Database;
+use super::rp::{Answer, Departure, Rp, SignedIn, Wish};
+use super::statements::Statements;
+
+/// The operator's alias.
+pub const OPERATOR: &str = "simulator";
+/// An ordinary SIM's number.
+pub const NUMBER: &str = "+990700000";
+/// Another one.
+pub const OTHER_NUMBER: &str = "+990709999";
+/// Where the app's users come back to.
+pub const REDIRECT_URI: &str = "https://shop.example/callback";
+
+type Change<T> = Box<dyn FnOnce(&mut T) + Send>;
+
+/// What to start.
+#[derive(Default)]
+pub struct Builder {
+    client: Option<Change<NewClient>>,
+    operator: Option<Change<Settings>>,
+    config: Vec<(String, String)>,
+    counts_statements: bool,
+}
+
+/// A running server and the world around it.
+pub struct App {
+    /// Its database.
+    pub database: Database,
+    /// The server.
+    pub server: Server,
+    /// The time, for the server and the operator.
+    pub clock: Clock,
+    /// Steers the operator.
+    pub operator: Handle,
+    /// Our issuer.
+    pub issuer: String,
+    /// The app `shop`: confidential, test.
+    pub shop: Rp,
+    /// The statements sent, if the builder was told to count them.
+    pub statements: Option<Statements>,
+    config: Vec<(String, String)>,
+    _simulator: Simulator,
+}
+
+impl Builder {
+    /// Changes the app before it is registered.
+    pub fn client(mut self, change: impl FnOnce(&mut NewClient) + Send + 'static) -> Self {
+        self.client = Some(Box::new(change));
+        self
+    }
+
+    /// Changes the operator's contract before it is added.
+    pub fn operator(mut self, change: impl FnOnce(&mut Settings) + Send + 'static) -> Self {
+        self.operator = Some(Box::new(change));
+        self
+    }
+
+    /// Sets a key of the configuration (`lifetimes.login`, `2m`).
+    pub fn config(mut self, key: &str, value: &str) -> Self {
+        self.config.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Has every statement counted.
+    pub fn counting(mut self) -> Self {
+        self.counts_statements = true;
+        self
+    }
+
+    /// Starts everything.
+    pub async fn start(self) -> App {
+        let clock = Clock::movable();
+        let database = Database::keyed().await;
+        let statements = if self.counts_statements {
+            Some(database.log_statements().await)
+        } else {
+            None
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let issuer = format!("http://localhost:{}", listener.local_addr().unwrap().port());
+        let simulator = start_simulator(&issuer, &clock).await;
+
+        let db = database.open();
+        let desk = Desk {
+            db: db.durable().clone(),
+            vault: Vault::new(std::slice::from_ref(database.root())),
+            now: clock.now(),
+            actor: "test".to_owned(),
+        };
+        let mut new = operator(simulator.issuer());
+        if let Some(change) = self.operator {
+            change(&mut new.settings);
+        }
+        operators::add(&desk, new).await.unwrap();
+        let mut new = new_client("shop");
+        if let Some(change) = self.client {
+            change(&mut new);
+        }
+        let shop = register(&desk, new, &issuer, &clock).await;
+        db.close().await;
+
+        let server = start_server(&database, &issuer, &clock, &self.config, listener).await;
+        App {
+            operator: simulator.handle(),
+            database,
+            server,
+            clock,
+            issuer,
+            shop,
+            statements,
+            config: self.config,
+            _simulator: simulator,
+        }
+    }
+}
+
+/// On another loopback address than ours, so that it is another site to browsers.
+async fn start_simulator(issuer: &str, clock: &Clock) -> Simulator {
+    let settings = |address: &str| simulator::Settings {
+        clients: vec![SimulatedClient {
+            client_id: "numbercloak".to_owned(),
+            client_secret: Some("a secret between operator and us".to_owned()),
+            jwks: None,
+            redirect_uris: vec![format!("{issuer}/broker/{OPERATOR}/endpoint")],
+        }],
+        clock: clock.clone(),
+        ..simulator::Settings::new(address.parse().unwrap())
+    };
+    match simulator::start(settings("127.0.0.2:0")).await {
+        Ok(simulator) => simulator,
+        // Systems that give loopback one address only.
+        Err(_) => simulator::start(settings("127.0.0.1:0")).await.unwrap(),
+    }
+}
+
+fn operator(issuer: &str) -> NewOperator {
+    NewOperator {
+        alias: OPERATOR.to_owned(),
+        name: "Simulator".to_owned(),
+        mode: Mode::Test,
+        settings: Settings {
+            issuer: Some(issuer.to_owned()),
+            api_root: issuer.to_owned(),
+            client_id: "numbercloak".to_owned(),
+            login_hint: HintForm::Tel,
+            id_token: IdTokenRule::Required,
+            require_iss: true,
+            prefixes: vec!["990".to_owned()],
+            ..Settings::default()
+        },
+        credentials: Credentials {
+            client_secret: Some(Redacted::new("a secret between operator and us")),
+            ..Credentials::default()
+        },
+    }
+}
+
+/// A confidential test client of this name, with a host of its own.
+pub fn new_client(name: &str) -> NewClient {
+    NewClient {
+        name: name.to_owned(),
+        kind: Kind::Web,
+        redirect_uris: vec![format!("https://{name}.example/callback")],
+        test: true,
+        client_id: Some(name.to_owned()),
+        settings: numbercloak::store::clients::Settings::default(),
+    }
+}
+
+async fn register(desk: &Desk, new: NewClient, issuer: &str, clock: &Clock) -> Rp {
+    let registered = clients::create(desk, new).await.unwrap();
+    let client = registered.client;
+    let secret = registered.secret.map(|secret| secret.reveal());
+    Rp::new(
+        issuer,
+        &client.client_id,
+        secret,
+        &client.redirect_uris[0],
+        clock,
+    )
+}
+
+async fn start_server(
+    database: &Database,
+    issuer: &str,
+    clock: &Clock,
+    settings: &[(String, String)],
+    listener: TcpListener,
+) -> Server {
+    let mut given = vec![
+        ("database.url", database.app_url()),
+        ("keys.root_key", database.root().reveal()),
+    ];
+    let env = given.drain(..).map(|(key, value)| {
+        let name = key.replace('.', "__").to_uppercase();
+        (format!("NUMBERCLOAK__{name}"), value)
+    });
+    let defaults = [
+        ("issuer", issuer),
+        ("database.max_connections", "8"),
+        ("database.acquire_timeout", "20s"),
+        ("database.statement_timeout", "20s"),
+        ("operators.allow_test", "true"),
+        ("operators.allow_private_addresses", "[\"127.0.0.0/8\"]"),
+        ("server.shutdown_grace", "5s"),
+    ];
+    let flags = defaults
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .into_iter()
+        .chain(settings.iter().cloned())
+        .collect();
+    let config = config::load(None, env, flags).unwrap();
+    let management = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    server::start(Start {
+        clock: clock.clone(),
+        migrate: false,
+        listener: Some(listener),
+        management: Some(management),
+        ..Start::new(config)
+    })
+    .await
+    .unwrap()
+}
+
+impl App {
+    /// A server as most tests want it.
+    pub async fn start() -> Self {
+        Self::builder().start().await
+    }
+
+    /// One to be changed first.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// The server's inside.
+    pub fn state(&self) -> &State {
+        &self.server.app
+    }
+
+    /// A desk of staff.
+    pub fn desk(&self) -> Desk {
+        Desk {
+            db: self.state().db.durable().clone(),
+            vault: self.state().vault.clone(),
+            now: self.clock.now(),
+            actor: "test".to_owned(),
+        }
+    }
+
+    /// A browser without cookies.
+    pub fn browser(&self) -> Browser {
+        Browser::new(&self.clock)
+    }
+
+    /// Registers one more app.
+    pub async fn register(&self, new: NewClient) -> Rp {
+        register(&self.desk(), new, &self.issuer, &self.clock).await
+    }
+
+    /// Changes an app, and has the server know at once.
+    pub async fn edit_client(&self, rp: &Rp, edit: impl FnOnce(&mut EditableClient)) {
+        let edited = clients::update(&self.desk(), &rp.client_id, None, edit).await;
+        edited.unwrap();
+        self.state().forget("clients").await;
+    }
+
+    /// Changes the operator's contract, and has the server know at once.
+    pub async fn edit_operator(&self, edit: impl FnOnce(&mut Settings)) {
+        let desk = self.desk();
+        let edited = operators::update(&desk, OPERATOR, None, |o| edit(&mut o.settings)).await;
+        edited.unwrap();
+        self.state().forget("operators").await;
+    }
+
+    /// Stops the server and starts it anew on the same database and address.
+    pub async fn restart(self) -> Self {
+        let address = self.server.address;
+        self.server.stop().await;
+        let listener = TcpListener::bind(address).await.unwrap();
+        let server = start_server(
+            &self.database,
+            &self.issuer,
+            &self.clock,
+            &self.config,
+            listener,
+        )
+        .await;
+        Self { server, ..self }
+    }
+
+    /// One more server on the same database, for the same issuer.
+    pub async fn second_replica(&self) -> Server {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (issuer, clock) = (&self.issuer, &self.clock);
+        start_server(&self.database, issuer, clock, &self.config, listener).await
+    }
+
+    /// Where the operator's callback comes back to.
+    pub fn callback(&self) -> String {
+        format!("{}/broker/{OPERATOR}/endpoint", self.issuer)
+    }
+
+    /// Where the operator listens.
+    pub fn operator_address(&self) -> SocketAddr {
+        self.operator.address()
+    }
+
+    /// Opens a login of `shop` in a browser.
+    pub async fn open(&self, browser: &mut Browser, wish: &Wish) -> Departure {
+        let departure = self.shop.depart(wish).await;
+        browser.open(&departure.url).await;
+        departure
+    }
+
+    /// What the app was told by a browser that left for it.
+    pub fn answer(&self, browser: &Browser, departure: &Departure) -> Answer {
+        self.shop.answer(departure, browser.left())
+    }
+
+    /// What the app learns from a browser that left for it with a code.
+    pub async fn redeem(&self, browser: &Browser, departure: &Departure) -> SignedIn {
+        let answer = self.answer(browser, departure);
+        self.shop.redeem(departure, answer.code()).await
+    }
+
+    /// A whole login about an ordinary number, with a press of `Continue`.
+    pub async fn sign_in(&self, browser: &mut Browser, wish: &Wish) -> SignedIn {
+        let departure = self.open(browser, wish).await;
+        browser.press("Continue").await;
+        self.redeem(browser, &departure).await
+    }
+
+    /// Ends what is overdue, as the server does by itself every few seconds.
+    pub async fn sweep(&self) -> usize {
+        sweep::run(self.state()).await.unwrap()
+    }
+
+    /// The only login there is.
+    pub async fn only_login(&self) -> Uuid {
+        let logins = self.logins().await;
+        assert_eq!(logins.len(), 1, "one login");
+        logins[0]
+    }
+
+    /// All logins, oldest first.
+    pub async fn logins(&self) -> Vec<Uuid> {
+        let mut owner = self.database.owner().await;
+        sqlx::query_scalar("select id from logins order by opened_at, id")
+            .fetch_all(&mut owner)
+            .await
+            .unwrap()
+    }
+
+    /// A login's audit records, oldest first; those of one moment in the order of what they mean.
+    /// Every one carries a valid MAC.
+    pub async fn records(&self, login: Uuid) -> Vec<Entry> {
+        let query = Query {
+            login_id: Some(login),
+            ..Query::default()
+        };
+        self.audit(query).await
+    }
+
+    /// Audit records, oldest first.
+    pub async fn audit(&self, query: Query) -> Vec<Entry> {
+        let mut records = audit::list(&self.desk(), query, audit::MOST).await.unwrap();
+        assert!(records.iter().all(|record| record.authentic));
+        // Records of one moment have ids in no order.
+        records.sort_by_key(|record| (record.body["at"].to_string(), rank(&record.body)));
+        records
+    }
+
+    /// A login's audit records as words: the type, and the outcome if there is one.
+    pub async fn story(&self, login: Uuid) -> Vec<String> {
+        let records = self.records(login).await;
+        records.iter().map(|record| words(&record.body)).collect()
+    }
+}
+
+/// The type of a record and its outcome.
+fn words(body: &Value) -> String {
+    let kind = body["type"].as_str().unwrap();
+    match body["outcome"].as_str() {
+        None => kind.to_owned(),
+        Some(outcome) => format!("{kind} {outcome}"),
+    }
+}
+
+fn rank(body: &Value) -> usize {
+    const ORDER: [&str; 6] = [
+        "LOGIN_STARTED",
+        "NUMBER_ENTERED",
+        "OPERATOR_SELECTED",
+        "NUMBER_VERIFIED",
+        "LOGIN",
+        "CODE_TO_TOKEN",
+    ];
+    let kind = body["type"].as_str().unwrap();
+    ORDER
+        .iter()
+        .position(|known| *known == kind)
+        .unwrap_or(ORDER.len())
+}

@@ -1,0 +1,146 @@
+//! One fast Postgres for the whole process, and for each test a database copied from a template.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use numbercloak::clock::Clock;
+use numbercloak::embedded_postgres::{
+    APP_ROLE, Cluster, OWNER_ROLE, SUPERUSER, copy_database, prepare,
+};
+use numbercloak::secret::{RootKey, Vault};
+use numbercloak::store::db::{self, Access, Db};
+use numbercloak::token::{lifecycle, root};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use tokio::sync::OnceCell;
+
+use super::statements::Statements;
+
+/// Migrated and otherwise empty.
+const MIGRATED: &str = "template_migrated";
+/// Migrated, with the keys that a first start makes: making them anew for each test takes longer
+/// than most tests.
+const KEYED: &str = "template_keyed";
+/// What the statements in the log start with: the database, the application and the session.
+const LOG_PREFIX: &str = "nc|%d|%a|%p|";
+
+struct Shared {
+    /// Never dropped: its watchdog stops and deletes it when the process ends.
+    cluster: Cluster,
+    root: RootKey,
+}
+
+static SHARED: OnceCell<Shared> = OnceCell::const_new();
+static COUNT: AtomicU32 = AtomicU32::new(0);
+
+async fn shared() -> &'static Shared {
+    SHARED
+        .get_or_init(|| async {
+            let cluster = tokio::task::spawn_blocking(|| {
+                Cluster::temporary(&[
+                    ("log_line_prefix", LOG_PREFIX),
+                    ("log_parameter_max_length", "0"),
+                ])
+            })
+            .await
+            .unwrap()
+            .unwrap();
+            let superuser = cluster.url(SUPERUSER, "postgres");
+            prepare(&superuser, MIGRATED).await.unwrap();
+            db::migrate(&cluster.url(OWNER_ROLE, MIGRATED))
+                .await
+                .unwrap();
+            copy_database(&superuser, MIGRATED, KEYED).await.unwrap();
+            let now = Clock::system().now();
+            let root = RootKey::generate(now);
+            let vault = Vault::new(std::slice::from_ref(&root));
+            let db = open(&cluster.url(APP_ROLE, KEYED));
+            root::check_root(&db, &vault, now).await.unwrap();
+            lifecycle::ensure(&db, &vault, now).await.unwrap();
+            root::subject_key(&db, &vault, now).await.unwrap();
+            db.close().await;
+            Shared { cluster, root }
+        })
+        .await
+}
+
+fn open(url: &str) -> Db {
+    Db::open(&Access {
+        url: url.to_owned(),
+        role: APP_ROLE.to_owned(),
+        max_connections: 6,
+        acquire_timeout: Duration::from_secs(20),
+        statement_timeout: Duration::from_secs(20),
+    })
+    .unwrap()
+}
+
+/// A database of one test.
+pub struct Database {
+    name: String,
+    shared: &'static Shared,
+}
+
+impl Database {
+    /// Migrated and otherwise empty.
+    pub async fn migrated() -> Self {
+        Self::copy(MIGRATED).await
+    }
+
+    /// As a server's first start leaves it; [`Database::root`] is its root key.
+    pub async fn keyed() -> Self {
+        Self::copy(KEYED).await
+    }
+
+    async fn copy(template: &str) -> Self {
+        let shared = shared().await;
+        let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        let superuser = shared.cluster.url(SUPERUSER, "postgres");
+        copy_database(&superuser, template, &name).await.unwrap();
+        Self { name, shared }
+    }
+
+    /// The root key of a keyed database.
+    pub fn root(&self) -> &RootKey {
+        &self.shared.root
+    }
+
+    /// The URL of the application's role.
+    pub fn app_url(&self) -> String {
+        self.shared.cluster.url(APP_ROLE, &self.name)
+    }
+
+    /// The URL of the role that owns the tables.
+    pub fn owner_url(&self) -> String {
+        self.shared.cluster.url(OWNER_ROLE, &self.name)
+    }
+
+    /// The URL of the superuser.
+    pub fn superuser_url(&self) -> String {
+        self.shared.cluster.url(SUPERUSER, &self.name)
+    }
+
+    /// Pools of the application's role.
+    pub fn open(&self) -> Db {
+        open(&self.app_url())
+    }
+
+    /// A connection of the owner: for looking behind the server's back.
+    pub async fn owner(&self) -> PgConnection {
+        PgConnection::connect(&self.owner_url()).await.unwrap()
+    }
+
+    /// From now on every new session on this database writes its statements to the server's log: call
+    /// it before the server starts.
+    pub async fn log_statements(&self) -> Statements {
+        let mut superuser = PgConnection::connect(&self.superuser_url()).await.unwrap();
+        let change = format!("alter database {} set log_statement = 'all'", self.name);
+        sqlx::raw_sql(AssertSqlSafe(change))
+            .execute(&mut superuser)
+            .await
+            .unwrap();
+        superuser.close().await.unwrap();
+        let cluster = self.shared.cluster.socket_dir();
+        let log = cluster.parent().unwrap().join("log");
+        Statements::new(log, self.name.clone())
+    }
+}

@@ -1,0 +1,97 @@
+//! Every statement that reaches one database, read from the log of the server that runs them: what
+//! the client library hides, such as `BEGIN` and `COMMIT`, is there too. Preparing a statement for the
+//! first time is one more round trip and is not; count after a warm-up.
+
+use std::path::PathBuf;
+
+/// What the server does by itself, whoever logs in meanwhile: parts of its statements.
+const BACKGROUND: [&str; 6] = [
+    "LISTEN \"numbercloak_changed\"",
+    "make_partitions(",
+    "order by expires_at\n        limit $3",
+    "delete from assertion_ids",
+    "from signing_keys",
+    "UNLISTEN",
+];
+
+/// A reader of one database's statements.
+pub struct Statements {
+    log: PathBuf,
+    database: String,
+    from: usize,
+}
+
+/// One statement.
+#[derive(Clone, Debug)]
+pub struct Statement {
+    /// The session that sent it, by the process that serves it.
+    pub session: u32,
+    /// Its text.
+    pub sql: String,
+}
+
+impl Statements {
+    pub(super) fn new(log: PathBuf, database: String) -> Self {
+        Self {
+            log,
+            database,
+            from: 0,
+        }
+    }
+
+    /// Forgets what came until now.
+    pub fn restart(&mut self) {
+        self.from = std::fs::read(&self.log).unwrap().len();
+    }
+
+    /// What the server's requests sent since, in order.
+    pub fn sent(&self) -> Vec<Statement> {
+        let mut all = self.all();
+        all.retain(|one| !BACKGROUND.iter().any(|part| one.sql.contains(part)));
+        all
+    }
+
+    /// Everything the server sent since, its background tasks' statements too.
+    pub fn all(&self) -> Vec<Statement> {
+        let log = std::fs::read(&self.log).unwrap();
+        let text = String::from_utf8_lossy(&log[self.from..]);
+        let mut all: Vec<Statement> = Vec::new();
+        let mut inside = false;
+        for line in text.lines() {
+            match line.strip_prefix("nc|") {
+                // Postgres indents the further lines of one entry with a tab.
+                None => {
+                    if let Some(rest) = line.strip_prefix('\t').filter(|_| inside)
+                        && let Some(last) = all.last_mut()
+                    {
+                        last.sql.push('\n');
+                        last.sql.push_str(rest);
+                    }
+                }
+                Some(entry) => {
+                    let statement = self.read(entry);
+                    inside = statement.is_some();
+                    all.extend(statement);
+                }
+            }
+        }
+        all
+    }
+
+    fn read(&self, entry: &str) -> Option<Statement> {
+        let mut parts = entry.splitn(4, '|');
+        let database = parts.next()?;
+        let application = parts.next()?;
+        let session = parts.next()?.parse().ok()?;
+        let message = parts.next()?.strip_prefix("LOG:  ")?;
+        if database != self.database || application != "numbercloak" {
+            return None;
+        }
+        let (kind, sql) = message.split_once(": ")?;
+        let counts = kind == "statement" || kind.starts_with("execute ");
+        counts.then(|| Statement {
+            session,
+            sql: sql.to_owned(),
+        })
+    }
+}
