@@ -43,8 +43,8 @@ pub struct Limits {
     /// Logins one browser may have open; another one makes it forget the oldest.
     #[schemars(range(min = 1, max = 16))]
     pub open_logins_per_browser: u32,
-    /// Checks of one number per hour, over all browsers and clients.
-    #[schemars(range(min = 1, max = 1_000_000))]
+    /// Checks of one number per hour, over all browsers and clients; 0 for no limit.
+    #[schemars(range(min = 0, max = 1_000_000))]
     pub tries_per_number_per_hour: u32,
     /// Logins started from one address (IPv6: one /64) per minute. Mobile networks put thousands of
     /// people behind one address.

@@ -77,17 +77,22 @@ impl Entry {
         browser: &Browser,
         body: &[u8],
     ) -> Result<Params, Response> {
-        let form = Params::parse(body);
+        let refuse = |problem: Problem| {
+            let page = ErrorPage {
+                frame: self.frame(app, browser),
+                problem,
+            };
+            Err(render(page.problem.status(), PageClass::Journey, &page))
+        };
+        let Ok(form) = Params::parse(body, app.config.limits.parameters) else {
+            return refuse(Problem::BadRequest);
+        };
         let given = form.get("csrf").unwrap_or_default();
         let origin = app.config.issuer.origin();
         if csrf::is_ours(&app.vault, &self.cookie, given, &browser.headers, &origin) {
             Ok(form)
         } else {
-            let page = ErrorPage {
-                frame: self.frame(app, browser),
-                problem: Problem::StaleForm,
-            };
-            Err(render(page.problem.status(), PageClass::Journey, &page))
+            refuse(Problem::StaleForm)
         }
     }
 

@@ -42,7 +42,7 @@ pub async fn post(
         Stage::Confirm => Outcome::ConsentDenied,
         Stage::Open | Stage::Away | Stage::Checking => Outcome::UserCancelled,
     };
-    let url = error_url(&app, login, outcome);
+    let url = error_url(&app, &login.request.redirect, outcome);
     let subject = Subject {
         outcome: Some(outcome),
         ..about(login)

@@ -290,3 +290,24 @@ fn a_root_that_is_no_certificate_is_not_passed_over() {
     };
     assert!(Outbound::new(&rules).is_err());
 }
+
+#[test]
+fn a_call_never_gets_more_than_the_server_allows() {
+    let second = Duration::from_secs(1);
+    let own = Limits {
+        connect: second,
+        total: 9 * second,
+        max_bytes: 100,
+    };
+    let most = Limits {
+        connect: 2 * second,
+        total: 8 * second,
+        max_bytes: 10,
+    };
+    assert_eq!(own.within(None), own);
+    let expected = Limits {
+        connect: second,
+        ..most
+    };
+    assert_eq!(own.within(Some(most)), expected);
+}

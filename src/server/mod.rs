@@ -21,7 +21,7 @@ use tokio::task::JoinSet;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::operator::Operators;
-use crate::outbound::{Outbound, Rules};
+use crate::outbound::{Limits, Outbound, Rules};
 use crate::secret::Vault;
 use crate::store::db::{self, Access, Db};
 use crate::store::operators::{self, Mode};
@@ -104,8 +104,14 @@ pub async fn start(start: Start) -> anyhow::Result<Server> {
     refuse_test_operators(&config, &db).await?;
     let outbound = Outbound::new(&Rules {
         allow_private: config.operators.allow_private_addresses.clone(),
+        at_most: Some(Limits {
+            connect: config.operators.connect_timeout,
+            total: config.operators.total_timeout,
+            max_bytes: config.operators.max_answer_bytes,
+        }),
         ..Rules::default()
     })?;
+    let operators = Operators::new(outbound, config.limits.operator_calls_in_flight);
     let tls = match &config.tls {
         Some(files) => Some(Arc::new(tls::Reloaded::read(files)?)),
         None => None,
@@ -119,7 +125,7 @@ pub async fn start(start: Start) -> anyhow::Result<Server> {
         clock,
         LiveKeyring::new(keyring),
         subject_key,
-        Operators::new(outbound),
+        operators,
     );
     let (stopping, stop) = watch::channel(false);
     let mut server = Server {

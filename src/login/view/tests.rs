@@ -166,6 +166,21 @@ fn pages() -> Vec<(&'static str, String)> {
             html(&TooManyTries {
                 frame: frame(),
                 wait_s: 60,
+                links: None,
+            }),
+        ),
+        (
+            "too-many-logins",
+            html(&TooManyTries {
+                frame: Frame {
+                    form: None,
+                    ..frame()
+                },
+                wait_s: 60,
+                links: Some(Links {
+                    again: "/authorize?client_id=x".to_owned(),
+                    back: back().unwrap(),
+                }),
             }),
         ),
         (
