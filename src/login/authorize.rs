@@ -60,9 +60,9 @@ pub async fn get(
             Ok(()) => start(&app, &browser, &client, request).await,
             Err(wait) => Ok(too_many(&app, &browser, &client, &request, &query, wait)),
         },
-        Err(AuthorizeError::Redirect(redirect, error)) if in_time.is_err() => {
-            Ok(to_app(&redirect.with_error(&error, app.config.issuer.as_str())))
-        }
+        Err(AuthorizeError::Redirect(redirect, error)) if in_time.is_err() => Ok(to_app(
+            &redirect.with_error(&error, app.config.issuer.as_str()),
+        )),
         Err(AuthorizeError::Redirect(redirect, error)) => {
             let client_id = params.get("client_id").unwrap_or_default();
             refuse(&app, &browser, client_id, &redirect, &error).await
@@ -123,7 +123,7 @@ fn too_many(
         }),
         policy: client.settings.policy_uri.clone(),
         terms: client.settings.tos_uri.clone(),
-        ..Frame::plain_page(&app.config.branding.service_name, language)
+        ..Frame::branded(&app.config.branding, language)
     };
     let links = Links {
         again: format!("/authorize?{query}"),

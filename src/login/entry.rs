@@ -125,7 +125,7 @@ pub fn frame(
         reference: Some(reference(login.id)),
         policy: client.settings.policy_uri.clone(),
         terms: client.settings.tos_uri.clone(),
-        ..Frame::plain_page(&app.config.branding.service_name, language)
+        ..Frame::branded(&app.config.branding, language)
     }
 }
 
@@ -159,7 +159,7 @@ pub fn lost_cookie(app: &App, browser: &Browser) -> Response {
 }
 
 fn plain_frame(app: &App, browser: &Browser) -> Frame {
-    Frame::plain_page(&app.config.branding.service_name, browser.language(None))
+    Frame::branded(&app.config.branding, browser.language(None))
 }
 
 /// The page for a request without a safe place to return to.

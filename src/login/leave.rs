@@ -6,6 +6,7 @@ use axum::response::Response;
 
 use crate::audit::event::{Event, Subject};
 use crate::login::authorize::about;
+use crate::login::counted;
 use crate::login::entry::enter;
 use crate::login::show::{self, error_url};
 use crate::login::view::Why;
@@ -63,6 +64,7 @@ pub async fn post(
     .await;
     match ended {
         Ok(()) => {
+            counted::end(outcome);
             let why = match outcome {
                 Outcome::UserCancelled | Outcome::ConsentDenied => Why::Cancelled,
                 _ => Why::Error,

@@ -252,6 +252,7 @@ async fn tls_demands_a_trusted_certificate_for_the_right_host() {
     let (port, certificate) = serve_tls("127.0.0.1").await;
     let url = format!("https://127.0.0.1:{port}/");
     let trusting = Outbound::new(&Rules {
+        at_most: None,
         allow_private: vec!["127.0.0.0/8".parse().unwrap()],
         extra_roots: vec![certificate],
     })

@@ -1,10 +1,13 @@
 //! The server: routes put together, middleware order, listeners, background tasks, graceful stop.
 
 mod background;
+mod bounds;
 mod listener;
 mod log;
 mod management;
+mod proxy_protocol;
 mod routes;
+mod timed_start;
 mod tls;
 
 pub use log::log_to_stdout;
@@ -23,6 +26,7 @@ use crate::config::Config;
 use crate::operator::Operators;
 use crate::outbound::{Limits, Outbound, Rules};
 use crate::secret::Vault;
+use crate::server::listener::Front;
 use crate::store::db::{self, Access, Db};
 use crate::store::operators::{self, Mode};
 use crate::token::keyring::LiveKeyring;
@@ -137,9 +141,13 @@ pub async fn start(start: Start) -> anyhow::Result<Server> {
         tasks: JoinSet::new(),
     };
     let router = routes::router(&app);
+    let proxies = &app.config.proxies;
     server.tasks.spawn(listener::serve(
         listener,
-        tls.clone(),
+        Front {
+            tls: tls.clone(),
+            proxies: proxies.protocol.then(|| proxies.trusted.as_slice().into()),
+        },
         router,
         app.config.clone(),
         stop.clone(),

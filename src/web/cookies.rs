@@ -294,7 +294,12 @@ mod tests {
         assert_eq!(received.surplus_logins(3), ["nc_login_1"]);
         assert_eq!(received.surplus_logins(2), ["nc_login_1", "nc_login_2"]);
         assert_eq!(received.surplus_logins(1).len(), 3);
-        assert!(Cookies::new(true).read(&headers).surplus_logins(1).is_empty());
+        assert!(
+            Cookies::new(true)
+                .read(&headers)
+                .surplus_logins(1)
+                .is_empty()
+        );
     }
 
     #[test]

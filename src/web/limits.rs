@@ -50,8 +50,7 @@ impl Throttles {
     pub fn client_failed(&self, client_id: &str, address: Option<IpAddr>) -> Result<(), TooMany> {
         // Names that nobody registered are counted too, and may be of any length.
         let name = client_id.chars().take(LONGEST_NAME).collect();
-        self.client_failures
-            .count(&(name, address.map(network)))
+        self.client_failures.count(&(name, address.map(network)))
     }
 
     /// Forgets who has not been heard of for long enough to start from nothing. To be called now and
@@ -125,7 +124,10 @@ mod tests {
         }
         assert!(throttles.login_from(from("2001:db8:0:1:ffff::1")).is_err());
         assert!(throttles.login_from(from("2001:db8:0:2::1")).is_ok());
-        assert_eq!(network("::ffff:192.0.2.1".parse().unwrap()), from("192.0.2.1").unwrap());
+        assert_eq!(
+            network("::ffff:192.0.2.1".parse().unwrap()),
+            from("192.0.2.1").unwrap()
+        );
     }
 
     #[test]

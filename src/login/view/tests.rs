@@ -464,3 +464,15 @@ fn a_hostile_app_name_stays_text() {
     let html = page.render().unwrap();
     assert!(!html.contains("<script") && !html.contains("<b>") && !html.contains("<i>"));
 }
+
+#[test]
+fn help_is_linked_if_the_deployment_has_some() {
+    let home = |support| {
+        html(&Home {
+            frame: Frame { support, ..bare() },
+        })
+    };
+    let link = "href=\"https://example.com/help\"";
+    assert!(home(Some("https://example.com/help".to_owned())).contains(link));
+    assert!(!home(None).contains("target=\"_blank\""));
+}
