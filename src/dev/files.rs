@@ -12,11 +12,12 @@ use crate::embedded_postgres;
 use crate::secret::{RootKey, b64, random};
 
 const ROOT_KEY: &str = "root.key";
+const CONFIG: &str = "numbercloak.toml";
 const DEMO_SECRET: &str = "demo-client-secret";
 
 /// The file with the root key; made if it is missing.
 pub fn root_key(data: &Path) -> anyhow::Result<PathBuf> {
-    let path = data.join(ROOT_KEY);
+    let path = std::path::absolute(data)?.join(ROOT_KEY);
     if !path.exists() {
         let key = RootKey::generate(Clock::system().now());
         write_private(&path, &key.reveal())?;
@@ -44,6 +45,13 @@ pub fn demo_secret(data: &Path) -> Option<String> {
     Some(text.trim().to_owned())
 }
 
+/// Writes the stack's configuration file.
+pub fn write_config(data: &Path, toml: &str) -> anyhow::Result<PathBuf> {
+    let path = std::path::absolute(data)?.join(CONFIG);
+    write_private(&path, toml)?;
+    Ok(path)
+}
+
 /// Keeps the demo client's secret.
 pub fn keep_demo_secret(data: &Path, secret: &str) -> anyhow::Result<()> {
     write_private(&data.join(DEMO_SECRET), secret)
@@ -51,7 +59,7 @@ pub fn keep_demo_secret(data: &Path, secret: &str) -> anyhow::Result<()> {
 
 /// Removes what is kept.
 pub fn reset(data: &Path) -> anyhow::Result<()> {
-    for name in [ROOT_KEY, DEMO_SECRET] {
+    for name in [ROOT_KEY, CONFIG, DEMO_SECRET] {
         match std::fs::remove_file(data.join(name)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
             _ => {}

@@ -65,18 +65,28 @@ pub async fn enter(app: &App, browser: &Browser, id: &str) -> Result<Entry, Resp
     })
 }
 
+/// Opens a login for a form that one of its own pages sent. Returns the form with it.
+///
+/// # Errors
+/// The answer to give instead.
+pub async fn posted(
+    app: &App,
+    browser: &Browser,
+    id: &str,
+    body: &[u8],
+) -> Result<(Entry, Params), Response> {
+    let entry = enter(app, browser, id).await?;
+    let form = entry.accept_form(app, browser, body)?;
+    Ok((entry, form))
+}
+
 impl Entry {
     /// Whether a form was sent by our own page in this browser; otherwise the answer to give. Returns
     /// the form.
     ///
     /// # Errors
     /// The answer to give instead.
-    pub fn accept_form(
-        &self,
-        app: &App,
-        browser: &Browser,
-        body: &[u8],
-    ) -> Result<Params, Response> {
+    fn accept_form(&self, app: &App, browser: &Browser, body: &[u8]) -> Result<Params, Response> {
         let refuse = |problem: Problem| {
             let page = ErrorPage {
                 frame: self.frame(app, browser),

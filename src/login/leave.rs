@@ -7,7 +7,7 @@ use axum::response::Response;
 use crate::audit::event::{Event, Subject};
 use crate::login::authorize::about;
 use crate::login::counted;
-use crate::login::entry::enter;
+use crate::login::entry::posted;
 use crate::login::show::{self, error_url};
 use crate::login::view::Why;
 use crate::oauth::error::OAuthError;
@@ -27,13 +27,10 @@ pub async fn post(
     Path(id): Path<String>,
     body: Bytes,
 ) -> Result<Response, Failure> {
-    let entry = match enter(&app, &browser, &id).await {
-        Ok(entry) => entry,
+    let (entry, _) = match posted(&app, &browser, &id, &body).await {
+        Ok(posted) => posted,
         Err(answer) => return Ok(answer),
     };
-    if let Err(answer) = entry.accept_form(&app, &browser, &body) {
-        return Ok(answer);
-    }
     let login = &entry.login;
     let told = |outcome: &Outcome| OAuthError::for_outcome(*outcome).is_some();
     let outcome = match login.stage {

@@ -25,7 +25,7 @@ use crate::web::failure::Failure;
 use crate::web::headers::{self, PageClass};
 use crate::web::page::{Frame, render};
 use crate::web::plain::{ErrorPage, Home, Problem};
-use crate::{login, provider};
+use crate::{console, login, provider};
 
 /// The public router.
 pub fn router(app: &App) -> Router {
@@ -37,6 +37,7 @@ pub fn router(app: &App) -> Router {
     let within = |reader| from_fn_with_state(Bounds::new(limits, reader), bounds::hold);
     let pages = Router::new()
         .merge(login::routes())
+        .merge(console::routes())
         .merge(assets::static_files())
         .route("/", get(home))
         .fallback(not_found)

@@ -468,9 +468,8 @@ fn a_hostile_app_name_stays_text() {
 #[test]
 fn help_is_linked_if_the_deployment_has_some() {
     let home = |support| {
-        html(&Home {
-            frame: Frame { support, ..bare() },
-        })
+        let frame = Frame { support, ..bare() };
+        Home { frame }.render().unwrap()
     };
     let link = "href=\"https://example.com/help\"";
     assert!(home(Some("https://example.com/help".to_owned())).contains(link));

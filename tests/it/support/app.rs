@@ -6,7 +6,7 @@ use numbercloak::admin::audit::{self, Entry, Query};
 use numbercloak::admin::clients::{self, NewClient};
 use numbercloak::admin::operators::{self, NewOperator};
 use numbercloak::admin::{Desk, clients::Editable as EditableClient};
-use numbercloak::clock::Clock;
+use numbercloak::clock::{Clock, Time};
 use numbercloak::config;
 use numbercloak::login::sweep;
 use numbercloak::secret::{Redacted, Vault};
@@ -389,7 +389,7 @@ impl App {
         let mut records = audit::list(&self.desk(), query, audit::MOST).await.unwrap();
         assert!(records.iter().all(|record| record.authentic));
         // Records of one moment have ids in no order.
-        records.sort_by_key(|record| (record.body["at"].to_string(), rank(&record.body)));
+        records.sort_by_key(|record| (at(&record.body), rank(&record.body)));
         records
     }
 
@@ -407,6 +407,10 @@ fn words(body: &Value) -> String {
         None => kind.to_owned(),
         Some(outcome) => format!("{kind} {outcome}"),
     }
+}
+
+fn at(body: &Value) -> Time {
+    serde_json::from_value(body["at"].clone()).unwrap()
 }
 
 fn rank(body: &Value) -> usize {
