@@ -28,6 +28,6 @@ struct NotYet {
 
 /// A setup link stays unused: nothing here looks at it.
 async fn not_yet(State(app): State<App>, browser: Browser) -> Response {
-    let frame = Frame::plain_page(&app.config.branding.service_name, browser.language(None));
+    let frame = Frame::branded(&app.config.branding, browser.language(None));
     render(StatusCode::NOT_FOUND, PageClass::Console, &NotYet { frame })
 }

@@ -51,6 +51,7 @@ pub fn may_depart(login: &crate::store::logins::Login) -> bool {
                 || matches!(
                     outcome,
                     Outcome::ConsentRequired
+                        | Outcome::RateLimited
                         | Outcome::BrowserMismatch
                         | Outcome::Abandoned
                         | Outcome::Expired

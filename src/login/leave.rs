@@ -6,6 +6,7 @@ use axum::response::Response;
 
 use crate::audit::event::{Event, Subject};
 use crate::login::authorize::about;
+use crate::login::counted;
 use crate::login::entry::posted;
 use crate::login::show::{self, error_url};
 use crate::login::view::Why;
@@ -39,7 +40,7 @@ pub async fn post(
         Stage::Confirm => Outcome::ConsentDenied,
         Stage::Open | Stage::Away | Stage::Checking => Outcome::UserCancelled,
     };
-    let url = error_url(&app, login, outcome);
+    let url = error_url(&app, &login.request.redirect, outcome);
     let subject = Subject {
         outcome: Some(outcome),
         ..about(login)
@@ -60,6 +61,7 @@ pub async fn post(
     .await;
     match ended {
         Ok(()) => {
+            counted::end(outcome);
             let why = match outcome {
                 Outcome::UserCancelled | Outcome::ConsentDenied => Why::Cancelled,
                 _ => Why::Error,

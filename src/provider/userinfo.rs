@@ -32,9 +32,14 @@ pub async fn post(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Re
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .is_some_and(|value| value.starts_with("application/x-www-form-urlencoded"));
-    let in_body = form
-        .then(|| Params::parse(&body))
-        .and_then(|form| form.get("access_token").map(str::to_owned));
+    let body = if form { &body[..] } else { &[] };
+    let in_body = match Params::parse(body, app.config.limits.parameters) {
+        Ok(form) => form.get("access_token").map(str::to_owned),
+        Err(refused) => {
+            let error = OAuthError::invalid_request(refused.to_string());
+            return refuse(StatusCode::BAD_REQUEST, Some(error));
+        }
+    };
     match (bearer(&headers), in_body) {
         (Some(_), Some(_)) => refuse(
             StatusCode::BAD_REQUEST,

@@ -119,6 +119,12 @@ impl Db {
         &self.relaxed
     }
 
+    /// Both pools, by name.
+    #[must_use]
+    pub fn pools(&self) -> [(&'static str, &PgPool); 2] {
+        [("durable", &self.durable), ("relaxed", &self.relaxed)]
+    }
+
     /// Closes both pools.
     pub async fn close(&self) {
         self.durable.close().await;

@@ -166,6 +166,21 @@ fn pages() -> Vec<(&'static str, String)> {
             html(&TooManyTries {
                 frame: frame(),
                 wait_s: 60,
+                links: None,
+            }),
+        ),
+        (
+            "too-many-logins",
+            html(&TooManyTries {
+                frame: Frame {
+                    form: None,
+                    ..frame()
+                },
+                wait_s: 60,
+                links: Some(Links {
+                    again: "/authorize?client_id=x".to_owned(),
+                    back: back().unwrap(),
+                }),
             }),
         ),
         (
@@ -448,4 +463,15 @@ fn a_hostile_app_name_stays_text() {
     };
     let html = page.render().unwrap();
     assert!(!html.contains("<script") && !html.contains("<b>") && !html.contains("<i>"));
+}
+
+#[test]
+fn help_is_linked_if_the_deployment_has_some() {
+    let home = |support| {
+        let frame = Frame { support, ..bare() };
+        Home { frame }.render().unwrap()
+    };
+    let link = "href=\"https://example.com/help\"";
+    assert!(home(Some("https://example.com/help".to_owned())).contains(link));
+    assert!(!home(None).contains("target=\"_blank\""));
 }
