@@ -86,12 +86,7 @@ impl Entry {
     ///
     /// # Errors
     /// The answer to give instead.
-    fn accept_form(
-        &self,
-        app: &App,
-        browser: &Browser,
-        body: &[u8],
-    ) -> Result<Params, Response> {
+    fn accept_form(&self, app: &App, browser: &Browser, body: &[u8]) -> Result<Params, Response> {
         let form = Params::parse(body);
         let given = form.get("csrf").unwrap_or_default();
         let origin = app.config.issuer.origin();

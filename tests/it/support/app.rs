@@ -318,11 +318,6 @@ impl App {
         start_server(&self.database, issuer, clock, &self.config, listener).await
     }
 
-    /// Where the operator's callback comes back to.
-    pub fn callback(&self) -> String {
-        format!("{}/broker/{OPERATOR}/endpoint", self.issuer)
-    }
-
     /// Where the operator listens.
     pub fn operator_address(&self) -> SocketAddr {
         self.operator.address()
@@ -356,13 +351,6 @@ impl App {
     /// Ends what is overdue, as the server does by itself every few seconds.
     pub async fn sweep(&self) -> usize {
         sweep::run(self.state()).await.unwrap()
-    }
-
-    /// The only login there is.
-    pub async fn only_login(&self) -> Uuid {
-        let logins = self.logins().await;
-        assert_eq!(logins.len(), 1, "one login");
-        logins[0]
     }
 
     /// All logins, oldest first.
