@@ -353,6 +353,13 @@ impl App {
         sweep::run(self.state()).await.unwrap()
     }
 
+    /// The only login there is.
+    pub async fn only_login(&self) -> Uuid {
+        let logins = self.logins().await;
+        assert_eq!(logins.len(), 1, "one login");
+        logins[0]
+    }
+
     /// All logins, oldest first.
     pub async fn logins(&self) -> Vec<Uuid> {
         let mut owner = self.database.owner().await;
