@@ -7,5 +7,6 @@ mod budget;
 mod journeys;
 mod keys;
 mod layers;
+mod limits;
 mod stack;
 mod support;
