@@ -8,5 +8,6 @@ mod budget;
 mod journeys;
 mod keys;
 mod layers;
+mod limits;
 mod stack;
 mod support;
