@@ -84,6 +84,9 @@ fn read(headers: &HeaderMap, body: &[u8]) -> Result<Params, OAuthError> {
         ));
     }
     let form = Params::parse(body);
+    if form.with_nul().is_some() {
+        return Err(OAuthError::invalid_request("a parameter holds a NUL"));
+    }
     match form.repeated(KNOWN) {
         Some(name) => Err(OAuthError::invalid_request(format!(
             "{name} was sent more than once"

@@ -32,9 +32,14 @@ pub async fn post(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Re
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .is_some_and(|value| value.starts_with("application/x-www-form-urlencoded"));
-    let in_body = form
-        .then(|| Params::parse(&body))
-        .and_then(|form| form.get("access_token").map(str::to_owned));
+    let form = form.then(|| Params::parse(&body)).unwrap_or_default();
+    if form.repeated(&["access_token"]).is_some() {
+        return refuse(
+            StatusCode::BAD_REQUEST,
+            Some(OAuthError::invalid_request("the token was sent twice")),
+        );
+    }
+    let in_body = form.get("access_token").map(str::to_owned);
     match (bearer(&headers), in_body) {
         (Some(_), Some(_)) => refuse(
             StatusCode::BAD_REQUEST,
