@@ -169,7 +169,10 @@ async fn no_scenario_but_a_match_opens_anything() {
 #[tokio::test]
 async fn an_operator_that_takes_too_long_opens_nothing_even_if_it_says_yes_then() {
     let app = App::builder()
-        .operator(|operator| operator.total_timeout_ms = 1000)
+        .operator(|operator| {
+            operator.connect_timeout_ms = 1000;
+            operator.total_timeout_ms = 1000;
+        })
         .start()
         .await;
     for code in [2013, 3026] {

@@ -58,7 +58,7 @@ async fn the_application_s_role_cannot_change_what_was_recorded() {
             format!("create index on {table} ({id})"),
             format!("create rule r as on insert to {table} do instead nothing"),
             format!("create policy p on {table} using (false)"),
-            format!("lock table {table} in access exclusive mode"),
+            format!("do $$ begin lock table {table} in access exclusive mode; end $$"),
             format!("comment on table {table} is ''"),
             format!("select * from {table} for update"),
         ] {

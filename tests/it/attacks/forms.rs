@@ -78,11 +78,13 @@ async fn a_form_counts_only_with_its_own_token_and_from_our_own_page() {
             .post(format!("{own}/login/{login}/{path}?{good}"))
             .header(COOKIE, cookie_header(&browser));
         assert!(Raw::of(in_query).await.body.contains("out of date"));
-        // A GET of a form's address changes nothing.
+        // A GET of a form's address, as of a restored tab, shows the login and changes nothing.
         let got = http()
             .get(format!("{own}/login/{login}/{path}?{good}"))
             .header(COOKIE, cookie_header(&browser));
-        assert_eq!(Raw::of(got).await.status, 405);
+        let got = Raw::of(got).await;
+        assert_eq!(got.status, 200);
+        assert!(got.body.contains("Check your number"), "{path}");
     }
     assert_eq!(count(&app, "audit_records").await, before);
     assert_eq!(count(&app, "legs").await, 0);

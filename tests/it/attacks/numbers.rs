@@ -89,7 +89,7 @@ async fn a_form_cannot_change_a_number_that_the_app_fixed() {
     browser.proceed().await;
     let signed_in = app.redeem(&browser, &departure).await;
     assert_eq!(signed_in.claims["phone_number"], NUMBER);
-    assert_eq!(signed_in.claims["number_verification"]["pinned"], true);
+    assert_eq!(signed_in.claims["phone_number_verified"], true);
     let asked = app.operator.received();
     let body = asked.iter().find_map(|one| one.body.clone()).unwrap();
     assert_eq!(body["phoneNumber"], NUMBER);

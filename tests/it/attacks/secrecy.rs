@@ -17,7 +17,7 @@ const VERIFIED: &str = "+990705381";
 const TYPED: &str = "+990706427";
 const REFUSED: &str = "+990700001";
 const UNSERVED: &str = "+34666135792";
-const WRONG: &str = "+990 70 83";
+const WRONG: &str = "070 5381";
 
 /// Every form in which a number is as good as the number.
 fn forms(number: &str) -> Vec<String> {

@@ -238,7 +238,14 @@ async fn a_client_authenticates_by_its_own_method_and_once() {
         let answer = ask(&app, &rp, &fields).await;
         assert_eq!(answer.error(), "invalid_request", "{extra:?}");
     }
-    for value in ["Basic", "Basic !", "Bearer x", "basic bm9jb2xvbg=="] {
+    // The last two: no colon, and a name with a NUL.
+    for value in [
+        "Basic",
+        "Basic !",
+        "Bearer x",
+        "basic bm9jb2xvbg==",
+        "Basic YQBiOmM=",
+    ] {
         let request = http()
             .post(format!("{}/token", app.issuer))
             .header("authorization", value)
@@ -322,6 +329,14 @@ async fn a_request_of_another_shape_is_refused_and_leaves_the_code() {
         .get(format!("{token}?{body}"))
         .basic_auth(&app.shop.client_id, app.shop.secret.as_deref());
     assert_eq!(Raw::of(got).await.status, 405);
+    for name in ["code", "redirect_uri", "code_verifier", "grant_type"] {
+        let answer = ask(&app, &app.shop, &but(&right, name, Some("\0"))).await;
+        assert_eq!(
+            (answer.status, answer.error().as_str()),
+            (400, "invalid_request"),
+            "{name}"
+        );
+    }
     for grant in [
         "password",
         "implicit",

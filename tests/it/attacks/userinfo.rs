@@ -41,7 +41,7 @@ async fn a_token_counts_only_in_its_places_and_once() {
     assert_eq!(Raw::of(twice).await.status, 400);
     let repeated = [("access_token", token), ("access_token", "x")];
     let repeated = Raw::of(http().post(&userinfo).form(&repeated)).await;
-    assert!(matches!(repeated.status, 400 | 401), "{}", repeated.status);
+    assert_eq!(repeated.status, 400);
     for request in [
         http().post(&userinfo).form(&body),
         http().get(&userinfo).bearer_auth(token),

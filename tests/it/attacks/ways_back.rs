@@ -7,7 +7,7 @@ use url::Url;
 
 use super::{callback_of, depart, tamper, way_back};
 use crate::support::app::{App, NUMBER, OPERATOR, REDIRECT_URI};
-use crate::support::browser::{Browser, End};
+use crate::support::browser::Browser;
 use crate::support::rp::{Departure, Wish};
 
 /// The page is left for the app with this error, the app's `state` and our `iss`.
@@ -40,7 +40,7 @@ async fn every_page_of_a_problem_leads_back_with_its_error() {
         (
             1003,
             "Simulator needs your permission",
-            "access_denied consent_required",
+            "consent_required consent_required",
         ),
         (
             1009,
@@ -213,7 +213,13 @@ async fn a_failure_of_ours_in_a_callback_leads_back_to_the_login() {
     browser.follows_refresh = true;
     browser.proceed().await;
     assert_eq!(browser.page().status.as_u16(), 500);
-    leads_back(&app, browser, &departure, "access_denied user_cancelled").await;
+    leads_back(
+        &app,
+        browser,
+        &departure,
+        "temporarily_unavailable operator_timeout",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -232,17 +238,4 @@ async fn a_failure_of_ours_in_a_form_leads_back_to_the_login() {
     browser.press("Continue").await;
     assert_eq!(browser.page().status.as_u16(), 500);
     leads_back(&app, browser, &departure, "access_denied user_cancelled").await;
-}
-
-#[tokio::test]
-async fn a_callback_whose_state_was_lost_leads_back_from_the_only_open_login() {
-    let app = App::start().await;
-    for code in [1040, 1041] {
-        let mut browser = app.browser();
-        app.open(&mut browser, &Wish::of(&format!("+99070{code}")))
-            .await;
-        browser.press("Continue").await;
-        assert!(matches!(browser.end, End::Page));
-        front_page(browser).await;
-    }
 }
