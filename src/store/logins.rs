@@ -378,7 +378,7 @@ pub async fn overdue(
             (select operator from legs where legs.id = logins.leg_id) as operator, legs, mismatches,
             outcome as "outcome: Outcome", answer, opened_at, expires_at
         from logins
-        where stage <> 'ended'
+        where ended_at is null
             and (expires_at <= $1 or (stage = 'checking' and changed_at <= $2))
         order by expires_at
         limit $3

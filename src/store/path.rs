@@ -455,7 +455,8 @@ pub async fn release(
         r#"
         with login as (
             update logins
-            set stage = 'ended', outcome = 'verified', answer = $3, sealed = null, changed_at = $4
+            set stage = 'ended', outcome = 'verified', answer = $3, sealed = null, changed_at = $4,
+                ended_at = $4
             where id = $1 and stage in ('checking', 'confirm')
                 and expires_at > $4 and leg_id is not distinct from $2
                 and $6 = coalesce(
@@ -736,7 +737,8 @@ pub async fn end(
         r#"
         with login as (
             update logins
-            set stage = 'ended', outcome = $2, answer = $3, sealed = null, changed_at = $4
+            set stage = 'ended', outcome = $2, answer = $3, sealed = null, changed_at = $4,
+                ended_at = $4
             where id = $1 and stage <> 'ended'
             returning id
         ),
