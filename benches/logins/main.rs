@@ -58,6 +58,12 @@ struct Options {
     /// that this gave.
     #[arg(long)]
     all: bool,
+    /// A setting of Postgres to try: plan_cache_mode=force_generic_plan. Repeat for more.
+    #[arg(long, value_name = "KEY=VALUE")]
+    postgres: Vec<String>,
+    /// A setting of the server to try: database.max_connections=8. Repeat for more.
+    #[arg(long, value_name = "KEY=VALUE")]
+    server: Vec<String>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -109,7 +115,7 @@ fn main() -> anyhow::Result<ExitCode> {
 }
 
 async fn measure(options: &Options) -> anyhow::Result<(Vec<Run>, Memory)> {
-    let mut stack = Stack::start().await?;
+    let mut stack = Stack::start(&options.postgres, &options.server).await?;
     let idle = Memory::now(&stack)?;
     stack.slow_operator(options.operator_ms)?;
     let mut runs = Vec::new();
@@ -166,6 +172,7 @@ async fn one(
     let crowd = load::crowd(options.people);
     let people = options.concurrency;
     let first = load::run(target, &crowd, Arrivals::Once { people }, false);
+    stack.analyze().await?;
     let warm_up = Arrivals::Closed {
         people,
         seconds: options.warm_up,

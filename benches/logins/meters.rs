@@ -31,6 +31,7 @@ struct Statement {
     text: String,
     calls: i64,
     milliseconds: f64,
+    planning: f64,
 }
 
 /// What lay between two readings.
@@ -63,6 +64,8 @@ pub struct StatementBill {
     pub calls: i64,
     /// Its time inside Postgres, waits included.
     pub milliseconds: f64,
+    /// Of planning it, before that; only with `--postgres pg_stat_statements.track_planning=on`.
+    pub planning: f64,
 }
 
 impl StatementBill {
@@ -78,7 +81,7 @@ impl Reading {
         let mut statements = HashMap::new();
         if stack.statements_counted {
             let rows = sqlx::query(
-                "select queryid, query, calls, total_exec_time from pg_stat_statements \
+                "select queryid, query, calls, total_exec_time, total_plan_time from pg_stat_statements \
                  where dbid = (select oid from pg_database where datname = current_database()) \
                  and userid <> (select oid from pg_roles where rolname = current_user)",
             )
@@ -92,6 +95,7 @@ impl Reading {
                         text: text.split_whitespace().collect::<Vec<_>>().join(" "),
                         calls: row.get(2),
                         milliseconds: row.get(3),
+                        planning: row.get(4),
                     },
                 );
             }
@@ -125,6 +129,7 @@ impl Reading {
                     text: after.text.clone(),
                     calls: after.calls - before.map_or(0, |b| b.calls),
                     milliseconds: after.milliseconds - before.map_or(0.0, |b| b.milliseconds),
+                    planning: after.planning - before.map_or(0.0, |b| b.planning),
                 }
             })
             .filter(|statement| statement.calls > 0)

@@ -135,6 +135,7 @@ impl Run {
                 json!({
                     "per_login": self.per_login(s.calls as f64),
                     "ms_each": s.milliseconds / s.calls as f64,
+                    "planning_ms_each": s.planning / s.calls as f64,
                     "waits_for_disk": s.waits_for_disk(),
                     "text": s.text,
                 })
@@ -235,7 +236,8 @@ pub fn markdown(runs: &[Run]) -> String {
 /// What the server asked of Postgres in one run, per login.
 pub fn statements(run: &Run) -> String {
     let mut text = String::from(
-        "\n| statement | per login | ms inside Postgres | waits for disk |\n|---|---|---|---|\n",
+        "\n| statement | per login | ms inside Postgres | planning ms | waits for disk |\n\
+         |---|---|---|---|---|\n",
     );
     for statement in &run.bill.statements {
         let per_login = run.per_login(statement.calls as f64);
@@ -245,9 +247,10 @@ pub fn statements(run: &Run) -> String {
         let short: String = statement.text.chars().take(90).collect();
         let _ = writeln!(
             text,
-            "| `{}` | {per_login:.2} | {:.3} | {} |",
+            "| `{}` | {per_login:.2} | {:.3} | {:.3} | {} |",
             short.replace('|', "\\|"),
             statement.milliseconds / statement.calls as f64,
+            statement.planning / statement.calls as f64,
             if statement.waits_for_disk() {
                 "yes"
             } else {

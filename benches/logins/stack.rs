@@ -75,9 +75,11 @@ impl Drop for Killed {
 }
 
 impl Stack {
-    /// Starts everything and registers the operator.
-    pub async fn start() -> anyhow::Result<Self> {
-        let (cluster, statements_counted) = tokio::task::spawn_blocking(start_postgres).await??;
+    /// Starts everything and registers the operator. Settings to try are `key=value`.
+    pub async fn start(postgres: &[String], options: &[String]) -> anyhow::Result<Self> {
+        let postgres = postgres.to_vec();
+        let (cluster, statements_counted) =
+            tokio::task::spawn_blocking(move || start_postgres(&postgres)).await??;
         embedded_postgres::prepare(&cluster.url(SUPERUSER, "postgres"), DATABASE).await?;
         let mut statistics = PgConnection::connect(&cluster.url(SUPERUSER, DATABASE)).await?;
         if statements_counted {
@@ -97,7 +99,7 @@ impl Stack {
         let callback = format!("{issuer}/broker/{OPERATOR}/endpoint");
         let (simulator_process, simulator) = start_simulator(&secret, &callback)?;
         let root_key = RootKey::generate(Clock::system().now());
-        let server_process = start_server(server, &issuer, &cluster, &root_key).await?;
+        let server_process = start_server(server, &issuer, &cluster, &root_key, options).await?;
         let desk = Desk {
             db: PgPool::connect(&cluster.url(APP_ROLE, DATABASE)).await?,
             vault: Vault::new(&[root_key]),
@@ -159,6 +161,13 @@ impl Stack {
         })
     }
 
+    /// Lets Postgres look at its tables, as autovacuum does within a minute or so: plans made while
+    /// they were empty would read them from end to end.
+    pub async fn analyze(&mut self) -> anyhow::Result<()> {
+        sqlx::query("analyze").execute(&mut self.statistics).await?;
+        Ok(())
+    }
+
     /// Makes the operator take this long for every answer.
     pub fn slow_operator(&self, milliseconds: u64) -> anyhow::Result<()> {
         let body = format!("{{\"milliseconds\":\"{milliseconds}\"}}");
@@ -176,11 +185,15 @@ impl Stack {
 
 /// A durable cluster that is deleted with this process; with statement counts where the server has
 /// the library for it.
-fn start_postgres() -> anyhow::Result<(Cluster, bool)> {
-    let counted: Vec<_> = DURABLE.into_iter().chain(COUNTED).collect();
+fn start_postgres(settings: &[String]) -> anyhow::Result<(Cluster, bool)> {
+    let tried = settings
+        .iter()
+        .filter_map(|setting| setting.split_once('='));
+    let durable: Vec<_> = DURABLE.into_iter().chain(tried).collect();
+    let counted: Vec<_> = durable.iter().copied().chain(COUNTED).collect();
     match Cluster::temporary(&counted) {
         Ok(cluster) => Ok((cluster, true)),
-        Err(_) => Ok((Cluster::temporary(&DURABLE)?, false)),
+        Err(_) => Ok((Cluster::temporary(&durable)?, false)),
     }
 }
 
@@ -237,6 +250,7 @@ async fn start_server(
     issuer: &str,
     cluster: &Cluster,
     root_key: &RootKey,
+    options: &[String],
 ) -> anyhow::Result<Killed> {
     let management = free_address()?;
     let child = numbercloak()
@@ -258,6 +272,7 @@ async fn start_server(
         // All people here come from one address and sign in all the time.
         .args(["-o", "limits.logins_per_address_per_minute=1000000"])
         .args(["-o", "limits.tries_per_number_per_hour=0"])
+        .args(options.iter().flat_map(|option| ["-o", option]))
         .spawn()
         .map(Killed)
         .context("the server does not start")?;

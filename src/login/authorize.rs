@@ -74,7 +74,8 @@ pub async fn get(
 /// the GET that follows brings them.
 pub async fn post(body: Bytes) -> Response {
     match std::str::from_utf8(&body) {
-        Ok(form) if form.len() <= LONGEST && form.is_ascii() && !form.contains(['\r', '\n']) => {
+        // What a header may hold: browsers encode everything else.
+        Ok(form) if form.len() <= LONGEST && form.bytes().all(|b| matches!(b, b' '..=b'~')) => {
             Redirect::to(&format!("/authorize?{form}")).into_response()
         }
         _ => StatusCode::BAD_REQUEST.into_response(),

@@ -3,14 +3,13 @@
 
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
-
 use tracing::Instrument as _;
 
 use crate::audit::event::{Event, Subject};
 use crate::clock::Time;
 use crate::login::conclude::{Concluded, Conclusion};
 use crate::login::entry::{bad_link, lost_cookie, lost_cookie_of};
-use crate::login::show;
+use crate::login::{show, sweep};
 use crate::operator::Callback;
 use crate::secret::{Handle, same};
 use crate::store::audit::Appended;
@@ -29,11 +28,26 @@ pub async fn get(
     Path(alias): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Failure> {
+    // Its own task, from the claim on: it ends even if this browser hangs up (P7).
+    let taken = take(app, browser, alias, query.unwrap_or_default());
+    tokio::spawn(taken.in_current_span())
+        .await
+        .map_err(Failure::internal)?
+}
+
+async fn take(
+    app: App,
+    browser: Browser,
+    alias: String,
+    query: String,
+) -> Result<Response, Failure> {
     let now = app.clock.now();
-    let callback = Callback::parse(&query.unwrap_or_default());
+    let callback = Callback::parse(&query);
     let Some(state) = callback.state.as_deref().and_then(Handle::parse) else {
         return Ok(lost_cookie(&app, &browser));
     };
+    // No operator's: Postgres cannot even look for a NUL.
+    let alias = alias.replace('\0', "?");
     let cookies = browser.cookies(&app);
     let hashes: Vec<Vec<u8>> = cookies.logins().iter().map(|c| c.hash()).collect();
     let session = cookies.session().map(|cookie| cookie.hash());
@@ -72,14 +86,18 @@ pub async fn get(
         callback,
         now,
     };
-    // Its own task: it ends even if this browser hangs up.
-    let concluded = tokio::spawn(conclusion.run().in_current_span())
-        .await
-        .map_err(Failure::internal)??;
-    Ok(match concluded {
-        Concluded::Released(released) => released.redirect(&app),
-        Concluded::Page => show::again(&login),
-    })
+    match conclusion.run().await {
+        Ok(Concluded::Released(released)) => Ok(released.redirect(&app)),
+        Ok(Concluded::Page) => Ok(show::again(&login)),
+        Err(failure) => {
+            // The answer is lost. If that can be recorded now, the person need not wait for the
+            // sweeper to try again; a verdict that was stored after all stays.
+            if let Err(error) = sweep::end(&app, &login).await {
+                tracing::warn!(%error, "a login is left to the sweeper");
+            }
+            Err(failure.at_login(login.id))
+        }
+    }
 }
 
 /// The callback is not the one awaited. Its own browser sees its login; anything else closes the leg,

@@ -269,10 +269,15 @@ impl Conclusion {
             Some(number) => recorder.record_of(number, self.about(refusal.outcome), &event),
             None => recorder.record(self.about(refusal.outcome), &event),
         };
-        let records = Appended::new([record]);
+        let records = Appended::new([record.clone()]);
         let db = self.app.db.durable();
         match path::refuse(db, login.id, leg.id, refusal.outcome, now, records).await {
-            Ok(()) | Err(StoreError::Stale) => Ok(Concluded::Page),
+            Ok(()) => Ok(Concluded::Page),
+            // The login had ended meanwhile; what the operator said may be billed all the same.
+            Err(StoreError::Stale) => {
+                audit::append(db, [record]).await?;
+                Ok(Concluded::Page)
+            }
             Err(error) => Err(error.into()),
         }
     }

@@ -36,6 +36,8 @@ pub async fn post(
     let outcome = match login.stage {
         Stage::Ended => return show::of(&app, &browser, &entry).await,
         _ if entry.now >= login.expires_at => Outcome::Expired,
+        // The app asked for no silence, so what the operator lacked was the person's yes.
+        Stage::Problem if login.outcome == Some(Outcome::ConsentRequired) => Outcome::ConsentDenied,
         Stage::Problem => login.outcome.filter(told).unwrap_or(Outcome::UserCancelled),
         Stage::Confirm => Outcome::ConsentDenied,
         Stage::Open | Stage::Away | Stage::Checking => Outcome::UserCancelled,

@@ -18,7 +18,7 @@
 //! | route | file |
 //! |---|---|
 //! | `GET`, `POST /authorize` | `authorize` |
-//! | `GET /login/{id}` | `show` |
+//! | `GET /login/{id}`, and at the addresses below | `show` |
 //! | `POST /login/{id}/continue` | `go_on` |
 //! | `POST /login/{id}/number` | `number` |
 //! | `POST /login/{id}/cancel`, `/return` | `leave` |
@@ -46,20 +46,38 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use http::header::ALLOW;
 use http::{Method, StatusCode};
+use uuid::Uuid;
 
 use crate::web::app::App;
+use crate::web::failure::Failure;
 
 /// The routes.
 pub fn routes() -> Router<App> {
     Router::new()
         .route("/authorize", get(authorize::get).post(authorize::post))
         .route("/login/{id}", get(show::get))
-        .route("/login/{id}/continue", post(go_on::post))
-        .route("/login/{id}/number", post(number::post))
-        .route("/login/{id}/cancel", post(leave::post))
-        .route("/login/{id}/return", post(leave::post))
+        // GET at a form's address: a restored tab, or Enter in the address bar.
+        .route("/login/{id}/continue", post(go_on::post).get(show::get))
+        .route("/login/{id}/number", post(number::post).get(show::get))
+        .route("/login/{id}/cancel", post(leave::post).get(show::get))
+        .route("/login/{id}/return", post(leave::post).get(show::get))
+        .layer(from_fn(lead_back))
         .route("/broker/{alias}/endpoint", get(callback::get))
         .layer(from_fn(refuse_head))
+}
+
+/// A failure of ours on a login's page leads back to the login: it may be over by then, and the way to
+/// the app is there (P10).
+async fn lead_back(request: Request, next: Next) -> Response {
+    let path = request.uri().path().strip_prefix("/login/");
+    let login = path
+        .and_then(|rest| rest.split('/').next())
+        .and_then(|id| Uuid::try_parse(id).ok());
+    let mut response = next.run(request).await;
+    match (login, response.extensions_mut().remove::<Failure>()) {
+        (Some(login), Some(failure)) => failure.at_login(login).into_response(),
+        _ => response,
+    }
 }
 
 /// HEAD changes nothing: a link preview must not open a login, let alone claim a leg.

@@ -27,6 +27,7 @@ const BATCH: i64 = 500;
 pub async fn run(app: &App) -> Result<usize, StoreError> {
     let now = app.clock.now();
     let overdue = logins::overdue(app.db.relaxed(), now, now - STUCK, BATCH).await?;
+    logins::close_superseded(app.db.relaxed(), now, BATCH).await?;
     let mut ended = 0;
     for login in &overdue {
         match end(app, login).await {
@@ -39,7 +40,11 @@ pub async fn run(app: &App) -> Result<usize, StoreError> {
     Ok(ended)
 }
 
-async fn end(app: &App, login: &Login) -> Result<(), StoreError> {
+/// Ends one login; one whose operator call was cut short may go on.
+///
+/// # Errors
+/// [`StoreError::Stale`] if somebody else was first; or the database.
+pub(super) async fn end(app: &App, login: &Login) -> Result<(), StoreError> {
     let now = app.clock.now();
     let in_time = now < login.expires_at;
     let outcome = if in_time {

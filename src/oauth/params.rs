@@ -36,6 +36,15 @@ impl Params {
             .map(|(_, v)| v.as_str())
     }
 
+    /// The first parameter that holds a NUL, which no parameter may and Postgres refuses.
+    #[must_use]
+    pub fn with_nul(&self) -> Option<&str> {
+        self.0
+            .iter()
+            .find(|(_, v)| v.contains('\0'))
+            .map(|(n, _)| n.as_str())
+    }
+
     /// The first parameter of `known` that came more than once (RFC 6749 section 3.1: none may).
     #[must_use]
     pub fn repeated<'a>(&self, known: &[&'a str]) -> Option<&'a str> {
@@ -68,6 +77,8 @@ mod tests {
         assert_eq!(params.get("plus"), Some("+1 2"));
         assert_eq!(params.repeated(&["b", "c"]), None);
         assert_eq!(params.repeated(&["c", "a"]), Some("a"));
+        assert_eq!(params.with_nul(), None);
+        assert_eq!(Params::parse(b"a=1&b=x%00").with_nul(), Some("b"));
     }
 
     #[test]

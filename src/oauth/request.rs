@@ -119,7 +119,7 @@ pub fn client_id(params: &Params) -> Result<&str, AuthorizeError> {
     }
     params
         .get("client_id")
-        .filter(|id| id.len() <= 200)
+        .filter(|id| id.len() <= 200 && !id.contains('\0'))
         .ok_or_else(|| AuthorizeError::Page("client_id is missing".to_owned()))
 }
 
@@ -142,6 +142,7 @@ fn rest(
     redirect: &VerifiedRedirect,
 ) -> Result<AuthorizeRequest, OAuthError> {
     nothing_is_repeated(params)?;
+    nothing_holds_a_nul(params)?;
     no_request_object(params)?;
     response_type_is_code(params)?;
     response_mode_is_query(params)?;
@@ -189,6 +190,10 @@ fn redirect(
             redirect,
             OAuthError::invalid_request("state is longer than 2048 bytes"),
         )),
+        Some(state) if state.contains('\0') => Err(AuthorizeError::Redirect(
+            redirect,
+            OAuthError::invalid_request("state holds a NUL"),
+        )),
         state => Ok(VerifiedRedirect::matching(
             registered.redirect_uris,
             requested,
@@ -205,6 +210,14 @@ fn nothing_is_repeated(params: &Params) -> Result<(), OAuthError> {
         Some(name) => Err(OAuthError::invalid_request(format!(
             "{name} was sent more than once"
         ))),
+        None => Ok(()),
+    }
+}
+
+/// RFC 6749 appendix A: no parameter may hold one.
+fn nothing_holds_a_nul(params: &Params) -> Result<(), OAuthError> {
+    match params.with_nul() {
+        Some(_) => Err(OAuthError::invalid_request("a parameter holds a NUL")),
         None => Ok(()),
     }
 }

@@ -162,7 +162,12 @@ fn basic(headers: &HeaderMap) -> Result<Option<(String, String)>, Refused> {
             .map(|(_, value)| value.into_owned())
             .unwrap_or_default()
     };
-    Ok(Some((decode(id), decode(secret))))
+    let id = decode(id);
+    // Postgres cannot even look for it.
+    if id.contains('\0') {
+        return Err(malformed());
+    }
+    Ok(Some((id, decode(secret))))
 }
 
 fn secret_is_right(client: &Client, secret: &str, now: Time) -> bool {

@@ -85,6 +85,9 @@ fn read(headers: &HeaderMap, body: &[u8], most: usize) -> Result<Params, OAuthEr
     }
     let form = Params::parse(body, most)
         .map_err(|refused| OAuthError::invalid_request(refused.to_string()))?;
+    if form.with_nul().is_some() {
+        return Err(OAuthError::invalid_request("a parameter holds a NUL"));
+    }
     match form.repeated(KNOWN) {
         Some(name) => Err(OAuthError::invalid_request(format!(
             "{name} was sent more than once"

@@ -33,13 +33,20 @@ pub async fn post(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Re
         .and_then(|value| value.to_str().ok())
         .is_some_and(|value| value.starts_with("application/x-www-form-urlencoded"));
     let body = if form { &body[..] } else { &[] };
-    let in_body = match Params::parse(body, app.config.limits.parameters) {
-        Ok(form) => form.get("access_token").map(str::to_owned),
+    let form = match Params::parse(body, app.config.limits.parameters) {
+        Ok(form) => form,
         Err(refused) => {
             let error = OAuthError::invalid_request(refused.to_string());
             return refuse(StatusCode::BAD_REQUEST, Some(error));
         }
     };
+    if form.repeated(&["access_token"]).is_some() {
+        return refuse(
+            StatusCode::BAD_REQUEST,
+            Some(OAuthError::invalid_request("the token was sent twice")),
+        );
+    }
+    let in_body = form.get("access_token").map(str::to_owned);
     match (bearer(&headers), in_body) {
         (Some(_), Some(_)) => refuse(
             StatusCode::BAD_REQUEST,

@@ -391,3 +391,29 @@ pub async fn overdue(
     .await?;
     Ok(rows.into_iter().map(Login::from).collect())
 }
+
+/// Closes legs whose time is out and that are no login's current one: two departures of one login at
+/// the same moment do not see each other's leg. None of them could be claimed. Returns how many.
+pub async fn close_superseded(db: &PgPool, now: Time, limit: i64) -> Result<u64, StoreError> {
+    let done = sqlx::query!(
+        r#"
+        update legs
+        set stage = 'closed', outcome = 'abandoned', closed_at = $1
+        where id in (
+            select id
+            from legs
+            where stage <> 'closed' and expires_at <= $1
+                and not exists (
+                    select from logins
+                    where logins.id = legs.login_id and logins.leg_id = legs.id
+                )
+            limit $2
+        )
+        "#,
+        now,
+        limit
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected())
+}

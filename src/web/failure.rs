@@ -5,32 +5,48 @@ use std::sync::Arc;
 use axum::response::{IntoResponse, Response};
 use http::header::RETRY_AFTER;
 use http::{HeaderValue, StatusCode};
+use uuid::Uuid;
 
 use crate::secret::{Unsealable, random};
 use crate::store::db::StoreError;
 use crate::web::headers::PageClass;
-use crate::web::page::{Frame, render};
+use crate::web::page::{Form, Frame, render};
 use crate::web::plain::{ErrorPage, Problem};
 use crate::web::text::Language;
 
 /// An internal error. Answering with it logs the cause once and shows a page; endpoints that speak
 /// JSON turn it into theirs with [`Failure::reference`].
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Failure {
     /// 503 if the database cannot be reached, else 500.
     pub status: StatusCode,
     /// The short code that stands on the page and in the log.
     pub reference: String,
+    /// The login whose page the browser may go back to.
+    login: Option<Uuid>,
 }
 
 impl Failure {
+    /// The same with a way back to a login's page. The browser has named the login already.
+    #[must_use]
+    pub fn at_login(self, login: Uuid) -> Self {
+        Self {
+            login: Some(login),
+            ..self
+        }
+    }
+
     /// Logs the cause.
     pub fn new(status: StatusCode, cause: impl std::fmt::Display) -> Self {
         let bytes: [u8; 4] = random();
         let hex: String = bytes.iter().map(|b| format!("{b:02X}")).collect();
         let reference = format!("{}-{}", &hex[..4], &hex[4..]);
         tracing::error!(%reference, status = status.as_u16(), error = %cause, "request failed");
-        Self { status, reference }
+        Self {
+            status,
+            reference,
+            login: None,
+        }
     }
 
     /// For states that our own code rules out.
@@ -89,9 +105,14 @@ impl IntoResponse for Failure {
         } else {
             Problem::Internal
         };
+        let form = self.login.map(|login| Form {
+            base: format!("/login/{login}"),
+            csrf: String::new(),
+        });
         let page = ErrorPage {
             frame: Frame {
-                reference: Some(self.reference),
+                form,
+                reference: Some(self.reference.clone()),
                 ..Frame::plain_page("Numbercloak", Language::default())
             },
             problem,
@@ -102,6 +123,7 @@ impl IntoResponse for Failure {
                 .headers_mut()
                 .insert(RETRY_AFTER, HeaderValue::from_static("5"));
         }
+        response.extensions_mut().insert(self);
         response
     }
 }

@@ -118,6 +118,25 @@ async fn a_login_ends_with_its_time_and_the_page_leads_back() {
 }
 
 #[tokio::test]
+async fn how_long_a_login_lives_is_configured() {
+    let app = App::builder()
+        .config("lifetimes.login", "2m")
+        .config("lifetimes.leg", "2m")
+        .config("lifetimes.handoff_ticket", "2m")
+        .start()
+        .await;
+    let mut browser = app.browser();
+    app.open(&mut browser, &Wish::of(NUMBER)).await;
+    let page = format!("{}/login/{}", app.issuer, browser.login());
+    app.clock.advance(MINUTE);
+    browser.open(&page).await;
+    assert_eq!(browser.title(), "Check your number");
+    app.clock.advance(2 * MINUTE);
+    browser.open(&page).await;
+    assert_eq!(browser.title(), "This page has expired");
+}
+
+#[tokio::test]
 async fn an_answer_after_the_legs_time_is_not_used_but_the_person_may_try_again() {
     let app = App::start().await;
     let mut browser = app.browser();

@@ -105,8 +105,8 @@ async fn an_operator_that_recovers_may_be_asked_again() {
 async fn an_operator_that_takes_too_long_is_not_waited_for() {
     let app = App::builder()
         .operator(|operator| {
-            operator.connect_timeout_ms = 1_500;
-            operator.total_timeout_ms = 1_500;
+            operator.connect_timeout_ms = 3_000;
+            operator.total_timeout_ms = 3_000;
         })
         .start()
         .await;
@@ -186,5 +186,11 @@ async fn an_operator_edited_meanwhile_is_not_believed() {
     browser.proceed().await;
     assert_eq!(browser.title(), "Something went wrong");
     assert_eq!(super::asked(&app, "/token"), 0);
+    let expected = [
+        "LOGIN_STARTED",
+        "OPERATOR_SELECTED",
+        "NUMBER_NOT_VERIFIED operator_misconfigured",
+    ];
+    assert_story(&app, app.only_login().await, &expected).await;
     assert_nothing_slipped_out(&app).await;
 }

@@ -30,6 +30,41 @@ async fn a_hinted_number_is_confirmed_after_one_page() {
 }
 
 #[tokio::test]
+async fn no_answer_of_ours_is_kept_or_says_where_the_person_came_from() {
+    let app = App::start().await;
+    let mut browser = app.browser();
+    app.open(&mut browser, &Wish::of(NUMBER)).await;
+    let policy = &browser.page().headers["content-security-policy"];
+    assert!(policy.to_str().unwrap().contains("form-action 'self'"));
+    browser.press("Continue").await;
+    let ours: Vec<_> = browser
+        .hops
+        .iter()
+        .filter(|hop| {
+            app.issuer
+                .starts_with(&hop.url.origin().ascii_serialization())
+        })
+        .collect();
+    let steps: Vec<_> = ours
+        .iter()
+        .map(|hop| (hop.method.as_str(), hop.status.as_u16()))
+        .collect();
+    // The way out of our origin is never a form's redirect.
+    assert_eq!(steps, [("GET", 200), ("POST", 200), ("GET", 303)]);
+    for hop in ours {
+        assert_eq!(
+            hop.headers["cache-control"],
+            "no-store",
+            "{}",
+            hop.url.path()
+        );
+        assert_eq!(hop.headers["referrer-policy"], "no-referrer");
+        assert_eq!(hop.headers["x-content-type-options"], "nosniff");
+        assert!(hop.headers.contains_key("content-security-policy"));
+    }
+}
+
+#[tokio::test]
 async fn a_typed_number_is_confirmed_without_another_page() {
     let app = App::start().await;
     let mut browser = app.browser();

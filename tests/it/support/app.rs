@@ -320,11 +320,6 @@ impl App {
         start_server(&self.database, issuer, clock, &self.config, listener).await
     }
 
-    /// Where the operator's callback comes back to.
-    pub fn callback(&self) -> String {
-        format!("{}/broker/{OPERATOR}/endpoint", self.issuer)
-    }
-
     /// Where the operator listens.
     pub fn operator_address(&self) -> SocketAddr {
         self.operator.address()

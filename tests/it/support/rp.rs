@@ -104,9 +104,12 @@ impl Wish {
 pub struct Departure {
     /// Where the browser is sent.
     pub url: Url,
-    state: String,
-    nonce: String,
-    verifier: String,
+    /// The `state` sent.
+    pub state: String,
+    /// The `nonce` sent.
+    pub nonce: String,
+    /// The PKCE verifier kept.
+    pub verifier: String,
 }
 
 /// What came back with the browser, `state` and `iss` checked.

@@ -5,11 +5,12 @@
 use std::path::PathBuf;
 
 /// What the server does by itself, whoever logs in meanwhile: parts of its statements.
-const BACKGROUND: [&str; 6] = [
+const BACKGROUND: [&str; 7] = [
     "LISTEN \"numbercloak_changed\"",
     "make_partitions(",
     "order by expires_at\n        limit $3",
     "delete from assertion_ids",
+    "where stage <> 'closed' and expires_at <= $1",
     "from signing_keys",
     "UNLISTEN",
 ];
