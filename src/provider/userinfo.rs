@@ -32,7 +32,7 @@ pub async fn post(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Re
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .is_some_and(|value| value.starts_with("application/x-www-form-urlencoded"));
-    let form = form.then(|| Params::parse(&body)).unwrap_or_default();
+    let form = Params::parse(if form { &body } else { b"" });
     if form.repeated(&["access_token"]).is_some() {
         return refuse(
             StatusCode::BAD_REQUEST,
