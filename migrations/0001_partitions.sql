@@ -7,6 +7,11 @@ begin
     create role numbercloak_app nologin;
 exception
     when duplicate_object or unique_violation then null;
+    -- made beforehand for a migrator that may not make roles
+    when insufficient_privilege then
+        if to_regrole('numbercloak_app') is null then
+            raise;
+        end if;
 end
 $$;
 

@@ -7,7 +7,6 @@ create table logins (
     request jsonb not null,
     sealed bytea,
     number_source text constraint logins_number_source_check check (number_source in ('hint', 'person', 'session')),
-    number_hash bytea,
     pressed boolean not null,
     leg_id uuid,
     legs integer not null,
@@ -32,6 +31,7 @@ create table legs (
     rule text not null,
     state_hash bytea not null,
     sealed bytea not null,
+    number_hash bytea,
     stage text not null constraint legs_stage_check check (stage in ('away', 'claimed', 'closed')),
     outcome text,
     departed_at timestamptz not null,
@@ -40,9 +40,10 @@ create table legs (
     closed_at timestamptz
 ) partition by range (id);
 comment on table legs is
-    'One trip of a phone''s browser to one operator for one number. sealed: number, nonce and PKCE verifier. rule: what chose the operator.';
+    'One trip of a phone''s browser to one operator for one number. sealed: number, nonce and PKCE verifier. number_hash: the keyed hash of a number to verify, for the limit of tries. rule: what chose the operator.';
 create table legs_default partition of legs default;
 create index legs_login on legs (login_id);
+create index legs_number on legs (number_hash, id) where number_hash is not null;
 create index legs_unfinished on legs (expires_at) where stage <> 'closed';
 
 grant select, insert, update on logins, legs to numbercloak_app;

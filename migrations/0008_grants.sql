@@ -88,3 +88,12 @@ create table assertion_ids (
 comment on table assertion_ids is 'jti values of client assertions seen, until they expire: each counts once over all replicas.';
 create index assertion_ids_expires on assertion_ids (expires_at);
 grant select, insert, delete on assertion_ids to numbercloak_app;
+
+-- so that `doctor` can tell whether the schema is current
+do $$
+begin
+    if to_regclass('_sqlx_migrations') is not null then
+        grant select on _sqlx_migrations to numbercloak_app;
+    end if;
+end
+$$;

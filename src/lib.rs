@@ -7,7 +7,7 @@
 //! |---|---|
 //! | 8 | `main`, [`cli`] |
 //! | 7 | [`server`], [`dev`] |
-//! | 6 | [`provider`], [`login`] (and, with a later issue, `console` and `api`) |
+//! | 6 | [`provider`], [`login`], [`console`] |
 //! | 5 | [`web`], [`admin`] |
 //! | 4 | [`operator`] |
 //! | 3 | [`token`] |
@@ -21,6 +21,7 @@ pub mod audit;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod console;
 pub mod demo;
 pub mod dev;
 pub mod embedded_postgres;

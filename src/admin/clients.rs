@@ -482,8 +482,7 @@ mod tests {
             None
         );
         for nobodys in ["http://127.0.0.1/cb", "com.example.app://a.example/cb"] {
-            let of_nobody = sector(&[nobodys], Kind::Native);
-            assert_eq!(of_nobody, None, "{nobodys}");
+            assert_eq!(sector(&[nobodys], Kind::Native), None, "{nobodys}");
         }
         assert_eq!(
             sector(&["http://localhost:3000/cb"], Kind::Spa).as_deref(),

@@ -192,9 +192,9 @@ mod tests {
             token: Token::random(),
             expires_at: Time::default(),
         };
-        let issuer = Issuer::parse("https://id.example/login").unwrap();
+        let issuer = Issuer::parse("https://id.example").unwrap();
         let url = link.url(&issuer);
-        let token = url.strip_prefix("https://id.example/login/setup/").unwrap();
+        let token = url.strip_prefix("https://id.example/setup/").unwrap();
         assert_eq!(Token::parse(token).unwrap(), link.token);
     }
 }

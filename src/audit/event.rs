@@ -127,7 +127,8 @@ pub enum Event {
         operation: String,
         /// The kind of thing: `client`, `operator`, `staff`, `key`, ...
         resource: String,
-        /// Which one.
+        /// Which one. Named apart from the record's own `id`, beside which it stands in the body.
+        #[serde(rename = "resource_id")]
         id: String,
         /// What changed, without secrets.
         details: serde_json::Value,

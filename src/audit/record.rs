@@ -220,6 +220,27 @@ mod tests {
     }
 
     #[test]
+    fn what_staff_did_names_the_record_and_the_thing_apart() {
+        let now = Clock::system().now();
+        let vault = Vault::new(&[RootKey::generate(now)]);
+        let recorder = Recorder {
+            vault: &vault,
+            now,
+            browser: Personal::default(),
+        };
+        let event = Event::AdminEvent {
+            operation: "CREATE".to_owned(),
+            resource: "client".to_owned(),
+            id: "shop".to_owned(),
+            details: serde_json::Value::Null,
+        };
+        let record = recorder.record(Subject::default(), &event);
+        let body: serde_json::Value = serde_json::from_slice(&record.body).unwrap();
+        assert_eq!(body["id"], record.id.to_string());
+        assert_eq!(body["resource_id"], "shop");
+    }
+
+    #[test]
     fn the_kind_is_the_type_in_the_body() {
         let event = Event::ClientLoginError {
             reason: String::new(),

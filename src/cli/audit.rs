@@ -127,13 +127,16 @@ pub async fn run(globals: &Globals, command: AuditCommand) -> Result<u8, Failure
 fn row(entry: &Entry) -> [String; 8] {
     let text = |field: &str| shown(entry.body[field].as_str().unwrap_or_default());
     let what = match &entry.body["type"] {
-        Value::String(kind) if kind == "ADMIN_EVENT" => format!(
-            "{} {} {} by {}",
-            text("operation").to_lowercase(),
-            text("resource"),
-            text("id"),
-            text("actor")
-        ),
+        Value::String(kind) if kind == "ADMIN_EVENT" => {
+            let action = entry.body["details"]["action"].as_str();
+            format!(
+                "{} {} {} by {}",
+                action.map_or_else(|| text("operation").to_lowercase(), shown),
+                text("resource"),
+                text("resource_id"),
+                text("actor")
+            )
+        }
         _ => text("reason"),
     };
     [

@@ -4,6 +4,7 @@
 mod audit;
 mod client;
 mod config;
+mod demo;
 mod doctor;
 mod failure;
 mod input;
@@ -73,6 +74,8 @@ enum Command {
     Doctor,
     /// Run a pretend operator.
     Simulator(simulator::Simulator),
+    /// Run the demo app against a server that runs elsewhere.
+    Demo(demo::Demo),
 }
 
 /// Runs what the arguments say.
@@ -113,6 +116,7 @@ async fn dispatch(line: Line) -> Result<u8, Failure> {
         Command::Config(command) => config::run(globals, &command),
         Command::Doctor => doctor::run(globals).await,
         Command::Simulator(options) => simulator::run(options).await,
+        Command::Demo(options) => demo::run(options).await,
     }
 }
 

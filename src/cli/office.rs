@@ -9,6 +9,7 @@ use crate::cli::failure::{FINDING, Failure};
 use crate::cli::input::pair;
 use crate::clock::Clock;
 use crate::config::{self, Config, Needs, Tools};
+use crate::dev;
 use crate::secret::Vault;
 use crate::store::db::{Access, Db};
 use crate::token::root;
@@ -58,11 +59,20 @@ impl Globals {
 
     /// What a command with these needs works with.
     pub fn tools(&self, needs: Needs) -> Result<Tools, Failure> {
-        Ok(config::tools_from_process(
-            self.config.as_deref(),
-            self.options.clone(),
-            needs,
-        )?)
+        let read = |options| config::tools_from_process(self.config.as_deref(), options, needs);
+        let faults = match read(self.options.clone()) {
+            Ok(tools) => return Ok(tools),
+            Err(faults) => faults,
+        };
+        // With nothing but the DATABASE_URL of a dev stack, its own root key is meant.
+        let of_dev = config::database_url().and_then(|url| dev::root_key_of(url.reveal()));
+        let with_key = of_dev.and_then(|path| {
+            let mut options = self.options.clone();
+            let key = "keys.root_key_file".to_owned();
+            options.push((key, path.display().to_string()));
+            read(options).ok()
+        });
+        with_key.ok_or_else(|| faults.into())
     }
 
     /// Opens database and keys, and makes sure that they belong together: a secret sealed under a

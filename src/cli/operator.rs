@@ -7,12 +7,14 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::admin::operators::{self, NewOperator};
-use crate::cli::failure::{FINDING, Failure, OK};
+use crate::cli::failure::{CONFIG, FINDING, Failure, OK};
 use crate::cli::input::{pair, secret, word};
 use crate::cli::office::{Globals, Office};
 use crate::cli::output::{fields, note, print, print_json, shown, spelt, table};
-use crate::clock::Time;
+use crate::clock::{Clock, Time};
 use crate::config::Issuer;
+use crate::operator::test::walk;
+use crate::outbound::{Outbound, Rules};
 use crate::store::operators::{Credentials, Mode, Operator, Settings, TokenAuth};
 
 const JSON_FIELDS: &str = "JSON fields: alias, name, mode, redirect_uri (to register with the operator; null without \
@@ -37,7 +39,9 @@ pub enum OperatorCommand {
         /// Its alias.
         alias: String,
     },
-    /// Try its endpoints one after the other, as far as that goes without a phone.
+    /// Try its endpoints one after the other, as far as that goes without a phone. Exit code 1 if
+    /// one is not as it must be.
+    #[command(after_help = "JSON fields: a list of name, ok, detail, fix (null if all is well).")]
     Test {
         /// Its alias.
         alias: String,
@@ -260,8 +264,7 @@ fn view<'a>(operator: &'a Operator, issuer: Option<&Issuer>) -> View<'a> {
         alias: &operator.alias,
         name: &operator.name,
         mode: operator.mode,
-        redirect_uri: issuer
-            .map(|issuer| issuer.url(&format!("/broker/{}/endpoint", operator.alias))),
+        redirect_uri: issuer.map(|issuer| redirect_uri(issuer, &operator.alias)),
         settings: &operator.settings,
         has_credentials: operator.sealed_credentials.is_some(),
         revision: operator.revision,
@@ -323,14 +326,48 @@ pub async fn run(globals: &Globals, command: OperatorCommand) -> Result<u8, Fail
     Ok(OK)
 }
 
-async fn test(_globals: &Globals, office: &Office, alias: &str) -> Result<u8, Failure> {
-    let _operator = operators::show(&office.desk, alias).await?;
-    // LEAD: the one call of operator::test (branch op) belongs here.
-    Err(Failure::new(
-        FINDING,
-        "the walk over an operator's endpoints is not part of this build",
-        "Sign in with a test client instead.",
-    ))
+async fn test(globals: &Globals, office: &Office, alias: &str) -> Result<u8, Failure> {
+    let Some(issuer) = &office.tools.issuer else {
+        let fix = "Set it to your public URL: the operator checks the redirect URI below it.";
+        return Err(Failure::new(CONFIG, "issuer is not set", fix));
+    };
+    let operator = operators::show(&office.desk, alias).await?;
+    let credentials = operator.credentials(&office.desk.vault).map_err(|_| {
+        let fix = format!("Give them anew: numbercloak operator update {alias}.");
+        Failure::new(
+            CONFIG,
+            "its credentials do not open with the root keys given",
+            fix,
+        )
+    })?;
+    let outbound = Outbound::new(&Rules {
+        allow_private: office.tools.operators.allow_private_addresses.clone(),
+        ..Rules::default()
+    })
+    .map_err(|error| {
+        let fix = "Check that this system's certificates are installed.";
+        Failure::new(FINDING, error.to_string(), fix)
+    })?;
+    let back = redirect_uri(issuer, alias);
+    let steps = walk(&outbound, &operator, &credentials, &back, &Clock::system()).await;
+    if globals.json {
+        print_json(&steps);
+    } else {
+        for step in &steps {
+            let sign = if step.ok { "ok  " } else { "FAIL" };
+            print(&format!("{sign}  {}: {}", step.name, shown(&step.detail)));
+            if let Some(fix) = step.fix {
+                print(&format!("      Fix: {fix}"));
+            }
+        }
+    }
+    let all_well = steps.iter().all(|step| step.ok);
+    Ok(if all_well { OK } else { FINDING })
+}
+
+/// What the operator must have on its list for us.
+fn redirect_uri(issuer: &Issuer, alias: &str) -> String {
+    issuer.url(&format!("/broker/{alias}/endpoint"))
 }
 
 fn switched(globals: &Globals, alias: &str, disabled: bool) {

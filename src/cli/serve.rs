@@ -89,6 +89,6 @@ async fn bring_up_to_date(database: &Database) -> Result<(), Failure> {
     let url = database.migrator_url.as_ref().unwrap_or(&database.url);
     db::migrate(url.reveal()).await.map_err(|error| {
         let fix = "Run it as the role that owns the tables (database.migrator_url); `numbercloak doctor` tells more.";
-        Failure::new(DATABASE, format!("the schema is not current: {error:#}"), fix)
+        Failure::new(DATABASE, format!("the schema is not current: {error}"), fix)
     })
 }

@@ -23,12 +23,16 @@ pub struct Simulator {
     /// - for standard input.
     #[arg(long, value_name = "FILE")]
     clients_file: Option<PathBuf>,
+    /// Remember no requests: for load runs.
+    #[arg(long)]
+    no_journal: bool,
 }
 
 /// Runs it until Ctrl-C. Prints the issuer once it answers.
 pub async fn run(options: Simulator) -> Result<u8, Failure> {
     let mut settings = Settings::new(options.listen);
     settings.public_url = options.public_url;
+    settings.journal = !options.no_journal;
     if let Some(file) = &options.clients_file {
         settings.clients = read_clients(secret(file)?.reveal())?;
     }

@@ -229,34 +229,15 @@ impl Check<'_> {
 
     /// Pairs in which the first may not be longer than the second.
     fn spans(&mut self, settings: &Settings) {
-        let login = &settings.lifetimes.login;
-        let audit = &settings.lifetimes.audit;
+        let login = &settings.lifetimes;
         let operators = &settings.operators;
-        let pairs: [(&str, Duration, &str, Duration); 6] = [
+        let pairs: [(&str, Duration, &str, Duration); 3] = [
             ("lifetimes.leg", login.leg, "lifetimes.login", login.login),
-            (
-                "lifetimes.handoff_ticket",
-                login.handoff_ticket,
-                "lifetimes.login",
-                login.login,
-            ),
             (
                 "lifetimes.session_idle",
                 login.session_idle,
                 "lifetimes.session_absolute",
                 login.session_absolute,
-            ),
-            (
-                "lifetimes.staff_idle",
-                login.staff_idle,
-                "lifetimes.staff_absolute",
-                login.staff_absolute,
-            ),
-            (
-                "lifetimes.audit_personal",
-                audit.personal,
-                "lifetimes.audit",
-                audit.records,
             ),
             (
                 "operators.connect_timeout",

@@ -80,12 +80,6 @@ impl Issuer {
     pub fn host(&self) -> &str {
         self.url.host_str().unwrap_or_default()
     }
-
-    /// The path all our URLs start with: empty, or `/so` without a trailing slash.
-    #[must_use]
-    pub fn path(&self) -> &str {
-        self.url.path().trim_end_matches('/')
-    }
 }
 
 /// Only what no name server can point elsewhere (`localhost` by RFC 6761).
@@ -127,10 +121,6 @@ mod tests {
             ("https://id.example.com", "https://id.example.com"),
             ("https://id.example.com/", "https://id.example.com"),
             ("https://ID.Example.com:443//", "https://id.example.com"),
-            (
-                "https://example.com:8443/login/",
-                "https://example.com:8443/login",
-            ),
             ("http://localhost:8080", "http://localhost:8080"),
             ("http://127.3.2.1:8080/", "http://127.3.2.1:8080"),
             ("http://[::1]:8080", "http://[::1]:8080"),
@@ -153,9 +143,8 @@ mod tests {
             "https://:pw@id.example.com",
             "https://id.example.com?x",
             "https://id.example.com#x",
-            "https://id.example.com/a//b",
+            "https://id.example.com/login",
             "https://id.example.com/a%2fb",
-            "https://id.example.com/.well-known/x",
         ] {
             assert!(Issuer::parse(text).is_err(), "{text}");
         }
@@ -163,14 +152,13 @@ mod tests {
 
     #[test]
     fn urls_are_made_from_the_issuer() {
-        let issuer = Issuer::parse("https://example.com:8443/login/").unwrap();
-        assert_eq!(issuer.url("/token"), "https://example.com:8443/login/token");
-        assert_eq!(issuer.url("token"), "https://example.com:8443/login/token");
+        let issuer = Issuer::parse("https://example.com:8443/").unwrap();
+        assert_eq!(issuer.url("/token"), "https://example.com:8443/token");
+        assert_eq!(issuer.url("token"), "https://example.com:8443/token");
         assert_eq!(issuer.origin(), "https://example.com:8443");
         assert_eq!(issuer.host(), "example.com");
-        assert_eq!(issuer.path(), "/login");
         assert!(issuer.is_https());
         let dev = Issuer::parse("http://localhost:8080").unwrap();
-        assert_eq!((dev.path(), dev.is_https()), ("", false));
+        assert!(!dev.is_https());
     }
 }

@@ -13,15 +13,12 @@ use super::span;
 #[serde(default)]
 pub struct Limits {
     /// Bytes of the request line and headers.
-    #[schemars(range(min = 4096, max = 131_072))]
+    #[schemars(range(min = 8192, max = 131_072))]
     pub header_bytes: usize,
-    /// Bytes of a form.
+    /// Bytes of a request's body; more get 413.
     #[schemars(range(min = 8192, max = 1_048_576))]
     pub form_bytes: usize,
-    /// Bytes of a JSON body.
-    #[schemars(range(min = 8192, max = 4_194_304))]
-    pub json_bytes: usize,
-    /// Parameters in a query or form.
+    /// Parameters in a query or form; a request with more is refused.
     #[schemars(range(min = 20, max = 1000))]
     pub parameters: usize,
     /// How long a client may take to send the headers.
@@ -39,28 +36,23 @@ pub struct Limits {
     /// Requests in work at once per server; more get 503 with Retry-After.
     #[schemars(range(min = 16, max = 100_000))]
     pub requests_in_flight: usize,
-    /// Calls to operators in work at once per server.
+    /// Calls to one operator in work at once per server; more end as operator_unavailable, so that an
+    /// operator that hangs takes nothing from the others.
     #[schemars(range(min = 4, max = 10_000))]
     pub operator_calls_in_flight: usize,
-    /// Logins one browser may have open.
-    #[schemars(range(min = 1, max = 50))]
+    /// Logins one browser may have open; another one makes it forget the oldest.
+    #[schemars(range(min = 1, max = 16))]
     pub open_logins_per_browser: u32,
-    /// Checks of one number per hour, over all clients.
-    #[schemars(range(min = 1, max = 1000))]
+    /// Checks of one number per hour, over all browsers and clients; 0 for no limit.
+    #[schemars(range(min = 0, max = 1_000_000))]
     pub tries_per_number_per_hour: u32,
-    /// Hand-offs to a phone for one number per hour, over all clients.
-    #[schemars(range(min = 1, max = 100))]
-    pub handoffs_per_number_per_hour: u32,
     /// Logins started from one address (IPv6: one /64) per minute. Mobile networks put thousands of
     /// people behind one address.
     #[schemars(range(min = 10, max = 1_000_000))]
     pub logins_per_address_per_minute: u32,
-    /// Failed authentications of one client from one address per minute; more get 429.
+    /// Failed authentications of one client from one address (IPv6: one /64) per minute; more get 429.
     #[schemars(range(min = 1, max = 1000))]
     pub client_failures_per_minute: u32,
-    /// Failed sign-ins of one member of staff, and from one address, per hour.
-    #[schemars(range(min = 3, max = 1000))]
-    pub staff_failures_per_hour: u32,
 }
 
 impl Default for Limits {
@@ -68,7 +60,6 @@ impl Default for Limits {
         Self {
             header_bytes: 16 * 1024,
             form_bytes: 64 * 1024,
-            json_bytes: 256 * 1024,
             parameters: 100,
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(15),
@@ -77,10 +68,8 @@ impl Default for Limits {
             operator_calls_in_flight: 256,
             open_logins_per_browser: 10,
             tries_per_number_per_hour: 10,
-            handoffs_per_number_per_hour: 5,
             logins_per_address_per_minute: 600,
             client_failures_per_minute: 10,
-            staff_failures_per_hour: 20,
         }
     }
 }
@@ -99,16 +88,16 @@ pub struct Operators {
         example = ["10.20.0.0/16"]
     )]
     pub allow_private_addresses: Vec<IpNet>,
-    /// How long connecting may take.
+    /// How long connecting may take, at most; an operator's own record may say less.
     #[serde(with = "span")]
     #[schemars(with = "span::Text", extend("x-min" = "100ms", "x-max" = "30s"))]
     pub connect_timeout: Duration,
-    /// How long one call may take in all; not shorter than connect_timeout. An operator's own record
-    /// may say less.
+    /// How long one call may take in all, at most; not shorter than connect_timeout. An operator's
+    /// own record may say less.
     #[serde(with = "span")]
     #[schemars(with = "span::Text", extend("x-min" = "500ms", "x-max" = "60s"))]
     pub total_timeout: Duration,
-    /// Bytes of an answer.
+    /// Bytes of an answer, at most.
     #[schemars(range(min = 4096, max = 1_048_576))]
     pub max_answer_bytes: usize,
 }

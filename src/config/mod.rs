@@ -28,7 +28,7 @@ use ipnet::IpNet;
 
 pub use faults::{Fault, Faults};
 pub use issuer::Issuer;
-pub use lifetimes::{Audit, Lifetimes};
+pub use lifetimes::Lifetimes;
 pub use limits::{Limits, Operators};
 pub use sections::{Branding, Database, Keys, Log, LogFormat, LogLevel};
 
@@ -51,10 +51,8 @@ pub struct Config {
     pub database: Database,
     /// Where the root keys are.
     pub keys: Keys,
-    /// How long things of a login, session or grant live.
+    /// How long things of a login or session live.
     pub login: Lifetimes,
-    /// How long audit records are kept.
-    pub audit: Audit,
     /// Sizes, times and rates that bound what one caller can cost.
     pub limits: Limits,
     /// Calls to operators.
@@ -194,7 +192,7 @@ pub fn load_tools(
         issuer: settings.issuer,
         database: settings.database,
         keys: settings.keys,
-        login: settings.lifetimes.login,
+        login: settings.lifetimes,
         operators: settings.operators,
     })
 }
@@ -259,8 +257,7 @@ fn resolve(
         },
         database: settings.database,
         keys: settings.keys,
-        login: settings.lifetimes.login,
-        audit: settings.lifetimes.audit,
+        login: settings.lifetimes,
         limits: settings.limits,
         operators: settings.operators,
         log: settings.log,

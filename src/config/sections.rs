@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::issuer::Issuer;
-use super::lifetimes::LifetimesSection;
+use super::lifetimes::Lifetimes;
 use super::limits::{Limits, Operators};
 use super::span;
 use crate::secret::Redacted;
@@ -27,7 +27,7 @@ pub(super) struct Settings {
     pub(super) server: Server,
     pub(super) database: Database,
     pub(super) keys: Keys,
-    pub(super) lifetimes: LifetimesSection,
+    pub(super) lifetimes: Lifetimes,
     pub(super) limits: Limits,
     pub(super) operators: Operators,
     pub(super) log: Log,

@@ -8,14 +8,16 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 
 use crate::clock::Clock;
+use crate::embedded_postgres;
 use crate::secret::{RootKey, b64, random};
 
 const ROOT_KEY: &str = "root.key";
+const CONFIG: &str = "numbercloak.toml";
 const DEMO_SECRET: &str = "demo-client-secret";
 
 /// The file with the root key; made if it is missing.
 pub fn root_key(data: &Path) -> anyhow::Result<PathBuf> {
-    let path = data.join(ROOT_KEY);
+    let path = std::path::absolute(data)?.join(ROOT_KEY);
     if !path.exists() {
         let key = RootKey::generate(Clock::system().now());
         write_private(&path, &key.reveal())?;
@@ -23,10 +25,31 @@ pub fn root_key(data: &Path) -> anyhow::Result<PathBuf> {
     Ok(path)
 }
 
+/// The root key of the dev stack that this database belongs to: beside its cluster, or, for a database
+/// given to dev mode, in the usual data folder. A key that is not the database's is refused by its
+/// check value, whoever finds it.
+pub fn root_key_of(database_url: &str) -> Option<PathBuf> {
+    let url = url::Url::parse(database_url).ok()?;
+    let socket = url.query_pairs().find(|(name, _)| name == "host");
+    let beside = socket.and_then(|(_, folder)| Some(Path::new(&*folder).parent()?.join(ROOT_KEY)));
+    let usual = embedded_postgres::default_data_dir().join(ROOT_KEY);
+    beside
+        .into_iter()
+        .chain([usual])
+        .find(|path| path.is_file())
+}
+
 /// The demo client's secret, if one is kept.
 pub fn demo_secret(data: &Path) -> Option<String> {
     let text = std::fs::read_to_string(data.join(DEMO_SECRET)).ok()?;
     Some(text.trim().to_owned())
+}
+
+/// Writes the stack's configuration file.
+pub fn write_config(data: &Path, toml: &str) -> anyhow::Result<PathBuf> {
+    let path = std::path::absolute(data)?.join(CONFIG);
+    write_private(&path, toml)?;
+    Ok(path)
 }
 
 /// Keeps the demo client's secret.
@@ -36,7 +59,7 @@ pub fn keep_demo_secret(data: &Path, secret: &str) -> anyhow::Result<()> {
 
 /// Removes what is kept.
 pub fn reset(data: &Path) -> anyhow::Result<()> {
-    for name in [ROOT_KEY, DEMO_SECRET] {
+    for name in [ROOT_KEY, CONFIG, DEMO_SECRET] {
         match std::fs::remove_file(data.join(name)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
             _ => {}

@@ -5,6 +5,8 @@
 mod files;
 mod seed;
 
+pub use files::root_key_of;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -14,7 +16,7 @@ use tokio::net::TcpListener;
 
 use crate::admin::Desk;
 use crate::clock::Clock;
-use crate::config::{self, Config};
+use crate::config;
 use crate::demo;
 use crate::embedded_postgres::{self, APP_ROLE, Cluster, Durability, OWNER_ROLE, SUPERUSER};
 use crate::secret::Redacted;
@@ -63,6 +65,7 @@ struct Stack {
     demo: demo::Demo,
     cluster: Option<Cluster>,
     database_url: String,
+    config_file: PathBuf,
     client: seed::DemoClient,
     setup_link: Option<String>,
 }
@@ -79,7 +82,8 @@ impl Stack {
             .with_context(|| format!("cannot listen on {}", options.listen))?;
         let address = listener.local_addr()?;
         let root_key = files::root_key(&data)?;
-        let config = configuration(address, &database, &root_key)?;
+        let config_file = files::write_config(&data, &settings(address, &database, &root_key))?;
+        let config = config::load(Some(&config_file), std::iter::empty(), Vec::new())?;
         let clock = Clock::system();
         let server = server::start(Start {
             clock: clock.clone(),
@@ -120,6 +124,7 @@ impl Stack {
             demo,
             cluster: database.cluster,
             database_url: database.url,
+            config_file,
             client,
             setup_link,
         })
@@ -142,9 +147,9 @@ impl Stack {
         }
         println!("  Metrics     http://{}/metrics\n", self.server.management);
         println!(
-            "  Your own app: client_id {}, its secret is in the data folder; or\n  \
-             DATABASE_URL='{}' numbercloak client create ...\n",
-            self.client.client_id, self.database_url
+            "  Your own app:\n  numbercloak --config {} client create --test --name N --type web \
+             --redirect-uri URL\n",
+            self.config_file.display()
         );
         println!("  Stop with Ctrl-C.");
     }
@@ -220,37 +225,23 @@ impl Database {
     }
 }
 
-fn configuration(
-    address: SocketAddr,
-    database: &Database,
-    root_key: &Path,
-) -> anyhow::Result<Config> {
-    let env = [
-        ("NUMBERCLOAK__DATABASE__URL", database.url.clone()),
-        (
-            "NUMBERCLOAK__DATABASE__MIGRATOR_URL",
-            database.migrator_url.clone(),
-        ),
-    ];
-    let flags = [
-        ("issuer", format!("http://localhost:{}", address.port())),
-        ("keys.root_key_file", root_key.display().to_string()),
-        ("operators.allow_test", "true".to_owned()),
-        (
-            "operators.allow_private_addresses",
-            "[\"127.0.0.0/8\"]".to_owned(),
-        ),
-        ("log.format", "text".to_owned()),
-    ];
-    Ok(config::load(
-        None,
-        env.into_iter()
-            .map(|(name, value)| (name.to_owned(), value)),
-        flags
-            .into_iter()
-            .map(|(key, value)| (key.to_owned(), value))
-            .collect(),
-    )?)
+/// The configuration, as a file: the command line works on the same stack with it.
+fn settings(address: SocketAddr, database: &Database, root_key: &Path) -> String {
+    // A string in JSON is one in TOML.
+    let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    format!(
+        "# Written by `numbercloak dev` at every start.\n\
+         issuer = \"http://localhost:{port}\"\n\n\
+         [server]\nlisten = \"127.0.0.1:{port}\"\nmanagement_listen = \"127.0.0.1:0\"\n\n\
+         [database]\nurl = {url}\nmigrator_url = {migrator}\n\n\
+         [keys]\nroot_key_file = {key}\n\n\
+         [operators]\nallow_test = true\nallow_private_addresses = [\"127.0.0.0/8\"]\n\n\
+         [log]\nformat = \"text\"\n",
+        port = address.port(),
+        url = quoted(&database.url),
+        migrator = quoted(&database.migrator_url),
+        key = quoted(&root_key.display().to_string()),
+    )
 }
 
 /// A free address beside the server's: the same ports at every start where possible, so that an open

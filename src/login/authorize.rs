@@ -12,7 +12,8 @@ use http::header::{CACHE_CONTROL, LOCATION, SET_COOKIE};
 use crate::audit::event::{Event, Subject};
 use crate::clock::Time;
 use crate::login::entry::{bad_link, frame};
-use crate::login::view::Checking;
+use crate::login::show::error_url;
+use crate::login::view::{Checking, Links};
 use crate::login::{depart, policy, show};
 use crate::oauth::error::{ErrorCode, OAuthError};
 use crate::oauth::params::Params;
@@ -23,13 +24,15 @@ use crate::secret::{Token, new_id};
 use crate::store::audit::Appended;
 use crate::store::clients::{Client, Kind};
 use crate::store::logins::{self, Login, NumberSource, Stage};
-use crate::store::path::{self, Opening};
+use crate::store::path::{self, Departed, Opening};
 use crate::store::sessions;
+use crate::verdict::Outcome;
 use crate::web::app::App;
 use crate::web::browser::Browser;
 use crate::web::failure::Failure;
 use crate::web::headers::PageClass;
-use crate::web::page::render;
+use crate::web::limits::TooMany;
+use crate::web::page::{self, Frame, render};
 
 /// Longest request that is read, bytes.
 const LONGEST: usize = 16 * 1024;
@@ -44,10 +47,22 @@ pub async fn get(
     if query.len() > LONGEST {
         return Ok(bad_link(&app, &browser, "the request is too long"));
     }
-    let params = Params::parse(query.as_bytes());
-    match checked(&app, &params).await? {
-        Ok((client, request)) => start(&app, &browser, &client, request).await,
+    let params = match Params::parse(query.as_bytes(), app.config.limits.parameters) {
+        Ok(params) => params,
+        Err(refused) => return Ok(bad_link(&app, &browser, &refused.to_string())),
+    };
+    let checked = checked(&app, &params).await?;
+    // Whoever asks too often is told so whatever is asked about, before anything is looked up.
+    let in_time = app.throttles.login_from(browser.address);
+    match checked {
         Err(AuthorizeError::Page(reason)) => Ok(bad_link(&app, &browser, &reason)),
+        Ok((client, request)) => match in_time {
+            Ok(()) => start(&app, &browser, &client, request).await,
+            Err(wait) => Ok(too_many(&app, &browser, &client, &request, &query, wait)),
+        },
+        Err(AuthorizeError::Redirect(redirect, error)) if in_time.is_err() => Ok(to_app(
+            &redirect.with_error(&error, app.config.issuer.as_str()),
+        )),
         Err(AuthorizeError::Redirect(redirect, error)) => {
             let client_id = params.get("client_id").unwrap_or_default();
             refuse(&app, &browser, client_id, &redirect, &error).await
@@ -86,6 +101,36 @@ async fn checked(app: &App, params: &Params) -> Result<Checked, Failure> {
         scopes: &client.settings.scopes,
     };
     Ok(request::check(params, &registered).map(|request| (client.clone(), request)))
+}
+
+/// This address has started too many logins: nothing is opened, and nothing is recorded.
+fn too_many(
+    app: &App,
+    browser: &Browser,
+    client: &Client,
+    request: &AuthorizeRequest,
+    query: &str,
+    TooMany(wait): TooMany,
+) -> Response {
+    let back = error_url(app, &request.redirect, Outcome::RateLimited);
+    if request.prompt == Prompt::None {
+        return to_app(&back);
+    }
+    let language = browser.language(request.ui_locales.as_deref());
+    let frame = Frame {
+        app: Some(page::App {
+            name: client.name.clone(),
+            domain: request.redirect.host(),
+        }),
+        policy: client.settings.policy_uri.clone(),
+        terms: client.settings.tos_uri.clone(),
+        ..Frame::branded(&app.config.branding, language)
+    };
+    let links = Links {
+        again: format!("/authorize?{query}"),
+        back,
+    };
+    show::too_many(frame, wait, Some(links))
 }
 
 /// Tells the app what is wrong with its request.
@@ -149,6 +194,11 @@ async fn start(
     let kept = cookie_lifetime(app);
     let set = app.cookies.set(&app.cookies.login(login.id), &cookie, kept);
     response.headers_mut().append(SET_COOKIE, set);
+    let most = usize::try_from(app.config.limits.open_logins_per_browser).unwrap_or(usize::MAX);
+    for name in browser.cookies(app).surplus_logins(most) {
+        let clear = app.cookies.clear(name);
+        response.headers_mut().append(SET_COOKIE, clear);
+    }
     Ok(response)
 }
 
@@ -300,36 +350,29 @@ async fn depart_at_once(
     started: crate::audit::record::Record,
     now: Time,
 ) -> Result<Response, Failure> {
-    match depart::prepare(app, browser, client, login, Some(number), now).await? {
+    let stopped = match depart::prepare(app, browser, client, login, Some(number), now).await? {
         Ok(prepared) => {
-            let records = [started, prepared.record(app, browser, login, number)];
-            path::open_and_depart(
+            let departure = prepared.record(app, browser, login, number);
+            let departed = path::open_and_depart(
                 app.db.relaxed(),
                 &opening(login, now),
                 &prepared.departing(),
-                Appended::new(records),
+                Appended::new([started.clone(), departure]),
             )
             .await?;
-            let page = Checking {
-                frame: frame(app, browser, login, client, cookie),
-                operator_name: prepared.operator_name().to_owned(),
-                url: prepared.url().to_owned(),
-            };
-            Ok(render(StatusCode::OK, PageClass::Journey, &page))
+            if departed == Departed::Away {
+                let page = Checking {
+                    frame: frame(app, browser, login, client, cookie),
+                    operator_name: prepared.operator_name().to_owned(),
+                    url: prepared.url().to_owned(),
+                };
+                return Ok(render(StatusCode::OK, PageClass::Journey, &page));
+            }
+            depart::too_many_tries()
         }
-        Err(stopped) => {
-            open(app, login, now, started).await?;
-            depart::stop(
-                app,
-                browser,
-                client,
-                cookie,
-                login,
-                Some(number),
-                stopped,
-                now,
-            )
-            .await
-        }
-    }
+        Err(stopped) => stopped,
+    };
+    open(app, login, now, started).await?;
+    let number = Some(number);
+    depart::stop(app, browser, client, cookie, login, number, stopped, now).await
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::audit::event::{Event, Subject};
 use crate::clock::Time;
 use crate::login::authorize::about;
+use crate::login::counted;
 use crate::login::depart::callback_uri;
 use crate::login::policy;
 use crate::login::release::{self, Check, Confirmed, Context, Released};
@@ -68,6 +69,7 @@ impl Conclusion {
         };
         let verdict = self.ask(&kept, number.as_ref()).await;
         let verdict = self.within_authority(verdict, number.as_ref());
+        counted::verdict(&self.live.operator.alias, &verdict);
         match verdict {
             Verdict::Verified(proof) => self.confirmed(proof).await,
             Verdict::Refused(refusal) => self.refused(number.as_ref(), refusal).await,

@@ -11,6 +11,7 @@ use crate::audit::record::Record;
 use crate::clock::Time;
 use crate::login::authorize::{about, seal_number};
 use crate::login::entry::{Entry, frame};
+use crate::login::release::number_hashes;
 use crate::login::show;
 use crate::login::view::Checking;
 use crate::operator::Ask;
@@ -21,7 +22,7 @@ use crate::store::audit::Appended;
 use crate::store::clients::Client;
 use crate::store::db::StoreError;
 use crate::store::logins::{Kept, Login, NumberSource, Stage};
-use crate::store::path::{self, Chosen, Departing};
+use crate::store::path::{self, Chosen, Departed, Departing};
 use crate::verdict::{Evidence, Method, Outcome, Refusal};
 use crate::web::app::{App, LiveOperator};
 use crate::web::browser::Browser;
@@ -37,6 +38,8 @@ pub struct Prepared {
     rule: &'static str,
     state_hash: Vec<u8>,
     sealed: Vec<u8>,
+    number_hashes: Vec<Vec<u8>>,
+    tries_per_hour: i64,
     url: String,
     now: Time,
     expires_at: Time,
@@ -63,6 +66,8 @@ impl Prepared {
             rule: self.rule,
             state_hash: &self.state_hash,
             sealed: &self.sealed,
+            number_hashes: &self.number_hashes,
+            tries_per_hour: self.tries_per_hour,
             now: self.now,
             expires_at: self.expires_at,
         }
@@ -162,6 +167,8 @@ pub async fn prepare(
         Ok(departure) => departure,
         Err(refusal) => return Ok(Err(refusal)),
     };
+    let limit = app.config.limits.tries_per_number_per_hour;
+    let limit = (limit > 0).then(|| i64::from(limit));
     let kept = Kept {
         number: number.map(|number| number.e164().to_owned()),
         nonce: departure.nonce,
@@ -174,6 +181,10 @@ pub async fn prepare(
         rule: choice.rule,
         state_hash: state.hash(),
         sealed: kept.seal(&app.vault, &leg),
+        number_hashes: number
+            .filter(|_| limit.is_some())
+            .map_or_else(Vec::new, |number| number_hashes(app, number)),
+        tries_per_hour: limit.unwrap_or(i64::MAX),
         url: departure.url.to_string(),
         now,
         expires_at: now + app.config.login.leg,
@@ -235,7 +246,7 @@ pub async fn from_page(
     )
     .await;
     match departed {
-        Ok(()) => {
+        Ok(Departed::Away) => {
             let page = Checking {
                 frame: frame(app, browser, &login, client, cookie),
                 operator_name: prepared.operator_name().to_owned(),
@@ -243,9 +254,21 @@ pub async fn from_page(
             };
             Ok(render(StatusCode::OK, PageClass::Journey, &page))
         }
+        Ok(Departed::TooManyTries) => {
+            let stopped = too_many_tries();
+            stop(app, browser, client, cookie, &login, number, stopped, *now).await
+        }
         Err(StoreError::Stale) => Ok(show::again(&login)),
         Err(error) => Err(error.into()),
     }
+}
+
+/// The number was checked too often, whoever did it.
+pub fn too_many_tries() -> Refusal {
+    refusal(
+        Outcome::RateLimited,
+        "the number was checked too often within the hour",
+    )
 }
 
 /// No operator can be asked: records why and shows the page that says so.

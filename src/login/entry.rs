@@ -65,29 +65,44 @@ pub async fn enter(app: &App, browser: &Browser, id: &str) -> Result<Entry, Resp
     })
 }
 
+/// Opens a login for a form that one of its own pages sent. Returns the form with it.
+///
+/// # Errors
+/// The answer to give instead.
+pub async fn posted(
+    app: &App,
+    browser: &Browser,
+    id: &str,
+    body: &[u8],
+) -> Result<(Entry, Params), Response> {
+    let entry = enter(app, browser, id).await?;
+    let form = entry.accept_form(app, browser, body)?;
+    Ok((entry, form))
+}
+
 impl Entry {
     /// Whether a form was sent by our own page in this browser; otherwise the answer to give. Returns
     /// the form.
     ///
     /// # Errors
     /// The answer to give instead.
-    pub fn accept_form(
-        &self,
-        app: &App,
-        browser: &Browser,
-        body: &[u8],
-    ) -> Result<Params, Response> {
-        let form = Params::parse(body);
+    fn accept_form(&self, app: &App, browser: &Browser, body: &[u8]) -> Result<Params, Response> {
+        let refuse = |problem: Problem| {
+            let page = ErrorPage {
+                frame: self.frame(app, browser),
+                problem,
+            };
+            Err(render(page.problem.status(), PageClass::Journey, &page))
+        };
+        let Ok(form) = Params::parse(body, app.config.limits.parameters) else {
+            return refuse(Problem::BadRequest);
+        };
         let given = form.get("csrf").unwrap_or_default();
         let origin = app.config.issuer.origin();
         if csrf::is_ours(&app.vault, &self.cookie, given, &browser.headers, &origin) {
             Ok(form)
         } else {
-            let page = ErrorPage {
-                frame: self.frame(app, browser),
-                problem: Problem::StaleForm,
-            };
-            Err(render(page.problem.status(), PageClass::Journey, &page))
+            refuse(Problem::StaleForm)
         }
     }
 
@@ -120,7 +135,7 @@ pub fn frame(
         reference: Some(reference(login.id)),
         policy: client.settings.policy_uri.clone(),
         terms: client.settings.tos_uri.clone(),
-        ..Frame::plain_page(&app.config.branding.service_name, language)
+        ..Frame::branded(&app.config.branding, language)
     }
 }
 
@@ -154,7 +169,7 @@ pub fn lost_cookie(app: &App, browser: &Browser) -> Response {
 }
 
 fn plain_frame(app: &App, browser: &Browser) -> Frame {
-    Frame::plain_page(&app.config.branding.service_name, browser.language(None))
+    Frame::branded(&app.config.branding, browser.language(None))
 }
 
 /// The page for a request without a safe place to return to.

@@ -4,7 +4,7 @@ use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::response::Response;
 
-use crate::login::entry::enter;
+use crate::login::entry::posted;
 use crate::login::{depart, policy, release, show};
 use crate::store::logins::Stage;
 use crate::verdict::Outcome;
@@ -19,13 +19,10 @@ pub async fn post(
     Path(id): Path<String>,
     body: Bytes,
 ) -> Result<Response, Failure> {
-    let entry = match enter(&app, &browser, &id).await {
-        Ok(entry) => entry,
+    let (entry, _) = match posted(&app, &browser, &id, &body).await {
+        Ok(posted) => posted,
         Err(answer) => return Ok(answer),
     };
-    if let Err(answer) = entry.accept_form(&app, &browser, &body) {
-        return Ok(answer);
-    }
     let login = &entry.login;
     let in_time = entry.now < login.expires_at;
     match login.stage {
@@ -54,6 +51,7 @@ pub fn may_depart(login: &crate::store::logins::Login) -> bool {
                 || matches!(
                     outcome,
                     Outcome::ConsentRequired
+                        | Outcome::RateLimited
                         | Outcome::BrowserMismatch
                         | Outcome::Abandoned
                         | Outcome::Expired

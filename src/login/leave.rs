@@ -6,7 +6,8 @@ use axum::response::Response;
 
 use crate::audit::event::{Event, Subject};
 use crate::login::authorize::about;
-use crate::login::entry::enter;
+use crate::login::counted;
+use crate::login::entry::posted;
 use crate::login::show::{self, error_url};
 use crate::login::view::Why;
 use crate::oauth::error::OAuthError;
@@ -26,23 +27,22 @@ pub async fn post(
     Path(id): Path<String>,
     body: Bytes,
 ) -> Result<Response, Failure> {
-    let entry = match enter(&app, &browser, &id).await {
-        Ok(entry) => entry,
+    let (entry, _) = match posted(&app, &browser, &id, &body).await {
+        Ok(posted) => posted,
         Err(answer) => return Ok(answer),
     };
-    if let Err(answer) = entry.accept_form(&app, &browser, &body) {
-        return Ok(answer);
-    }
     let login = &entry.login;
     let told = |outcome: &Outcome| OAuthError::for_outcome(*outcome).is_some();
     let outcome = match login.stage {
         Stage::Ended => return show::of(&app, &browser, &entry).await,
         _ if entry.now >= login.expires_at => Outcome::Expired,
+        // The app asked for no silence, so what the operator lacked was the person's yes.
+        Stage::Problem if login.outcome == Some(Outcome::ConsentRequired) => Outcome::ConsentDenied,
         Stage::Problem => login.outcome.filter(told).unwrap_or(Outcome::UserCancelled),
         Stage::Confirm => Outcome::ConsentDenied,
         Stage::Open | Stage::Away | Stage::Checking => Outcome::UserCancelled,
     };
-    let url = error_url(&app, login, outcome);
+    let url = error_url(&app, &login.request.redirect, outcome);
     let subject = Subject {
         outcome: Some(outcome),
         ..about(login)
@@ -63,6 +63,7 @@ pub async fn post(
     .await;
     match ended {
         Ok(()) => {
+            counted::end(outcome);
             let why = match outcome {
                 Outcome::UserCancelled | Outcome::ConsentDenied => Why::Cancelled,
                 _ => Why::Error,

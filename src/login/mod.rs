@@ -27,6 +27,7 @@
 mod authorize;
 mod callback;
 mod conclude;
+mod counted;
 mod depart;
 mod entry;
 mod go_on;

@@ -6,7 +6,7 @@ use axum::response::Response;
 
 use crate::audit::event::Event;
 use crate::login::authorize::about;
-use crate::login::entry::enter;
+use crate::login::entry::posted;
 use crate::login::{depart, go_on, policy, show};
 use crate::phone::{NotANumber, PhoneNumber};
 use crate::store::logins::{NumberSource, Stage};
@@ -21,12 +21,8 @@ pub async fn post(
     Path(id): Path<String>,
     body: Bytes,
 ) -> Result<Response, Failure> {
-    let entry = match enter(&app, &browser, &id).await {
-        Ok(entry) => entry,
-        Err(answer) => return Ok(answer),
-    };
-    let form = match entry.accept_form(&app, &browser, &body) {
-        Ok(form) => form,
+    let (entry, form) = match posted(&app, &browser, &id, &body).await {
+        Ok(posted) => posted,
         Err(answer) => return Ok(answer),
     };
     let login = &entry.login;

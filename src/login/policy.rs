@@ -90,7 +90,7 @@ mod tests {
         let query =
             format!("client_id=c&redirect_uri={uri}&response_type=code&scope=openid{extra}");
         check(
-            &Params::parse(query.as_bytes()),
+            &Params::parse(query.as_bytes(), 100).unwrap(),
             &Registered {
                 redirect_uris: &client.redirect_uris,
                 native: true,

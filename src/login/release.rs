@@ -12,7 +12,7 @@ use crate::clock::Time;
 use crate::login::authorize::{about, to_app};
 use crate::login::entry::Entry;
 use crate::login::view::Why;
-use crate::login::{policy, show};
+use crate::login::{counted, policy, show};
 use crate::phone::PhoneNumber;
 use crate::secret::{Handle, Token, b64, new_id};
 use crate::store::audit::Appended;
@@ -288,6 +288,7 @@ impl Context<'_> {
             Appended::new(records),
         )
         .await?;
+        counted::end(Outcome::Verified);
         Ok(Released {
             url,
             session: session_cookie,

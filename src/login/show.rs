@@ -6,13 +6,14 @@ use std::time::Duration;
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
-use http::header::{CACHE_CONTROL, LOCATION};
+use http::header::{CACHE_CONTROL, LOCATION, RETRY_AFTER};
+use http::{HeaderValue, StatusCode};
 
 use crate::login::entry::{Entry, enter, frame};
 use crate::login::policy;
 use crate::login::view;
 use crate::oauth::error::OAuthError;
+use crate::oauth::redirect::VerifiedRedirect;
 use crate::phone::{NotANumber, PhoneNumber};
 use crate::secret::Token;
 use crate::store::clients::Client;
@@ -23,6 +24,10 @@ use crate::web::browser::Browser;
 use crate::web::failure::Failure;
 use crate::web::headers::PageClass;
 use crate::web::page::{Frame, render};
+
+/// How long to wait when a number was checked too often, seconds. Not when the next check is free:
+/// that would tell when others tried.
+const WAIT_FOR_NUMBER: u64 = 600;
 
 /// The page.
 pub async fn get(
@@ -80,20 +85,35 @@ pub fn again(login: &Login) -> Response {
 fn expired(app: &App, browser: &Browser, entry: &Entry) -> Response {
     let page = view::Expired {
         frame: entry.frame(app, browser),
-        return_url: Some(error_url(app, &entry.login, Outcome::Expired)),
+        return_url: Some(error_url(
+            app,
+            &entry.login.request.redirect,
+            Outcome::Expired,
+        )),
     };
     render(StatusCode::GONE, PageClass::Journey, &page)
 }
 
 /// The way back to the app with the error for an outcome.
-pub fn error_url(app: &App, login: &Login, outcome: Outcome) -> String {
+pub fn error_url(app: &App, redirect: &VerifiedRedirect, outcome: Outcome) -> String {
     let error = OAuthError::for_outcome(outcome)
         .or_else(|| OAuthError::for_outcome(Outcome::Expired))
         .expect("expired has an error");
-    login
-        .request
-        .redirect
-        .with_error(&error, app.config.issuer.as_str())
+    redirect.with_error(&error, app.config.issuer.as_str())
+}
+
+/// The page that asks to wait. `links` stand in for the forms of a login that was not opened.
+pub fn too_many(frame: Frame, wait_s: u64, links: Option<view::Links>) -> Response {
+    let page = view::TooManyTries {
+        frame,
+        wait_s,
+        links,
+    };
+    let mut response = render(StatusCode::TOO_MANY_REQUESTS, PageClass::Journey, &page);
+    response
+        .headers_mut()
+        .insert(RETRY_AFTER, HeaderValue::from(wait_s));
+    response
 }
 
 /// The page for where a login stands.
@@ -224,7 +244,7 @@ async fn problem(
         Outcome::BrowserMismatch | Outcome::Abandoned | Outcome::Expired => {
             ask(app, frame, login, number, may_change).await?
         }
-        Outcome::RateLimited => ok(&view::TooManyTries { frame, wait_s: 60 }),
+        Outcome::RateLimited => too_many(frame, WAIT_FOR_NUMBER, None),
         _ => ok(&view::OperatorInvalid {
             frame,
             operator_name,
@@ -263,7 +283,10 @@ async fn ended(
     // An error may be told twice: it opens nothing.
     let url = match login.answer(&app.vault)? {
         Some(answer) => answer,
-        None => error_url(app, login, login.outcome.unwrap_or(Outcome::Expired)),
+        None => {
+            let outcome = login.outcome.unwrap_or(Outcome::Expired);
+            error_url(app, &login.request.redirect, outcome)
+        }
     };
     Ok(match login.outcome {
         Some(Outcome::Expired | Outcome::Abandoned) => render(

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::audit::event::{Event, Subject};
 use crate::audit::record::{Personal, Recorder};
 use crate::login::authorize::about;
+use crate::login::counted;
 use crate::store::audit::Appended;
 use crate::store::db::StoreError;
 use crate::store::logins::{self, Login};
@@ -68,6 +69,10 @@ pub(super) async fn end(app: &App, login: &Login) -> Result<(), StoreError> {
         (true, Some(leg)) => {
             path::refuse(app.db.relaxed(), login.id, leg, outcome, now, records).await
         }
-        _ => path::end(app.db.relaxed(), login.id, outcome, None, now, records).await,
+        _ => {
+            path::end(app.db.relaxed(), login.id, outcome, None, now, records).await?;
+            counted::end(outcome);
+            Ok(())
+        }
     }
 }

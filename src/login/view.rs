@@ -279,6 +279,14 @@ pub struct LostCookie {
     pub return_url: Option<String>,
 }
 
+/// Where a page without a login leads: nothing was opened, so there is nothing to post to.
+pub struct Links {
+    /// The same request once more.
+    pub again: String,
+    /// The redirect URI with the error.
+    pub back: String,
+}
+
 /// A limit was reached. Posts to `continue` and `return`.
 #[derive(Template)]
 #[template(path = "login/too_many_tries.html")]
@@ -287,6 +295,8 @@ pub struct TooManyTries {
     pub frame: Frame,
     /// When to try again, in seconds.
     pub wait_s: u64,
+    /// Instead of the forms, if no login was opened.
+    pub links: Option<Links>,
 }
 
 impl TooManyTries {

@@ -5,19 +5,26 @@
 #[derive(Clone, Default)]
 pub struct Params(Vec<(String, String)>);
 
-impl Params {
-    /// At most this many parameters are read.
-    pub const MOST: usize = 100;
+/// A request has more parameters than are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the request has more than {0} parameters")]
+pub struct TooManyParameters(pub usize);
 
+impl Params {
     /// Decodes a query string or a form body.
-    #[must_use]
-    pub fn parse(encoded: &[u8]) -> Self {
-        Self(
-            url::form_urlencoded::parse(encoded)
-                .take(Self::MOST)
-                .map(|(name, value)| (name.into_owned(), value.into_owned()))
-                .collect(),
-        )
+    ///
+    /// # Errors
+    /// [`TooManyParameters`] beyond `most`. Reading only the first ones would let two readers of one
+    /// request see different things.
+    pub fn parse(encoded: &[u8], most: usize) -> Result<Self, TooManyParameters> {
+        let mut read = Vec::new();
+        for (name, value) in url::form_urlencoded::parse(encoded) {
+            if read.len() == most {
+                return Err(TooManyParameters(most));
+            }
+            read.push((name.into_owned(), value.into_owned()));
+        }
+        Ok(Self(read))
     }
 
     /// The value of a parameter; an empty value counts as absent (RFC 6749 section 3.1).
@@ -63,7 +70,7 @@ mod tests {
 
     #[test]
     fn empty_is_absent_and_twice_is_seen() {
-        let params = Params::parse(b"a=1&b=&c=x%20y&a=2&plus=%2B1+2");
+        let params = Params::parse(b"a=1&b=&c=x%20y&a=2&plus=%2B1+2", 5).unwrap();
         assert_eq!(params.get("a"), Some("1"));
         assert_eq!(params.get("b"), None);
         assert_eq!(params.get("c"), Some("x y"));
@@ -71,6 +78,17 @@ mod tests {
         assert_eq!(params.repeated(&["b", "c"]), None);
         assert_eq!(params.repeated(&["c", "a"]), Some("a"));
         assert_eq!(params.with_nul(), None);
-        assert_eq!(Params::parse(b"a=1&b=x%00").with_nul(), Some("b"));
+        let nul = Params::parse(b"a=1&b=x%00", 5).unwrap();
+        assert_eq!(nul.with_nul(), Some("b"));
+    }
+
+    #[test]
+    fn a_request_with_too_many_parameters_is_refused_and_not_cut() {
+        assert!(Params::parse(b"a=1&b=2", 2).is_ok());
+        assert!(Params::parse(b"", 2).is_ok());
+        for many in ["a=1&b=2&c=3", "a&a&a", "a=1&b=2&c"] {
+            let refused = Params::parse(many.as_bytes(), 2).unwrap_err();
+            assert_eq!(refused, TooManyParameters(2), "{many}");
+        }
     }
 }

@@ -376,7 +376,7 @@ mod tests {
     fn run(query: &str, must_use_pkce: bool) -> Result<AuthorizeRequest, AuthorizeError> {
         let scopes = ["openid", "phone", "number_verified"].map(str::to_owned);
         check(
-            &Params::parse(query.as_bytes()),
+            &Params::parse(query.as_bytes(), 100).unwrap(),
             &Registered {
                 redirect_uris: &["https://app.example/cb".to_owned()],
                 native: false,

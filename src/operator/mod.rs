@@ -7,6 +7,7 @@
 //! [`test::walk`].
 
 mod ask;
+mod busy;
 mod camara;
 mod errors;
 mod fetched;
@@ -30,6 +31,7 @@ use crate::clock::{Clock, Time};
 use crate::outbound::{Limits, Outbound};
 use crate::store::operators::{Dialect, IdTokenRule, Operator, Settings, TokenAuth};
 use crate::verdict::{Refusal, Verdict};
+use busy::Busy;
 use errors::Failure;
 use fetched::{Fetched, Key};
 use oidc::{Endpoints, IdTokenFault, Keys, Tokens};
@@ -50,6 +52,7 @@ pub struct Operators {
     metadata: Fetched<Endpoints>,
     keys: Fetched<Keys>,
     signers: Cache<Key, Arc<Signer>>,
+    busy: Busy,
 }
 
 impl fmt::Debug for Operators {
@@ -59,10 +62,12 @@ impl fmt::Debug for Operators {
 }
 
 impl Operators {
-    /// With nothing fetched yet.
+    /// With nothing fetched yet. At most `in_flight` departures and conclusions of one operator are
+    /// in work at once.
     #[must_use]
-    pub fn new(outbound: Outbound) -> Self {
+    pub fn new(outbound: Outbound, in_flight: usize) -> Self {
         Self {
+            busy: Busy::new(in_flight),
             outbound,
             metadata: Fetched::new(METADATA_LIFETIME),
             keys: Fetched::new(KEYS_LIFETIME),
@@ -76,6 +81,7 @@ impl Operators {
     /// # Errors
     /// Why the operator cannot be asked.
     pub async fn depart(&self, ask: &Ask<'_>) -> Result<Departure, Refusal> {
+        let _place = self.busy.enter(ask.operator.id, "departure").await?;
         match ask.operator.settings.dialect {
             Dialect::Camara => camara::depart(self, ask).await,
         }
@@ -91,6 +97,10 @@ impl Operators {
         callback: &Callback,
         clock: &Clock,
     ) -> Verdict {
+        let _place = match self.busy.enter(ask.operator.id, "callback").await {
+            Ok(place) => place,
+            Err(refusal) => return Verdict::Refused(refusal),
+        };
         match ask.operator.settings.dialect {
             Dialect::Camara => camara::conclude(self, ask, kept, callback, clock).await,
         }

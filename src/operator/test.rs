@@ -61,7 +61,7 @@ pub async fn walk(
     clock: &Clock,
 ) -> Vec<Step> {
     // A fresh one, so that what the walk sees is what the operator says now.
-    let operators = Operators::new(outbound.clone());
+    let operators = Operators::new(outbound.clone(), 1);
     let mut steps = check_record(operator);
     let endpoints = match find_endpoints(&operators, operator, clock.now()).await {
         Ok((endpoints, step)) => {

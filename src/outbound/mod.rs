@@ -33,6 +33,8 @@ pub struct Rules {
     pub allow_private: Vec<IpNet>,
     /// Certificates (PEM, one or more in each) trusted beside the system's.
     pub extra_roots: Vec<Vec<u8>>,
+    /// What no call exceeds, whatever its own limits say.
+    pub at_most: Option<Limits>,
 }
 
 /// The limits of one call.
@@ -44,6 +46,17 @@ pub struct Limits {
     pub total: Duration,
     /// The longest body accepted, in bytes.
     pub max_bytes: usize,
+}
+
+impl Limits {
+    fn within(self, most: Option<Self>) -> Self {
+        let Some(most) = most else { return self };
+        Self {
+            connect: self.connect.min(most.connect),
+            total: self.total.min(most.total),
+            max_bytes: self.max_bytes.min(most.max_bytes),
+        }
+    }
 }
 
 impl Default for Limits {
@@ -91,6 +104,7 @@ pub struct SetUpError(String);
 pub struct Outbound {
     client: reqwest::Client,
     gate: Gate,
+    at_most: Option<Limits>,
 }
 
 impl Outbound {
@@ -118,7 +132,11 @@ impl Outbound {
             .user_agent(concat!("numbercloak/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|err| SetUpError(deepest(&err)))?;
-        Ok(Self { client, gate })
+        Ok(Self {
+            client,
+            gate,
+            at_most: rules.at_most,
+        })
     }
 
     /// Sends one request once and brings the whole answer, whatever its status.
@@ -130,6 +148,7 @@ impl Outbound {
         request: Request<Vec<u8>>,
         limits: Limits,
     ) -> Result<Response<Vec<u8>>, OutboundError> {
+        let limits = limits.within(self.at_most);
         let started = Instant::now();
         let method = request.method().clone();
         let url = Url::parse(&request.uri().to_string())

@@ -252,6 +252,7 @@ async fn tls_demands_a_trusted_certificate_for_the_right_host() {
     let (port, certificate) = serve_tls("127.0.0.1").await;
     let url = format!("https://127.0.0.1:{port}/");
     let trusting = Outbound::new(&Rules {
+        at_most: None,
         allow_private: vec!["127.0.0.0/8".parse().unwrap()],
         extra_roots: vec![certificate],
     })
@@ -289,4 +290,25 @@ fn a_root_that_is_no_certificate_is_not_passed_over() {
         ..Rules::default()
     };
     assert!(Outbound::new(&rules).is_err());
+}
+
+#[test]
+fn a_call_never_gets_more_than_the_server_allows() {
+    let second = Duration::from_secs(1);
+    let own = Limits {
+        connect: second,
+        total: 9 * second,
+        max_bytes: 100,
+    };
+    let most = Limits {
+        connect: 2 * second,
+        total: 8 * second,
+        max_bytes: 10,
+    };
+    assert_eq!(own.within(None), own);
+    let expected = Limits {
+        connect: second,
+        ..most
+    };
+    assert_eq!(own.within(Some(most)), expected);
 }

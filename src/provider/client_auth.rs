@@ -1,14 +1,10 @@
 //! Who calls the token endpoint: client authentication (RFC 6749 section 2.3, OIDC Core section 9).
 
 use std::net::IpAddr;
-use std::num::NonZeroU32;
-use std::sync::{Arc, LazyLock};
-use std::time::Duration;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use governor::clock::{Clock as _, DefaultClock};
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
@@ -18,6 +14,7 @@ use crate::secret::{Token, same};
 use crate::store::clients::{AuthMethod, Client};
 use crate::web::app::App;
 use crate::web::failure::Failure;
+use crate::web::limits::TooMany;
 
 /// Why a client is refused.
 #[derive(Debug)]
@@ -39,14 +36,6 @@ pub enum Refused {
     Failure(Failure),
 }
 
-/// Failed attempts per client and address: ten at once, then ten a minute. Kept in memory: it only
-/// slows down guessing, which 256-bit secrets make hopeless anyway.
-static FAILURES: LazyLock<DefaultKeyedRateLimiter<(String, Option<IpAddr>)>> =
-    LazyLock::new(|| {
-        let ten = NonZeroU32::new(10).expect("ten is not zero");
-        RateLimiter::keyed(Quota::per_minute(ten))
-    });
-
 /// The client behind a token request, by exactly the method it is registered with.
 ///
 /// # Errors
@@ -56,6 +45,33 @@ pub async fn authenticate(
     headers: &HeaderMap,
     form: &Params,
     address: Option<IpAddr>,
+    now: Time,
+) -> Result<Arc<Client>, Refused> {
+    match tried(app, headers, form, now).await {
+        Err(Refused::Client {
+            reason,
+            client_id,
+            basic,
+        }) => {
+            // Only failures count, so a right secret always gets in.
+            let name = client_id.as_deref().unwrap_or_default();
+            match app.throttles.client_failed(name, address) {
+                Ok(()) => Err(Refused::Client {
+                    reason,
+                    client_id,
+                    basic,
+                }),
+                Err(TooMany(wait)) => Err(Refused::TooMany(wait)),
+            }
+        }
+        other => other,
+    }
+}
+
+async fn tried(
+    app: &App,
+    headers: &HeaderMap,
+    form: &Params,
     now: Time,
 ) -> Result<Arc<Client>, Refused> {
     let presented = presented(headers, form)?;
@@ -68,37 +84,16 @@ pub async fn authenticate(
         .client(&presented.client_id)
         .await
         .map_err(|error| Refused::Failure(error.into()))?
-        .ok_or_else(|| refuse("the client is unknown or disabled"));
-    let checked = client.and_then(|client| {
-        if client.auth_method != presented.method {
-            Err(refuse(
-                "the client is registered for another authentication method",
-            ))
-        } else if presented.method != AuthMethod::None
-            && !secret_is_right(&client, &presented.secret, now)
-        {
-            Err(refuse("the client secret is wrong"))
-        } else {
-            Ok(client)
-        }
-    });
-    match checked {
-        Ok(client) => Ok(client),
-        Err(refused) => {
-            // Only failures count, so a right secret always gets in.
-            let key = (presented.client_id.clone(), address);
-            match FAILURES.check_key(&key) {
-                Ok(()) => Err(refused),
-                Err(until) => {
-                    if FAILURES.len() > 100_000 {
-                        FAILURES.retain_recent();
-                    }
-                    let wait = until.wait_time_from(DefaultClock::default().now());
-                    Err(Refused::TooMany(wait.max(Duration::from_secs(1)).as_secs()))
-                }
-            }
-        }
+        .ok_or_else(|| refuse("the client is unknown or disabled"))?;
+    if client.auth_method != presented.method {
+        return Err(refuse(
+            "the client is registered for another authentication method",
+        ));
     }
+    if presented.method != AuthMethod::None && !secret_is_right(&client, &presented.secret, now) {
+        return Err(refuse("the client secret is wrong"));
+    }
+    Ok(client)
 }
 
 struct Presented {
@@ -203,7 +198,7 @@ mod tests {
 
     #[test]
     fn a_client_authenticates_once() {
-        let form = |text: &str| Params::parse(text.as_bytes());
+        let form = |text: &str| Params::parse(text.as_bytes(), 100).unwrap();
         let twice = presented(&headers("a", "b"), &form("client_secret=b"));
         assert!(matches!(twice, Err(Refused::Request(_))));
         let other = presented(&headers("a", "b"), &form("client_id=c"));

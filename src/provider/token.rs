@@ -50,7 +50,7 @@ pub async fn exchange(State(app): State<App>, browser: Browser, body: Bytes) -> 
 
 async fn try_exchange(app: &App, browser: &Browser, body: &[u8]) -> Result<Tokens, TokenError> {
     let now = app.clock.now();
-    let form = read(&browser.headers, body)?;
+    let form = read(&browser.headers, body, app.config.limits.parameters)?;
     let client = authenticate(app, browser, &form, now).await?;
     match form.get("grant_type") {
         Some("authorization_code") => redeem(app, browser, &form, &client, now).await,
@@ -72,7 +72,7 @@ const KNOWN: &[&str] = &[
     "client_secret",
 ];
 
-fn read(headers: &HeaderMap, body: &[u8]) -> Result<Params, OAuthError> {
+fn read(headers: &HeaderMap, body: &[u8], most: usize) -> Result<Params, OAuthError> {
     let content_type = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok());
     let form = content_type.is_some_and(|value| {
         let essence = value.split(';').next().unwrap_or_default().trim();
@@ -83,7 +83,8 @@ fn read(headers: &HeaderMap, body: &[u8]) -> Result<Params, OAuthError> {
             "the body must be application/x-www-form-urlencoded",
         ));
     }
-    let form = Params::parse(body);
+    let form = Params::parse(body, most)
+        .map_err(|refused| OAuthError::invalid_request(refused.to_string()))?;
     if form.with_nul().is_some() {
         return Err(OAuthError::invalid_request("a parameter holds a NUL"));
     }

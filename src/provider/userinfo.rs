@@ -32,7 +32,14 @@ pub async fn post(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Re
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .is_some_and(|value| value.starts_with("application/x-www-form-urlencoded"));
-    let form = Params::parse(if form { &body } else { b"" });
+    let body = if form { &body[..] } else { &[] };
+    let form = match Params::parse(body, app.config.limits.parameters) {
+        Ok(form) => form,
+        Err(refused) => {
+            let error = OAuthError::invalid_request(refused.to_string());
+            return refuse(StatusCode::BAD_REQUEST, Some(error));
+        }
+    };
     if form.repeated(&["access_token"]).is_some() {
         return refuse(
             StatusCode::BAD_REQUEST,

@@ -18,7 +18,7 @@ use crate::web::app::App;
 const SWEEP: Duration = Duration::from_secs(15);
 /// How often what is over is deleted.
 const PURGE: Duration = Duration::from_secs(600);
-/// How often partitions are looked after and certificates are compared.
+/// How often partitions are looked after, callers forgotten and certificates compared.
 const CARE: Duration = Duration::from_secs(60);
 /// Rows deleted in one statement, per table.
 const PURGE_BATCH: i64 = 1000;
@@ -106,6 +106,7 @@ async fn purge(app: App) -> anyhow::Result<()> {
 
 async fn care(app: App) -> anyhow::Result<()> {
     let now = app.clock.now();
+    app.throttles.forget_old();
     db::make_partitions(app.db.relaxed(), now).await?;
     let longest = app.config.login.id_token.max(app.config.login.access_token);
     let retired = lifecycle::retire(&app.db, now, longest).await?;

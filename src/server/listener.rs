@@ -9,22 +9,34 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
+use ipnet::IpNet;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tower::ServiceExt as _;
 
 use crate::config::Config;
+use crate::server::proxy_protocol::{self, Source};
+use crate::server::timed_start::TimedStart;
 use crate::server::tls::Reloaded;
 use crate::web::browser::Peer;
 
 /// How long a TLS handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
+/// What stands between a connection and its requests.
+#[derive(Clone, Default)]
+pub struct Front {
+    /// Our own TLS.
+    pub tls: Option<Arc<Reloaded>>,
+    /// The proxies that start every connection with a PROXY protocol header; nobody else may connect.
+    pub proxies: Option<Arc<[IpNet]>>,
+}
+
 /// Accepts until told to stop, then lets open requests end.
 pub async fn serve(
     listener: TcpListener,
-    tls: Option<Arc<Reloaded>>,
+    front: Front,
     router: Router,
     config: Config,
     mut stop: watch::Receiver<bool>,
@@ -47,12 +59,20 @@ pub async fn serve(
         };
         let _ = stream.set_nodelay(true);
         let watcher = graceful.watcher();
-        let (builder, router, tls) = (builder.clone(), router.clone(), tls.clone());
+        let (builder, router, front) = (builder.clone(), router.clone(), front.clone());
+        let patience = config.limits.header_timeout;
         tokio::spawn(async move {
-            match tls {
-                None => connection(&builder, stream, peer, router, watcher).await,
+            let Some((stream, peer)) = introduce(&front, stream, peer, patience).await else {
+                return;
+            };
+            match front.tls {
+                None => {
+                    let stream = TimedStart::new(stream, patience);
+                    connection(&builder, stream, peer, router, watcher).await;
+                }
                 Some(tls) => {
                     if let Some(stream) = handshake(&tls, stream).await {
+                        let stream = TimedStart::new(stream, patience);
                         connection(&builder, stream, peer, router, watcher).await;
                     }
                 }
@@ -78,6 +98,32 @@ fn builder(config: &Config) -> auto::Builder<TokioExecutor> {
         .max_concurrent_streams(100)
         .keep_alive_interval(Some(Duration::from_secs(20)));
     builder
+}
+
+/// Who is at the other end: the peer, or whoever the proxy in front says.
+async fn introduce(
+    front: &Front,
+    mut stream: TcpStream,
+    peer: SocketAddr,
+    patience: Duration,
+) -> Option<(TcpStream, SocketAddr)> {
+    let Some(proxies) = &front.proxies else {
+        return Some((stream, peer));
+    };
+    let address = peer.ip().to_canonical();
+    if !proxies.iter().any(|net| net.contains(&address)) {
+        tracing::debug!("a connection from elsewhere than the trusted proxies was refused");
+        return None;
+    }
+    match tokio::time::timeout(patience, proxy_protocol::read(&mut stream)).await {
+        Ok(Ok(Source::Client(client))) => Some((stream, client)),
+        Ok(Ok(Source::Proxy)) => Some((stream, peer)),
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "a proxy's connection was refused");
+            None
+        }
+        Err(_) => None,
+    }
 }
 
 async fn handshake(

@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::config::Config;
+use crate::server::listener::Front;
 use crate::web::app::App;
 
 /// Seconds; the bounds of every histogram.
@@ -51,7 +52,7 @@ pub async fn serve(listener: TcpListener, app: App, config: Config, stop: watch:
             app,
             stop: stop.clone(),
         });
-    super::listener::serve(listener, None, router, config, stop).await;
+    super::listener::serve(listener, Front::default(), router, config, stop).await;
 }
 
 /// Ready: not stopping, and the database answers.
@@ -69,7 +70,14 @@ async fn ready(State(management): State<Management>) -> Response {
     }
 }
 
-async fn metrics() -> Response {
+async fn metrics(State(management): State<Management>) -> Response {
+    for (pool, connections) in management.app.db.pools() {
+        metrics::gauge!("numbercloak_database_connections", "pool" => pool)
+            .set(f64::from(connections.size()));
+        let idle = u32::try_from(connections.num_idle()).unwrap_or(u32::MAX);
+        metrics::gauge!("numbercloak_database_connections_idle", "pool" => pool)
+            .set(f64::from(idle));
+    }
     match recorder() {
         Some(handle) => (
             [(CONTENT_TYPE, "text/plain; version=0.0.4")],

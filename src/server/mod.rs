@@ -1,10 +1,13 @@
 //! The server: routes put together, middleware order, listeners, background tasks, graceful stop.
 
 mod background;
+mod bounds;
 mod listener;
 mod log;
 mod management;
+mod proxy_protocol;
 mod routes;
+mod timed_start;
 mod tls;
 
 pub use log::log_to_stdout;
@@ -21,8 +24,9 @@ use tokio::task::JoinSet;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::operator::Operators;
-use crate::outbound::{Outbound, Rules};
+use crate::outbound::{Limits, Outbound, Rules};
 use crate::secret::Vault;
+use crate::server::listener::Front;
 use crate::store::db::{self, Access, Db};
 use crate::store::operators::{self, Mode};
 use crate::token::keyring::LiveKeyring;
@@ -104,8 +108,14 @@ pub async fn start(start: Start) -> anyhow::Result<Server> {
     refuse_test_operators(&config, &db).await?;
     let outbound = Outbound::new(&Rules {
         allow_private: config.operators.allow_private_addresses.clone(),
+        at_most: Some(Limits {
+            connect: config.operators.connect_timeout,
+            total: config.operators.total_timeout,
+            max_bytes: config.operators.max_answer_bytes,
+        }),
         ..Rules::default()
     })?;
+    let operators = Operators::new(outbound, config.limits.operator_calls_in_flight);
     let tls = match &config.tls {
         Some(files) => Some(Arc::new(tls::Reloaded::read(files)?)),
         None => None,
@@ -119,7 +129,7 @@ pub async fn start(start: Start) -> anyhow::Result<Server> {
         clock,
         LiveKeyring::new(keyring),
         subject_key,
-        Operators::new(outbound),
+        operators,
     );
     let (stopping, stop) = watch::channel(false);
     let mut server = Server {
@@ -131,9 +141,13 @@ pub async fn start(start: Start) -> anyhow::Result<Server> {
         tasks: JoinSet::new(),
     };
     let router = routes::router(&app);
+    let proxies = &app.config.proxies;
     server.tasks.spawn(listener::serve(
         listener,
-        tls.clone(),
+        Front {
+            tls: tls.clone(),
+            proxies: proxies.protocol.then(|| proxies.trusted.as_slice().into()),
+        },
         router,
         app.config.clone(),
         stop.clone(),

@@ -1,7 +1,7 @@
 //! All public routes, and what every request passes through, outermost first: security headers,
-//! panics become answers, metrics, load shedding, a time limit, a size limit.
+//! panics become answers, metrics, load shedding, limits of size and time.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::Router;
 use axum::error_handling::HandleErrorLayer;
@@ -17,6 +17,7 @@ use tower::load_shed::LoadShedLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::secret::{b64, random};
+use crate::server::bounds::{self, Bounds, Reader};
 use crate::web::app::App;
 use crate::web::assets;
 use crate::web::browser::Browser;
@@ -24,7 +25,7 @@ use crate::web::failure::Failure;
 use crate::web::headers::{self, PageClass};
 use crate::web::page::{Frame, render};
 use crate::web::plain::{ErrorPage, Home, Problem};
-use crate::{login, provider};
+use crate::{console, login, provider};
 
 /// The public router.
 pub fn router(app: &App) -> Router {
@@ -33,14 +34,19 @@ pub fn router(app: &App) -> Router {
         .layer(HandleErrorLayer::new(async |_| busy()))
         .layer(LoadShedLayer::new())
         .layer(GlobalConcurrencyLimitLayer::new(limits.requests_in_flight));
-    Router::new()
-        .merge(provider::routes())
+    let within = |reader| from_fn_with_state(Bounds::new(limits, reader), bounds::hold);
+    let pages = Router::new()
         .merge(login::routes())
+        .merge(console::routes())
         .merge(assets::static_files())
         .route("/", get(home))
         .fallback(not_found)
-        .layer(DefaultBodyLimit::max(limits.form_bytes))
-        .layer(from_fn_with_state(limits.request_timeout, in_time))
+        .layer(within(Reader::Person));
+    Router::new()
+        .merge(provider::routes().layer(within(Reader::Program)))
+        .merge(pages)
+        // Ours is the one that counts.
+        .layer(DefaultBodyLimit::disable())
         .layer(shed)
         .layer(from_fn(measure))
         .layer(CatchPanicLayer::custom(|_| {
@@ -54,13 +60,13 @@ pub fn router(app: &App) -> Router {
 }
 
 async fn home(State(app): State<App>, browser: Browser) -> Response {
-    let frame = Frame::plain_page(&app.config.branding.service_name, browser.language(None));
+    let frame = Frame::branded(&app.config.branding, browser.language(None));
     render(StatusCode::OK, PageClass::Journey, &Home { frame })
 }
 
 async fn not_found(State(app): State<App>, browser: Browser) -> Response {
     let page = ErrorPage {
-        frame: Frame::plain_page(&app.config.branding.service_name, browser.language(None)),
+        frame: Frame::branded(&app.config.branding, browser.language(None)),
         problem: Problem::NotFound,
     };
     render(StatusCode::NOT_FOUND, PageClass::Journey, &page)
@@ -73,14 +79,6 @@ fn busy() -> Response {
         .headers_mut()
         .insert(RETRY_AFTER, HeaderValue::from_static("1"));
     response
-}
-
-async fn in_time(State(limit): State<Duration>, request: Request, next: Next) -> Response {
-    match tokio::time::timeout(limit, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => Failure::new(StatusCode::SERVICE_UNAVAILABLE, "the request took too long")
-            .into_response(),
-    }
 }
 
 /// Counts and times every request under its route, and gives its log lines one correlation id.

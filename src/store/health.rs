@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sqlx::PgConnection;
-use sqlx::migrate::Migrate as _;
+use sqlx::migrate::{Migrate as _, MigrateError};
 use sqlx::postgres::PgPoolOptions;
 
 use crate::clock::Time;
@@ -96,13 +96,16 @@ pub struct Schema {
 ///
 /// # Errors
 /// If it cannot be reached, no migration was ever run, or the login may not see which were.
-pub async fn schema(url: &str) -> anyhow::Result<Schema> {
+pub async fn schema(url: &str) -> Result<Schema, StoreError> {
     let pool = open(url).await?;
     let mut db = pool.acquire().await?;
     let applied = db.list_applied_migrations(&MIGRATIONS.table_name).await;
     drop(db);
     pool.close().await;
-    let applied = applied?;
+    let applied = applied.map_err(|error| match error {
+        MigrateError::Execute(error) => error.into(),
+        other => StoreError::Database(sqlx::Error::Migrate(Box::new(other))),
+    })?;
     let find = |version| applied.iter().find(|done| done.version == version);
     let mut schema = Schema::default();
     for known in MIGRATIONS.iter() {

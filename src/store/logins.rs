@@ -45,6 +45,19 @@ pub enum NumberSource {
     Session,
 }
 
+impl NumberSource {
+    /// The word in the row. Statements bind this instead of the enum: sqlx looks an enum's type up
+    /// once per connection, which is a round trip.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Hint => "hint",
+            Self::Person => "person",
+            Self::Session => "session",
+        }
+    }
+}
+
 /// One attempt by one browser for one client.
 #[derive(Clone, Debug)]
 pub struct Login {

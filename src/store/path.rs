@@ -54,10 +54,25 @@ pub struct Departing<'a> {
     pub state_hash: &'a [u8],
     /// What the leg keeps, sealed.
     pub sealed: &'a [u8],
+    /// The keyed hashes of the number to verify, under every live root key, the active one first;
+    /// empty if the operator is asked which it is, or tries are not counted.
+    pub number_hashes: &'a [Vec<u8>],
+    /// The most legs of one number in an hour.
+    pub tries_per_hour: i64,
     /// When it departs.
     pub now: Time,
     /// When a callback comes too late.
     pub expires_at: Time,
+}
+
+/// What became of a departure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Departed {
+    /// The browser may go.
+    Away,
+    /// The number was checked too often within the hour: nothing was written.
+    TooManyTries,
 }
 
 /// Opens a login that starts with a page.
@@ -91,29 +106,42 @@ pub async fn open(
     Ok(())
 }
 
-/// Opens a login that departs at once: nothing is missing.
+/// Opens a login that departs at once: nothing is missing. Departures of one number at the same moment
+/// may exceed its limit by as many: counting under a lock would let anybody hold that number's lock.
 pub async fn open_and_depart(
     db: &PgPool,
     login: &Opening<'_>,
     leg: &Departing<'_>,
     records: Json<Appended>,
-) -> Result<(), StoreError> {
-    sqlx::query_scalar!(
+) -> Result<Departed, StoreError> {
+    let done = sqlx::query_scalar!(
         r#"
         with login as (
             insert into logins
                 (id, client_id, cookie_hash, stage, request, sealed, number_source, pressed, leg_id,
                 legs, mismatches, opened_at, expires_at, changed_at)
-            values ($1, $2, $3, 'away', $4, $5,
-                case when $5::bytea is null then null else 'hint' end, false, $8, 1, 0, $6, $7, $6)
+            select $1, $2, $3, 'away', $4, $5,
+                case when $5::bytea is null then null else 'hint' end, false, $8, 1, 0, $6, $7, $6
+            where $18 > (
+                select count(*)
+                from legs
+                where number_hash = any($17) and id >= uuid_floor($6::timestamptz - interval '1 hour')
+            )
+            returning id
         ),
         leg as (
             insert into legs
-                (id, login_id, operator, operator_revision, method, rule, state_hash, sealed, stage,
-                departed_at, expires_at)
-            values ($8, $1, $9, $10, $11, $12, $13, $14, 'away', $6, $15)
+                (id, login_id, operator, operator_revision, method, rule, state_hash, sealed,
+                number_hash, stage, departed_at, expires_at)
+            select $8, id, $9, $10, $11, $12, $13, $14, $17[1], 'away', $6, $15
+            from login
+        ),
+        audit as (
+            select append_audit($16) as appended
+            from login
         )
-        select append_audit($16)
+        select count(appended) as "done!"
+        from audit
         "#,
         login.id,
         login.client_id,
@@ -125,16 +153,23 @@ pub async fn open_and_depart(
         leg.leg,
         leg.operator,
         leg.operator_revision,
-        leg.method as Method,
+        leg.method.as_str(),
         leg.rule,
         leg.state_hash,
         leg.sealed,
         leg.expires_at,
         records as _,
+        leg.number_hashes,
+        leg.tries_per_hour,
     )
     .fetch_one(db)
     .await?;
-    Ok(())
+    // A new login has nothing else in its way.
+    Ok(if done == 1 {
+        Departed::Away
+    } else {
+        Departed::TooManyTries
+    })
 }
 
 /// The number a departure is about and how it was learnt.
@@ -156,14 +191,20 @@ pub async fn depart(
     number: &Chosen<'_>,
     leg: &Departing<'_>,
     records: Json<Appended>,
-) -> Result<(), StoreError> {
-    let done = sqlx::query_scalar!(
+) -> Result<Departed, StoreError> {
+    let row = sqlx::query!(
         r#"
-        with login as (
+        with tries as (
+            select count(*) >= $15 as exhausted
+            from legs
+            where number_hash = any($14) and id >= uuid_floor($5::timestamptz - interval '1 hour')
+        ),
+        login as (
             update logins
             set stage = 'away', leg_id = $2, legs = legs + 1, pressed = true, sealed = $3,
                 number_source = $4, changed_at = $5
             where id = $1 and stage in ('open', 'away', 'problem') and expires_at > $5
+                and not (select exhausted from tries)
             returning id
         ),
         closed as (
@@ -173,35 +214,41 @@ pub async fn depart(
         ),
         leg as (
             insert into legs
-                (id, login_id, operator, operator_revision, method, rule, state_hash, sealed, stage,
-                departed_at, expires_at)
-            select $2, id, $6, $7, $8, $9, $10, $11, 'away', $5, $12
+                (id, login_id, operator, operator_revision, method, rule, state_hash, sealed,
+                number_hash, stage, departed_at, expires_at)
+            select $2, id, $6, $7, $8, $9, $10, $11, $14[1], 'away', $5, $12
             from login
         ),
         audit as (
             select append_audit($13) as appended
             from login
         )
-        select count(appended) as "done!"
-        from audit
+        select (select count(appended) from audit) as "done!",
+            (select exhausted from tries) as "exhausted!"
         "#,
         login,
         leg.leg,
         number.sealed,
-        number.source as Option<NumberSource>,
+        number.source.map(NumberSource::as_str),
         leg.now,
         leg.operator,
         leg.operator_revision,
-        leg.method as Method,
+        leg.method.as_str(),
         leg.rule,
         leg.state_hash,
         leg.sealed,
         leg.expires_at,
         records as _,
+        leg.number_hashes,
+        leg.tries_per_hour,
     )
     .fetch_one(db)
     .await?;
-    stale_unless(done == 1)
+    match (row.done, row.exhausted) {
+        (1, _) => Ok(Departed::Away),
+        (_, true) => Ok(Departed::TooManyTries),
+        (_, false) => Err(StoreError::Stale),
+    }
 }
 
 /// What a claimed callback works with.
@@ -577,7 +624,7 @@ pub async fn stop_short(
         login,
         outcome.as_str(),
         number.sealed,
-        number.source as Option<NumberSource>,
+        number.source.map(NumberSource::as_str),
         now,
         records as _,
     )

@@ -20,6 +20,7 @@ use crate::store::operators::{self, Credentials, Mode, Operator};
 use crate::token::keyring::LiveKeyring;
 use crate::token::subject::SubjectKey;
 use crate::web::cookies::Cookies;
+use crate::web::limits::Throttles;
 
 /// How long a cached client or operator may be out of date if a notification was lost.
 const STALE_FOR: Duration = Duration::from_secs(5);
@@ -46,6 +47,8 @@ pub struct Parts {
     pub operators: Operators,
     /// Names cookies.
     pub cookies: Cookies,
+    /// Counts what callers cost.
+    pub throttles: Throttles,
     clients: Cache<String, Option<Arc<Client>>>,
     registry: ArcSwap<Registry>,
 }
@@ -104,6 +107,7 @@ impl App {
         let cookies = Cookies::new(config.issuer.is_https());
         Self(Arc::new(Parts {
             cookies,
+            throttles: Throttles::new(&config.limits),
             config,
             db,
             vault,

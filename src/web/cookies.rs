@@ -147,6 +147,21 @@ impl Received<'_> {
             .collect()
     }
 
+    /// The names of the login cookies a browser must forget before it gets another one, so that it has
+    /// no more than `most`. Browsers send what they got first, first (RFC 6265 section 5.4).
+    #[must_use]
+    pub fn surplus_logins(&self, most: usize) -> Vec<&str> {
+        let prefix = self.cookies.login_prefix();
+        let names = self.pairs.iter().map(|(name, _)| *name);
+        let is_ours = |name: &&str| {
+            name.strip_prefix(prefix)
+                .is_some_and(|end| end.bytes().all(|b| b.is_ascii_hexdigit()))
+        };
+        let names: Vec<&str> = names.filter(is_ours).collect();
+        let surplus = (names.len() + 1).saturating_sub(most);
+        names.into_iter().take(surplus).collect()
+    }
+
     /// The value of a cookie that is no token, such as a remembered language.
     #[must_use]
     pub fn plain(&self, name: &str) -> Option<&str> {
@@ -268,6 +283,23 @@ mod tests {
         assert_eq!(count(&line(3)), 3);
         assert_eq!(count(&line(40)), MOST_LOGINS);
         assert_eq!(count("nc_login_x=1; nc_login_="), 0);
+    }
+
+    #[test]
+    fn a_browser_with_too_many_open_logins_forgets_the_oldest() {
+        let line = "nc_login_1=a; x=y; nc_login_2=b; nc_session=c; nc_login_3=d";
+        let headers = sent(&[line]);
+        let received = Cookies::new(false).read(&headers);
+        assert!(received.surplus_logins(4).is_empty());
+        assert_eq!(received.surplus_logins(3), ["nc_login_1"]);
+        assert_eq!(received.surplus_logins(2), ["nc_login_1", "nc_login_2"]);
+        assert_eq!(received.surplus_logins(1).len(), 3);
+        assert!(
+            Cookies::new(true)
+                .read(&headers)
+                .surplus_logins(1)
+                .is_empty()
+        );
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub mod cookies;
 pub mod csrf;
 pub mod failure;
 pub mod headers;
+pub mod limits;
 pub mod page;
 pub mod plain;
 pub mod text;

@@ -7,6 +7,7 @@ use http::StatusCode;
 use super::assets;
 use super::headers::PageClass;
 use super::text::{Language, Markup};
+use crate::config::Branding;
 
 /// The app that a login is for, as a person sees it.
 #[derive(Clone, Debug)]
@@ -54,9 +55,20 @@ pub struct Frame {
     pub policy: Option<String>,
     /// The app's terms.
     pub terms: Option<String>,
+    /// Where people find help with this service.
+    pub support: Option<String>,
 }
 
 impl Frame {
+    /// A frame for a page that belongs to no login, with this deployment's name and help.
+    #[must_use]
+    pub fn branded(branding: &Branding, language: Language) -> Self {
+        Self {
+            support: branding.support_url.clone(),
+            ..Self::plain_page(&branding.service_name, language)
+        }
+    }
+
     /// A frame for a page that belongs to no login.
     #[must_use]
     pub fn plain_page(service: &str, language: Language) -> Self {
@@ -68,6 +80,7 @@ impl Frame {
             reference: None,
             policy: None,
             terms: None,
+            support: None,
         }
     }
 

@@ -127,7 +127,7 @@ async fn a_key_is_published_before_it_signs_and_until_its_last_token_ended() {
     assert_eq!(too_soon, Vec::<String>::new());
     assert_eq!(
         lifecycle::retire(db, end, LIFE).await.unwrap(),
-        [rotated.old.clone()]
+        std::slice::from_ref(&rotated.old)
     );
     assert_eq!(
         lifecycle::retire(db, end, LIFE).await.unwrap(),

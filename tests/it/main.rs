@@ -4,8 +4,10 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail anywhere")]
 
 mod attacks;
+mod budget;
 mod journeys;
 mod keys;
 mod layers;
+mod limits;
 mod stack;
 mod support;

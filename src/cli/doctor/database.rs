@@ -104,7 +104,7 @@ fn unknown_schema(error: &str, has_audit: bool) -> Finding {
     if has_audit {
         return Finding::warn(
             "schema",
-            format!("which migrations were run cannot be seen ({error})"),
+            format!("which migrations were run cannot be seen: {error}"),
             "Set database.migrator_url to the role that owns the tables.",
         );
     }

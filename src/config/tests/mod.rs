@@ -102,7 +102,6 @@ fn a_minimal_file_loads_with_the_documented_defaults() {
         "postgres://app:hunter2@db/numbercloak"
     );
     assert_eq!(config.login.code, Duration::from_secs(60));
-    assert_eq!(config.audit.records, Duration::from_secs(396 * 86_400));
     assert!(!config.operators.allow_test);
     assert!(config.operators.allow_private_addresses.is_empty());
     assert_eq!(config.log.format, LogFormat::Json);

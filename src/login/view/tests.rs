@@ -166,6 +166,7 @@ fn pages() -> Vec<(&'static str, String)> {
             html(&TooManyTries {
                 frame: frame(),
                 wait_s: 60,
+                links: None,
             }),
         ),
         (
@@ -448,4 +449,31 @@ fn a_hostile_app_name_stays_text() {
     };
     let html = page.render().unwrap();
     assert!(!html.contains("<script") && !html.contains("<b>") && !html.contains("<i>"));
+}
+
+#[test]
+fn help_is_linked_if_the_deployment_has_some() {
+    let home = |support| {
+        let frame = Frame { support, ..bare() };
+        Home { frame }.render().unwrap()
+    };
+    let link = "href=\"https://example.com/help\"";
+    assert!(home(Some("https://example.com/help".to_owned())).contains(link));
+    assert!(!home(None).contains("target=\"_blank\""));
+}
+
+#[test]
+fn too_many_logins_lead_back_by_links_because_nothing_was_opened() {
+    let page = TooManyTries {
+        frame: bare(),
+        wait_s: 60,
+        links: Some(Links {
+            again: "/authorize?a=1&b=2".to_owned(),
+            back: "https://shop.example/cb?error=x".to_owned(),
+        }),
+    };
+    let html = page.render().unwrap();
+    assert!(html.contains("href=\"/authorize?a=1&#38;b=2\""), "{html}");
+    assert!(html.contains("href=\"https://shop.example/cb?error=x\""));
+    assert!(!html.contains("<form"));
 }

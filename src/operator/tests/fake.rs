@@ -138,7 +138,7 @@ impl Fake {
                 client_secret: Some(Redacted::new("s3cret:/?")),
                 ..Credentials::default()
             },
-            operators: Operators::new(outbound.clone()),
+            operators: Operators::new(outbound.clone(), 100),
             outbound,
             number: Some(PhoneNumber::from_e164(NUMBER).unwrap()),
             method: Method::Verify,

@@ -8,6 +8,7 @@ use numbercloak::clock::{Clock, Time};
 use reqwest::header::{CONTENT_TYPE, COOKIE, HOST, HeaderMap, LOCATION, ORIGIN, SET_COOKIE};
 use reqwest::{Method, StatusCode};
 use url::{Host, Url};
+use uuid::Uuid;
 
 use super::html::{self, Document, Form};
 use super::outside_client;
@@ -201,8 +202,7 @@ impl Browser {
 
     /// The last page's title without the app's or service's name.
     pub fn title(&self) -> &str {
-        let title = self.page().document.title.as_str();
-        title.rsplit_once(" – ").map_or(title, |(own, _)| own)
+        own_title(&self.page().document.title)
     }
 
     /// Where the browser left to.
@@ -213,13 +213,28 @@ impl Browser {
         }
     }
 
-    /// The titles of all pages seen, in order.
+    /// The titles of all pages seen, in order, without the app's or service's name.
     pub fn titles(&self) -> Vec<&str> {
         self.hops
             .iter()
-            .map(|hop| hop.title.as_str())
+            .map(|hop| own_title(&hop.title))
             .filter(|title| !title.is_empty())
             .collect()
+    }
+
+    /// The login that the page belongs to, as its forms say.
+    pub fn login(&self) -> Uuid {
+        let mut forms = self.page().document.forms.iter();
+        let id = forms.find_map(|form| form.action.strip_prefix("/login/")?.split('/').next());
+        Uuid::parse_str(id.expect("a page of a login")).unwrap()
+    }
+
+    /// Sends a form as this page's could be, to another action of the same login: what a person
+    /// forges, or an older page still offers.
+    pub async fn forge(&mut self, action: &str, fields: &[(&str, &str)]) {
+        let mut form = self.page().document.forms[0].clone();
+        form.action = format!("/login/{}/{action}", self.login());
+        self.send(&form, None, fields).await;
     }
 
     /// The cookies for a host.
@@ -404,6 +419,10 @@ impl Browser {
             self.jar.push(cookie);
         }
     }
+}
+
+fn own_title(title: &str) -> &str {
+    title.rsplit_once(" – ").map_or(title, |(own, _)| own)
 }
 
 fn is_here(url: &Url) -> bool {

@@ -1,0 +1,246 @@
+//! Every magic number of the simulator, driven through a whole login: the outcome on record, the page
+//! the person ends on, what the app is told, and no code but where the number was verified.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use numbercloak::oauth::error::OAuthError;
+use numbercloak::simulator::scenario::{
+    AtApi, AtAuthorize, AtCallback, AtIdToken, AtToken, AtVerify, Effect, Scenario, TABLE,
+};
+use numbercloak::verdict::Outcome;
+use tokio::task::{JoinSet, LocalSet};
+
+use super::worth;
+use crate::support::app::App;
+use crate::support::browser::{Browser, End};
+use crate::support::rp::{Answer, Wish};
+
+/// How a login with a magic number goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Goes {
+    /// Back at our callback, with this outcome.
+    To(Outcome),
+    /// Nowhere: the operator keeps the browser.
+    Nowhere,
+    /// On a page of the operator that leads no further.
+    Stuck,
+    /// To our page for a browser whose login is not known.
+    Lost,
+}
+
+/// operators.md section 10.3, against the meaning of errors that `operator/errors.rs` promises.
+fn expected(effect: Effect) -> Goes {
+    use Outcome::{
+        ConsentRequired, Mismatch, NotOnMobileNetwork, OperatorMisconfigured, OperatorRateLimited,
+        OperatorTimeout, OperatorUnavailable, OperatorUnsupportedNumber, ProtocolViolation,
+        Verified,
+    };
+    Goes::To(match effect {
+        Effect::Authorize(at) => match at {
+            AtAuthorize::Error(word) => match word {
+                "access_denied"
+                | "login_required"
+                | "interaction_required"
+                | "account_selection_required" => NotOnMobileNetwork,
+                "consent_required" => ConsentRequired,
+                "server_error" | "temporarily_unavailable" => OperatorUnavailable,
+                _ => OperatorMisconfigured,
+            },
+            AtAuthorize::Consent => ConsentRequired,
+            AtAuthorize::BadRequestPage => return Goes::Stuck,
+            AtAuthorize::Hang | AtAuthorize::Reset | AtAuthorize::Loop => return Goes::Nowhere,
+            AtAuthorize::Chain | AtAuthorize::RawSpace | AtAuthorize::Relative => Verified,
+        },
+        Effect::Callback(at) => match at {
+            AtCallback::WithoutState | AtCallback::AlteredState => return Goes::Lost,
+            AtCallback::TwoCodes
+            | AtCallback::CodeAndError
+            | AtCallback::UnknownError
+            | AtCallback::ForeignIssuer => ProtocolViolation,
+            AtCallback::Twice | AtCallback::Late | AtCallback::Printed => Verified,
+        },
+        Effect::Token(at) => match at {
+            AtToken::BadRequest("invalid_grant") => ProtocolViolation,
+            AtToken::BadRequest(_) | AtToken::InvalidClient | AtToken::NumericCode => {
+                OperatorMisconfigured
+            }
+            AtToken::InternalHtml | AtToken::Unavailable => OperatorUnavailable,
+            AtToken::TooManyRequests => OperatorRateLimited,
+            AtToken::Delay => OperatorTimeout,
+            AtToken::Truncated | AtToken::WithoutIdToken => ProtocolViolation,
+            AtToken::ExpiresInString
+            | AtToken::LowerCaseType
+            | AtToken::WithoutExpiresIn
+            | AtToken::ShortLived => Verified,
+            AtToken::NarrowedScope => OperatorMisconfigured,
+        },
+        Effect::IdToken(at) => match at {
+            AtIdToken::WrongNonce
+            | AtIdToken::WrongAudience
+            | AtIdToken::WrongIssuer
+            | AtIdToken::Expired
+            | AtIdToken::FromTheFuture
+            | AtIdToken::AlgNone
+            | AtIdToken::HmacWithPublicKey
+            | AtIdToken::UnknownKey => ProtocolViolation,
+            AtIdToken::NumberAsSubject => Verified,
+        },
+        Effect::Verify(AtVerify::Compare) => Verified,
+        Effect::Verify(AtVerify::Different) => Mismatch,
+        // These act on the other call only.
+        Effect::Share(_) => Verified,
+        Effect::Api(at) => match at {
+            AtApi::Error(401, _, _) => ProtocolViolation,
+            AtApi::Error(400, _, _) | AtApi::Error(403, "PERMISSION_DENIED", _) => {
+                OperatorMisconfigured
+            }
+            AtApi::Error(403, _, _) => NotOnMobileNetwork,
+            AtApi::Error(404 | 422, _, _) => OperatorUnsupportedNumber,
+            AtApi::Error(429, _, _) => OperatorRateLimited,
+            AtApi::Error(_, _, _) => OperatorUnavailable,
+            AtApi::WrongType | AtApi::MissingMember | AtApi::Null | AtApi::Empty | AtApi::Html => {
+                ProtocolViolation
+            }
+            AtApi::WithoutCorrelator => Verified,
+            AtApi::Delay => OperatorTimeout,
+        },
+    })
+}
+
+fn title(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Mismatch => "This number does not match",
+        Outcome::NotOnMobileNetwork => "Switch to mobile data",
+        Outcome::OperatorUnsupportedNumber => "Your operator is not supported yet",
+        Outcome::ConsentRequired => "Simulator needs your permission",
+        Outcome::OperatorTimeout | Outcome::OperatorUnavailable | Outcome::OperatorRateLimited => {
+            "Simulator does not answer"
+        }
+        Outcome::OperatorMisconfigured | Outcome::ProtocolViolation => "Something went wrong",
+        other => panic!("{other} has no page here"),
+    }
+}
+
+#[tokio::test]
+async fn every_magic_number_has_its_outcome_and_no_other_code() {
+    let app = App::builder()
+        .operator(|operator| operator.total_timeout_ms = 4_000)
+        .start()
+        .await;
+    let app = Rc::new(app);
+    LocalSet::new().run_until(drive_all(&app)).await;
+    let verified = TABLE
+        .iter()
+        .filter(|row| expected(row.effect) == Goes::To(Outcome::Verified))
+        .count();
+    let verified = i64::try_from(verified).unwrap();
+    assert_eq!(worth(&app).await, [verified; 4]);
+}
+
+async fn drive_all(app: &Rc<App>) {
+    let mut running = JoinSet::new();
+    // Those that keep somebody waiting first, and a few at a time.
+    let waits = |row: &&Scenario| {
+        matches!(
+            row.effect,
+            Effect::Authorize(AtAuthorize::Hang)
+                | Effect::Token(AtToken::Delay)
+                | Effect::Api(AtApi::Delay)
+        )
+    };
+    let (slow, quick): (Vec<&Scenario>, Vec<_>) = TABLE.iter().partition(waits);
+    assert_eq!(slow.len(), 3);
+    for row in slow {
+        running.spawn_local(drive(app.clone(), row));
+    }
+    for row in quick {
+        if running.len() > 6 {
+            running.join_next().await.unwrap().unwrap();
+        }
+        running.spawn_local(drive(app.clone(), row));
+    }
+    while let Some(done) = running.join_next().await {
+        done.unwrap();
+    }
+}
+
+async fn drive(app: Rc<App>, row: &'static Scenario) {
+    let patience = match row.effect {
+        Effect::Authorize(AtAuthorize::Hang) => 2,
+        _ => 30,
+    };
+    let mut browser = Browser::with_patience(&app.clock, Duration::from_secs(patience));
+    let departure = app.open(&mut browser, &Wish::of(&row.number())).await;
+    let login = browser.login();
+    browser.press("Continue").await;
+    follow_what_the_operator_shows(&mut browser, row).await;
+    let code = row.code;
+    let mut story = vec!["LOGIN_STARTED".to_owned(), "OPERATOR_SELECTED".to_owned()];
+    match expected(row.effect) {
+        Goes::Nowhere => {
+            let why = match row.effect {
+                Effect::Authorize(AtAuthorize::Loop) => "redirects without end",
+                _ => "no answer",
+            };
+            assert!(
+                matches!(browser.end, End::Lost(lost) if lost == why),
+                "{code}: {:?}",
+                browser.end
+            );
+        }
+        Goes::Stuck => assert_eq!(browser.page().status, 400, "{code}"),
+        Goes::Lost => assert_eq!(browser.title(), "We lost track of this sign-in", "{code}"),
+        Goes::To(Outcome::Verified) => {
+            assert!(
+                matches!(browser.end, End::Left(_)),
+                "{code}: {:?}",
+                browser.end
+            );
+            let signed_in = app.redeem(&browser, &departure).await;
+            assert_eq!(signed_in.claims["phone_number"], row.number(), "{code}");
+            story.extend(
+                [
+                    "NUMBER_VERIFIED verified",
+                    "LOGIN verified",
+                    "CODE_TO_TOKEN",
+                ]
+                .map(Into::into),
+            );
+        }
+        Goes::To(outcome) => {
+            assert!(
+                matches!(browser.end, End::Page),
+                "{code}: {:?}",
+                browser.end
+            );
+            assert_eq!(browser.title(), title(outcome), "{code}");
+            browser.press("Return to shop").await;
+            let error = OAuthError::for_outcome(outcome).unwrap();
+            assert_eq!(
+                app.answer(&browser, &departure),
+                Answer::Error(error.code.as_str().to_owned(), outcome.to_string()),
+                "{code}"
+            );
+            story.push(format!("NUMBER_NOT_VERIFIED {outcome}"));
+            story.push(format!("LOGIN_ERROR {outcome}"));
+        }
+    }
+    assert_eq!(app.story(login).await, story, "{code}: {}", row.says);
+}
+
+/// A link on the operator's page, or the address printed there.
+async fn follow_what_the_operator_shows(browser: &mut Browser, row: &Scenario) {
+    match row.effect {
+        Effect::Callback(AtCallback::Twice | AtCallback::Late) => {
+            let target = browser.page().document.links[0].1.clone();
+            browser.follow(&target).await;
+        }
+        Effect::Callback(AtCallback::Printed) => {
+            let text = browser.page().document.text.clone();
+            let target = text.split(' ').find(|word| word.starts_with("http"));
+            browser.open(target.unwrap()).await;
+        }
+        _ => {}
+    }
+}
