@@ -325,13 +325,14 @@ async fn a_request_beyond_every_size_is_refused() {
             answer.status
         );
     }
+    // What is hidden behind too many others is not read by half: the whole is refused.
     let mut many = good.clone();
     many.extend((0..300).map(|i| (format!("x{i}"), String::new())));
-    assert_eq!(Raw::of(http().get(url(&app, &many))).await.status, 200);
-    assert_eq!(app.logins().await.len(), before + 1);
-    // A parameter that is hidden behind too many others is not half a request.
-    many.rotate_left(good.len());
-    assert_eq!(Raw::of(http().get(url(&app, &many))).await.status, 400);
+    for _ in 0..2 {
+        assert_eq!(Raw::of(http().get(url(&app, &many))).await.status, 400);
+        many.rotate_left(good.len());
+    }
+    assert_eq!(app.logins().await.len(), before);
 }
 
 #[tokio::test]

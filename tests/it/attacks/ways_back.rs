@@ -40,7 +40,7 @@ async fn every_page_of_a_problem_leads_back_with_its_error() {
         (
             1003,
             "Simulator needs your permission",
-            "consent_required consent_required",
+            "access_denied consent_denied",
         ),
         (
             1009,

@@ -122,7 +122,6 @@ async fn how_long_a_login_lives_is_configured() {
     let app = App::builder()
         .config("lifetimes.login", "2m")
         .config("lifetimes.leg", "2m")
-        .config("lifetimes.handoff_ticket", "2m")
         .start()
         .await;
     let mut browser = app.browser();
