@@ -45,6 +45,7 @@ comment on table legs is
     'One trip of a phone''s browser to one operator for one number. sealed: number, nonce and PKCE verifier. number_hash: the keyed hash of a number to verify, for the limit of tries. rule: what chose the operator.';
 create table legs_default partition of legs default;
 create index legs_login on legs (login_id);
+create index legs_unfinished on legs (expires_at) where closed_at is null;
 create index legs_number on legs (number_hash, id) where number_hash is not null;
 
 grant select, insert, update on logins, legs to numbercloak_app;

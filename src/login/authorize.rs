@@ -225,7 +225,7 @@ async fn is_remembered(
         .map(|(_, hash)| hash)
         .collect();
     let known = sessions::look_up(
-        app.db.relaxed(),
+        app.db.relaxed_steps(),
         Some(&cookie.hash()),
         &client.client_id,
         &hashes,
@@ -326,7 +326,7 @@ async fn open(
     started: crate::audit::record::Record,
 ) -> Result<(), Failure> {
     path::open(
-        app.db.relaxed(),
+        app.db.relaxed_steps(),
         &opening(login, now),
         Appended::new([started]),
     )
@@ -354,7 +354,7 @@ async fn depart_at_once(
         Ok(prepared) => {
             let departure = prepared.record(app, browser, login, number);
             let departed = path::open_and_depart(
-                app.db.relaxed(),
+                app.db.relaxed_steps(),
                 &opening(login, now),
                 &prepared.departing(),
                 Appended::new([started.clone(), departure]),

@@ -52,7 +52,7 @@ async fn take(
     let hashes: Vec<Vec<u8>> = cookies.logins().iter().map(|c| c.hash()).collect();
     let session = cookies.session().map(|cookie| cookie.hash());
     let claimed = path::claim(
-        app.db.relaxed(),
+        app.db.relaxed_steps(),
         state.id,
         &state.hash(),
         &alias,
@@ -110,10 +110,10 @@ async fn unexpected(
     cookies: &[Vec<u8>],
     now: Time,
 ) -> Result<Response, Failure> {
-    let Some(leg) = logins::find_leg(app.db.relaxed(), state.id, &state.hash()).await? else {
+    let Some(leg) = logins::find_leg(app.db.relaxed_steps(), state.id, &state.hash()).await? else {
         return Ok(lost_cookie(app, browser));
     };
-    let Some(login) = logins::find(app.db.relaxed(), leg.login_id).await? else {
+    let Some(login) = logins::find(app.db.relaxed_steps(), leg.login_id).await? else {
         return Ok(lost_cookie(app, browser));
     };
     let own_browser = cookies.iter().any(|hash| same(hash, &login.cookie_hash));
@@ -140,7 +140,7 @@ async fn unexpected(
             let login = show::settled(app, login).await?;
             let released = login.stage == Stage::Ended
                 && login.outcome == Some(Outcome::Verified)
-                && logins::has_live_code(app.db.relaxed(), login.id, now).await?;
+                && logins::has_live_code(app.db.relaxed_steps(), login.id, now).await?;
             match login.answer(&app.vault)? {
                 Some(answer) if released => Ok(crate::login::authorize::to_app(&answer)),
                 _ => Ok(show::again(&login)),
@@ -169,7 +169,7 @@ async fn break_off(
     };
     let record = browser.recorder(app, now).record(subject, &event);
     let broken = path::break_off(
-        app.db.relaxed(),
+        app.db.relaxed_steps(),
         leg.id,
         outcome,
         now,

@@ -171,7 +171,7 @@ impl Conclusion {
             Some(cookie) => {
                 let hashes = release::number_hashes(&self.app, &confirmed.number);
                 let known = sessions::look_up(
-                    self.app.db.relaxed(),
+                    self.app.db.relaxed_steps(),
                     Some(&cookie.hash()),
                     &self.client.client_id,
                     &hashes,
@@ -210,7 +210,7 @@ impl Conclusion {
         let check = self.check(proof);
         let record = release::verified_record(&recorder, login, confirmed, &check, &subject, 0);
         match path::hold(
-            self.app.db.durable(),
+            self.app.db.durable_steps(),
             login.id,
             self.claimed.leg.id,
             &held.seal(&self.app.vault, &login.id),
@@ -270,12 +270,12 @@ impl Conclusion {
             None => recorder.record(self.about(refusal.outcome), &event),
         };
         let records = Appended::new([record.clone()]);
-        let db = self.app.db.durable();
+        let db = self.app.db.durable_steps();
         match path::refuse(db, login.id, leg.id, refusal.outcome, now, records).await {
             Ok(()) => Ok(Concluded::Page),
             // The login had ended meanwhile; what the operator said may be billed all the same.
             Err(StoreError::Stale) => {
-                audit::append(db, [record]).await?;
+                audit::append(self.app.db.durable(), [record]).await?;
                 Ok(Concluded::Page)
             }
             Err(error) => Err(error.into()),

@@ -238,7 +238,7 @@ pub async fn from_page(
         source,
     };
     let departed = path::depart(
-        app.db.relaxed(),
+        app.db.relaxed_steps(),
         login.id,
         &chosen,
         &prepared.departing(),
@@ -304,7 +304,7 @@ pub async fn stop(
     };
     let outcome = stopped.outcome;
     match path::stop_short(
-        app.db.relaxed(),
+        app.db.relaxed_steps(),
         login.id,
         &chosen,
         outcome,

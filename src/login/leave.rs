@@ -53,7 +53,7 @@ pub async fn post(
     let record = browser.recorder(&app, entry.now).record(subject, &event);
     let sealed = app.vault.seal(answer_place(&login.id), url.as_bytes());
     let ended = path::end(
-        app.db.relaxed(),
+        app.db.relaxed_steps(),
         login.id,
         outcome,
         Some(&sealed),

@@ -180,7 +180,7 @@ impl Context<'_> {
             Err(StoreError::Stale) => {
                 let hashes = number_hashes(self.app, &confirmed.number);
                 let known = sessions::look_up(
-                    self.app.db.relaxed(),
+                    self.app.db.relaxed_steps(),
                     None,
                     &self.client.client_id,
                     &hashes,
@@ -241,7 +241,7 @@ impl Context<'_> {
         let browser_hash = new_cookie.as_ref().or(had_cookie.as_ref()).map(Token::hash);
         let session_cookie = Token::random();
         path::release(
-            app.db.durable(),
+            app.db.durable_steps(),
             &Release {
                 login: login.id,
                 leg: login.leg_id,
@@ -379,7 +379,7 @@ pub async fn held(app: &App, browser: &Browser, entry: &Entry) -> Result<Respons
             Ok(page)
         }
         Err(StoreError::Stale) => {
-            let login = logins::find(app.db.relaxed(), entry.login.id).await?;
+            let login = logins::find(app.db.relaxed_steps(), entry.login.id).await?;
             Ok(show::again(&login.unwrap_or(entry.login.clone())))
         }
         Err(error) => Err(error.into()),

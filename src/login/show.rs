@@ -53,7 +53,7 @@ pub async fn settled(app: &App, mut login: Login) -> Result<Login, Failure> {
             break;
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
-        login = match logins::find(app.db.relaxed(), login.id).await? {
+        login = match logins::find(app.db.relaxed_steps(), login.id).await? {
             Some(login) => login,
             None => break,
         };
@@ -263,7 +263,7 @@ async fn ended(
     let now = app.clock.now();
     if login.outcome == Some(Outcome::Verified) {
         if let Some(answer) = login.answer(&app.vault)?
-            && logins::has_live_code(app.db.relaxed(), login.id, now).await?
+            && logins::has_live_code(app.db.relaxed_steps(), login.id, now).await?
         {
             return Ok(ok(&view::Leaving {
                 frame,

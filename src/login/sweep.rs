@@ -26,8 +26,8 @@ const BATCH: i64 = 500;
 /// If the database cannot be used.
 pub async fn run(app: &App) -> Result<usize, StoreError> {
     let now = app.clock.now();
-    let overdue = logins::overdue(app.db.relaxed(), now, now - STUCK, BATCH).await?;
-    logins::close_superseded(app.db.relaxed(), now, BATCH).await?;
+    let overdue = logins::overdue(app.db.relaxed_steps(), now, now - STUCK, BATCH).await?;
+    logins::close_superseded(app.db.relaxed_steps(), now, BATCH).await?;
     let mut ended = 0;
     for login in &overdue {
         match end(app, login).await {
@@ -67,10 +67,18 @@ pub(super) async fn end(app: &App, login: &Login) -> Result<(), StoreError> {
     let records = Appended::new([record]);
     match (in_time, login.leg_id) {
         (true, Some(leg)) => {
-            path::refuse(app.db.relaxed(), login.id, leg, outcome, now, records).await
+            path::refuse(app.db.relaxed_steps(), login.id, leg, outcome, now, records).await
         }
         _ => {
-            path::end(app.db.relaxed(), login.id, outcome, None, now, records).await?;
+            path::end(
+                app.db.relaxed_steps(),
+                login.id,
+                outcome,
+                None,
+                now,
+                records,
+            )
+            .await?;
             counted::end(outcome);
             Ok(())
         }

@@ -164,7 +164,7 @@ async fn redeem(
     let recorder = browser.recorder(app, now);
     let issued = recorder.record(subject(), &Event::CodeToToken { grant: code.id });
     let redeemed = path::redeem(
-        app.db.durable(),
+        app.db.durable_steps(),
         &Redeeming {
             code_hash: &code.hash(),
             client_id: &client.client_id,
@@ -212,7 +212,7 @@ async fn redeem(
         Err(StoreError::Stale) => {
             let reason = "the code is unknown, expired or used";
             let revoked = grants::end_after_replay(
-                app.db.durable(),
+                app.db.durable_steps(),
                 &code.hash(),
                 &client.client_id,
                 now,

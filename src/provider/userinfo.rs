@@ -107,7 +107,8 @@ async fn claims(
         return Ok(None);
     };
     let now = app.clock.now();
-    let Some(grant) = grants::find_by_token(app.db.relaxed(), &token.hash(), now).await? else {
+    let Some(grant) = grants::find_by_token(app.db.relaxed_steps(), &token.hash(), now).await?
+    else {
         return Ok(None);
     };
     let client = app.client(&grant.client_id).await?;

@@ -71,12 +71,12 @@ async fn ready(State(management): State<Management>) -> Response {
 }
 
 async fn metrics(State(management): State<Management>) -> Response {
-    for (pool, connections) in management.app.db.pools() {
-        metrics::gauge!("numbercloak_database_connections", "pool" => pool)
-            .set(f64::from(connections.size()));
-        let idle = u32::try_from(connections.num_idle()).unwrap_or(u32::MAX);
-        metrics::gauge!("numbercloak_database_connections_idle", "pool" => pool)
-            .set(f64::from(idle));
+    for (way, idle, busy) in management.app.db.load() {
+        for (state, count) in [("idle", idle), ("busy", busy)] {
+            let count = f64::from(u32::try_from(count).unwrap_or(u32::MAX));
+            let name = "numbercloak_database_connections";
+            metrics::gauge!(name, "way" => way, "state" => state).set(count);
+        }
     }
     match recorder() {
         Some(handle) => (

@@ -7,6 +7,7 @@ use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use sqlx::{Executor as _, PgPool};
 
 use crate::clock::Time;
+use crate::store::lane::Lane;
 
 /// Why a statement failed.
 #[derive(Debug, thiserror::Error)]
@@ -66,12 +67,18 @@ pub struct Access {
     pub statement_timeout: Duration,
 }
 
-/// Two pools on one database. They differ in one setting only: whether a commit waits for the disk.
+/// The ways to one database: for the steps of a login two lanes, for everything else two pools. Of
+/// each two, one waits for the disk at a commit and the other does not; nothing else differs.
 #[derive(Clone, Debug)]
 pub struct Db {
     durable: PgPool,
     relaxed: PgPool,
+    durable_steps: Lane,
+    relaxed_steps: Lane,
 }
+
+/// Connections in each pool: what staff and background tasks need beside the lanes.
+const POOLED: u32 = 4;
 
 impl Db {
     /// Prepares both pools; connections open when first needed.
@@ -82,9 +89,9 @@ impl Db {
         let base = PgConnectOptions::from_str(&access.url)?
             .application_name("numbercloak")
             .statement_cache_capacity(256);
-        let pool = |synchronous_commit: &'static str, connections: u32| {
+        let options = |synchronous_commit: &'static str| {
             let timeout = access.statement_timeout.as_millis().to_string();
-            let options = base.clone().options([
+            base.clone().options([
                 ("synchronous_commit", synchronous_commit),
                 ("statement_timeout", timeout.as_str()),
                 ("lock_timeout", "1000"),
@@ -94,43 +101,75 @@ impl Db {
                 // Postgres would for partitioned tables, costs a third of its processor time and
                 // finds the same plan.
                 ("plan_cache_mode", "force_generic_plan"),
-            ]);
+            ])
+        };
+        let pool = |synchronous_commit| {
             PgPoolOptions::new()
-                .max_connections(connections)
+                .max_connections(POOLED.min(access.max_connections))
                 .acquire_timeout(access.acquire_timeout)
-                // A ping before each use would be one more round trip per statement; a connection
-                // that died meanwhile costs one request a clear error instead.
-                .test_before_acquire(false)
-                .connect_lazy_with(options)
+                .connect_lazy_with(options(synchronous_commit))
+        };
+        let lane = |synchronous_commit| {
+            let (most, wait) = (access.max_connections, access.acquire_timeout);
+            Lane::new(options(synchronous_commit), most, wait)
         };
         Ok(Self {
-            durable: pool("on", access.max_connections),
-            relaxed: pool("off", access.max_connections),
+            durable: pool("on"),
+            relaxed: pool("off"),
+            durable_steps: lane("on"),
+            relaxed_steps: lane("off"),
         })
     }
 
-    /// For what must be on disk before it is answered: verdicts, redemptions, refreshes, and all
-    /// that staff do.
+    /// For the steps of a login that must be on disk before they are answered: verdicts and
+    /// redemptions.
+    #[must_use]
+    pub fn durable_steps(&self) -> &Lane {
+        &self.durable_steps
+    }
+
+    /// For the steps of a login that only read, and those whose loss a later guarded step finds:
+    /// opening, departure, claim (DESIGN.md section 3).
+    #[must_use]
+    pub fn relaxed_steps(&self) -> &Lane {
+        &self.relaxed_steps
+    }
+
+    /// For all that staff do, and records that stand alone.
     #[must_use]
     pub fn durable(&self) -> &PgPool {
         &self.durable
     }
 
-    /// For reads, and for steps whose loss a later guarded step finds: opening, departure, claim
-    /// (DESIGN.md section 3).
+    /// For reads and background tasks.
     #[must_use]
     pub fn relaxed(&self) -> &PgPool {
         &self.relaxed
     }
 
-    /// Both pools, by name.
+    /// Connections per way: its name, how many wait, how many are at work.
     #[must_use]
-    pub fn pools(&self) -> [(&'static str, &PgPool); 2] {
-        [("durable", &self.durable), ("relaxed", &self.relaxed)]
+    pub fn load(&self) -> [(&'static str, usize, usize); 4] {
+        let pool = |name, pool: &PgPool| {
+            let size = usize::try_from(pool.size()).unwrap_or(usize::MAX);
+            (name, pool.num_idle(), size.saturating_sub(pool.num_idle()))
+        };
+        let lane = |name, lane: &Lane| {
+            let (idle, lent) = lane.load();
+            (name, idle, lent)
+        };
+        [
+            lane("durable_steps", &self.durable_steps),
+            lane("relaxed_steps", &self.relaxed_steps),
+            pool("durable", &self.durable),
+            pool("relaxed", &self.relaxed),
+        ]
     }
 
-    /// Closes both pools.
+    /// Closes everything.
     pub async fn close(&self) {
+        self.durable_steps.close().await;
+        self.relaxed_steps.close().await;
         self.durable.close().await;
         self.relaxed.close().await;
     }

@@ -9,6 +9,7 @@ use crate::phone::PhoneNumber;
 use crate::secret::{Place, Unsealable, Vault};
 use crate::store::audit::Appended;
 use crate::store::db::StoreError;
+use crate::store::lane::Lane;
 
 /// What one client may be told.
 #[derive(Clone, Debug)]
@@ -50,10 +51,11 @@ pub fn open_number(
 
 /// The grant behind a live access token.
 pub async fn find_by_token(
-    db: &PgPool,
+    lane: &Lane,
     token_hash: &[u8],
     now: Time,
 ) -> Result<Option<Grant>, StoreError> {
+    let mut lent = lane.get().await?;
     let grant = sqlx::query_as!(
         Grant,
         r#"
@@ -65,20 +67,22 @@ pub async fn find_by_token(
         token_hash,
         now
     )
-    .fetch_optional(db)
+    .fetch_optional(lent.connection())
     .await?;
+    lent.give_back();
     Ok(grant)
 }
 
 /// Ends the grant of a code that was redeemed before and is brought again by its own client (RFC 9700
 /// section 4.5: whoever has the code twice may be a thief). Returns whether there was one to end.
 pub async fn end_after_replay(
-    db: &PgPool,
+    lane: &Lane,
     code_hash: &[u8],
     client_id: &str,
     now: Time,
     records: Json<Appended>,
 ) -> Result<bool, StoreError> {
+    let mut lent = lane.get().await?;
     let done = sqlx::query_scalar!(
         r#"
         with given as (
@@ -104,8 +108,9 @@ pub async fn end_after_replay(
         now,
         records as _,
     )
-    .fetch_one(db)
+    .fetch_one(lent.connection())
     .await?;
+    lent.give_back();
     Ok(done == 1)
 }
 

@@ -2,7 +2,6 @@
 //! in [`crate::store::path`].
 
 use serde::{Deserialize, Serialize};
-use sqlx::PgPool;
 use sqlx::types::Json;
 use uuid::Uuid;
 
@@ -11,6 +10,7 @@ use crate::oauth::request::AuthorizeRequest;
 use crate::phone::PhoneNumber;
 use crate::secret::{Place, Unsealable, Vault};
 use crate::store::db::StoreError;
+use crate::store::lane::Lane;
 use crate::verdict::{Method, Outcome};
 
 /// Where a login stands.
@@ -308,7 +308,8 @@ impl From<Row> for Login {
 }
 
 /// The login with this id, whoever asks: the caller compares the cookie.
-pub async fn find(db: &PgPool, id: Uuid) -> Result<Option<Login>, StoreError> {
+pub async fn find(lane: &Lane, id: Uuid) -> Result<Option<Login>, StoreError> {
+    let mut lent = lane.get().await?;
     let row = sqlx::query_as!(
         Row,
         r#"
@@ -322,13 +323,15 @@ pub async fn find(db: &PgPool, id: Uuid) -> Result<Option<Login>, StoreError> {
         "#,
         id
     )
-    .fetch_optional(db)
+    .fetch_optional(lent.connection())
     .await?;
+    lent.give_back();
     Ok(row.map(Login::from))
 }
 
 /// The leg that a state of ours names, if the state is the one it departed with.
-pub async fn find_leg(db: &PgPool, id: Uuid, state_hash: &[u8]) -> Result<Option<Leg>, StoreError> {
+pub async fn find_leg(lane: &Lane, id: Uuid, state_hash: &[u8]) -> Result<Option<Leg>, StoreError> {
+    let mut lent = lane.get().await?;
     let leg = sqlx::query_as!(
         Leg,
         r#"
@@ -340,13 +343,15 @@ pub async fn find_leg(db: &PgPool, id: Uuid, state_hash: &[u8]) -> Result<Option
         id,
         state_hash
     )
-    .fetch_optional(db)
+    .fetch_optional(lent.connection())
     .await?;
+    lent.give_back();
     Ok(leg)
 }
 
 /// Whether the code of an ended login is still good: not redeemed, not expired.
-pub async fn has_live_code(db: &PgPool, id: Uuid, now: Time) -> Result<bool, StoreError> {
+pub async fn has_live_code(lane: &Lane, id: Uuid, now: Time) -> Result<bool, StoreError> {
+    let mut lent = lane.get().await?;
     let live = sqlx::query_scalar!(
         r#"
         select exists (
@@ -357,18 +362,20 @@ pub async fn has_live_code(db: &PgPool, id: Uuid, now: Time) -> Result<bool, Sto
         id,
         now
     )
-    .fetch_one(db)
+    .fetch_one(lent.connection())
     .await?;
+    lent.give_back();
     Ok(live)
 }
 
 /// Logins whose time is out, or whose operator call was cut short (the server died), oldest first.
 pub async fn overdue(
-    db: &PgPool,
+    lane: &Lane,
     now: Time,
     stuck_since: Time,
     limit: i64,
 ) -> Result<Vec<Login>, StoreError> {
+    let mut lent = lane.get().await?;
     let rows = sqlx::query_as!(
         Row,
         r#"
@@ -387,14 +394,16 @@ pub async fn overdue(
         stuck_since,
         limit
     )
-    .fetch_all(db)
+    .fetch_all(lent.connection())
     .await?;
+    lent.give_back();
     Ok(rows.into_iter().map(Login::from).collect())
 }
 
 /// Closes legs whose time is out and that are no login's current one: two departures of one login at
 /// the same moment do not see each other's leg. None of them could be claimed. Returns how many.
-pub async fn close_superseded(db: &PgPool, now: Time, limit: i64) -> Result<u64, StoreError> {
+pub async fn close_superseded(lane: &Lane, now: Time, limit: i64) -> Result<u64, StoreError> {
+    let mut lent = lane.get().await?;
     let done = sqlx::query!(
         r#"
         update legs
@@ -402,7 +411,7 @@ pub async fn close_superseded(db: &PgPool, now: Time, limit: i64) -> Result<u64,
         where id in (
             select id
             from legs
-            where stage <> 'closed' and expires_at <= $1
+            where closed_at is null and expires_at <= $1
                 and not exists (
                     select from logins
                     where logins.id = legs.login_id and logins.leg_id = legs.id
@@ -413,7 +422,8 @@ pub async fn close_superseded(db: &PgPool, now: Time, limit: i64) -> Result<u64,
         now,
         limit
     )
-    .execute(db)
+    .execute(lent.connection())
     .await?;
+    lent.give_back();
     Ok(done.rows_affected())
 }

@@ -8,6 +8,7 @@ pub mod db;
 pub mod grants;
 pub mod health;
 pub mod keys;
+pub mod lane;
 pub mod logins;
 pub mod operators;
 pub mod path;

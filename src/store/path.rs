@@ -6,7 +6,6 @@
 //! departure and claim run on connections that do not wait for the disk; a lost one is found by the
 //! verdict's guard. The verdict, a release and a redemption wait.
 
-use sqlx::PgPool;
 use sqlx::types::Json;
 use uuid::Uuid;
 
@@ -14,6 +13,7 @@ use crate::clock::Time;
 use crate::oauth::request::AuthorizeRequest;
 use crate::store::audit::Appended;
 use crate::store::db::StoreError;
+use crate::store::lane::Lane;
 use crate::store::logins::{Leg, LegStage, Login, NumberSource, Row, Stage};
 use crate::store::sessions::Remembered;
 use crate::verdict::{Method, Outcome};
@@ -77,10 +77,11 @@ pub enum Departed {
 
 /// Opens a login that starts with a page.
 pub async fn open(
-    db: &PgPool,
+    lane: &Lane,
     login: &Opening<'_>,
     records: Json<Appended>,
 ) -> Result<(), StoreError> {
+    let mut lent = lane.get().await?;
     sqlx::query_scalar!(
         r#"
         with login as (
@@ -101,19 +102,21 @@ pub async fn open(
         login.expires_at,
         records as _,
     )
-    .fetch_one(db)
+    .fetch_one(lent.connection())
     .await?;
+    lent.give_back();
     Ok(())
 }
 
 /// Opens a login that departs at once: nothing is missing. Departures of one number at the same moment
 /// may exceed its limit by as many: counting under a lock would let anybody hold that number's lock.
 pub async fn open_and_depart(
-    db: &PgPool,
+    lane: &Lane,
     login: &Opening<'_>,
     leg: &Departing<'_>,
     records: Json<Appended>,
 ) -> Result<Departed, StoreError> {
+    let mut lent = lane.get().await?;
     let done = sqlx::query_scalar!(
         r#"
         with login as (
@@ -162,8 +165,9 @@ pub async fn open_and_depart(
         leg.number_hashes,
         leg.tries_per_hour,
     )
-    .fetch_one(db)
+    .fetch_one(lent.connection())
     .await?;
+    lent.give_back();
     // A new login has nothing else in its way.
     Ok(if done == 1 {
         Departed::Away
@@ -186,12 +190,13 @@ pub struct Chosen<'a> {
 /// # Errors
 /// [`StoreError::Stale`] if the login is over, out of time, or just then being checked.
 pub async fn depart(
-    db: &PgPool,
+    lane: &Lane,
     login: Uuid,
     number: &Chosen<'_>,
     leg: &Departing<'_>,
     records: Json<Appended>,
 ) -> Result<Departed, StoreError> {
+    let mut lent = lane.get().await?;
     let row = sqlx::query!(
         r#"
         with tries as (
@@ -242,8 +247,9 @@ pub async fn depart(
         leg.number_hashes,
         leg.tries_per_hour,
     )
-    .fetch_one(db)
+    .fetch_one(lent.connection())
     .await?;
+    lent.give_back();
     match (row.done, row.exhausted) {
         (1, _) => Ok(Departed::Away),
         (_, true) => Ok(Departed::TooManyTries),
@@ -268,7 +274,7 @@ pub struct Claimed {
 /// # Errors
 /// [`StoreError::Stale`] if this callback is not the one awaited; ask [`super::logins::find_leg`] why.
 pub async fn claim(
-    db: &PgPool,
+    lane: &Lane,
     leg: Uuid,
     state_hash: &[u8],
     operator: &str,
@@ -276,6 +282,7 @@ pub async fn claim(
     session: Option<&[u8]>,
     now: Time,
 ) -> Result<Claimed, StoreError> {
+    let mut lent = lane.get().await?;
     let row = sqlx::query!(
         r#"
         with login as (
@@ -318,9 +325,10 @@ pub async fn claim(
         session,
         now,
     )
-    .fetch_optional(db)
-    .await?
-    .ok_or(StoreError::Stale)?;
+    .fetch_optional(lent.connection())
+    .await?;
+    lent.give_back();
+    let row = row.ok_or(StoreError::Stale)?;
     let session = match (
         row.session_id,
         row.session_number_hash,
@@ -446,11 +454,12 @@ pub struct GoAhead<'a> {
 /// # Errors
 /// [`StoreError::Stale`] if the login is not being checked any more, or the number's epoch has moved.
 pub async fn release(
-    db: &PgPool,
+    lane: &Lane,
     release: &Release<'_>,
     records: Json<Appended>,
 ) -> Result<(), StoreError> {
     let go_ahead = release.go_ahead.as_ref();
+    let mut lent = lane.get().await?;
     let done = sqlx::query_scalar!(
         r#"
         with login as (
@@ -541,8 +550,9 @@ pub async fn release(
         go_ahead.map_or(release.now, |g| g.expires_at),
         records as _,
     )
-    .fetch_one(db)
+    .fetch_one(lent.connection())
     .await?;
+    lent.give_back();
     stale_unless(done == 1)
 }
 
@@ -552,13 +562,14 @@ pub async fn release(
 /// # Errors
 /// [`StoreError::Stale`] if the login is not being checked on this leg any more.
 pub async fn hold(
-    db: &PgPool,
+    lane: &Lane,
     login: Uuid,
     leg: Uuid,
     sealed_held: &[u8],
     now: Time,
     records: Json<Appended>,
 ) -> Result<(), StoreError> {
+    let mut lent = lane.get().await?;
     let done = sqlx::query_scalar!(
         r#"
         with login as (
@@ -585,8 +596,9 @@ pub async fn hold(
         now,
         records as _,
     )
-    .fetch_one(db)
+    .fetch_one(lent.connection())
     .await?;
+    lent.give_back();
     stale_unless(done == 1)
 }
 
@@ -595,13 +607,14 @@ pub async fn hold(
 /// # Errors
 /// [`StoreError::Stale`] if the login is over or just then being checked.
 pub async fn stop_short(
-    db: &PgPool,
+    lane: &Lane,
     login: Uuid,
     number: &Chosen<'_>,
     outcome: Outcome,
     now: Time,
     records: Json<Appended>,
 ) -> Result<(), StoreError> {
+    let mut lent = lane.get().await?;
     let done = sqlx::query_scalar!(
         r#"
         with login as (
@@ -629,8 +642,9 @@ pub async fn stop_short(
         now,
         records as _,
     )
-    .fetch_one(db)
+    .fetch_one(lent.connection())
     .await?;
+    lent.give_back();
     stale_unless(done == 1)
 }
 
@@ -639,13 +653,14 @@ pub async fn stop_short(
 /// # Errors
 /// [`StoreError::Stale`] if the login is not being checked on this leg any more.
 pub async fn refuse(
-    db: &PgPool,
+    lane: &Lane,
     login: Uuid,
     leg: Uuid,
     outcome: Outcome,
     now: Time,
     records: Json<Appended>,
 ) -> Result<(), StoreError> {
+    let mut lent = lane.get().await?;
     let done = sqlx::query_scalar!(
         r#"
         with login as (
@@ -673,8 +688,9 @@ pub async fn refuse(
         now,
         records as _,
     )
-    .fetch_one(db)
+    .fetch_one(lent.connection())
     .await?;
+    lent.give_back();
     stale_unless(done == 1)
 }
 
@@ -684,12 +700,13 @@ pub async fn refuse(
 /// # Errors
 /// [`StoreError::Stale`] if the leg is not away any more.
 pub async fn break_off(
-    db: &PgPool,
+    lane: &Lane,
     leg: Uuid,
     outcome: Outcome,
     now: Time,
     records: Json<Appended>,
 ) -> Result<(), StoreError> {
+    let mut lent = lane.get().await?;
     let done = sqlx::query_scalar!(
         r#"
         with leg as (
@@ -715,8 +732,9 @@ pub async fn break_off(
         now,
         records as _,
     )
-    .fetch_one(db)
+    .fetch_one(lent.connection())
     .await?;
+    lent.give_back();
     stale_unless(done == 1)
 }
 
@@ -726,13 +744,14 @@ pub async fn break_off(
 /// # Errors
 /// [`StoreError::Stale`] if it had ended already.
 pub async fn end(
-    db: &PgPool,
+    lane: &Lane,
     login: Uuid,
     outcome: Outcome,
     sealed_answer: Option<&[u8]>,
     now: Time,
     records: Json<Appended>,
 ) -> Result<(), StoreError> {
+    let mut lent = lane.get().await?;
     let done = sqlx::query_scalar!(
         r#"
         with login as (
@@ -760,8 +779,9 @@ pub async fn end(
         now,
         records as _,
     )
-    .fetch_one(db)
+    .fetch_one(lent.connection())
     .await?;
+    lent.give_back();
     stale_unless(done == 1)
 }
 
@@ -804,10 +824,11 @@ pub enum Redeemed {
 /// # Errors
 /// [`StoreError::Stale`] if there is no such live code for this client.
 pub async fn redeem(
-    db: &PgPool,
+    lane: &Lane,
     code: &Redeeming<'_>,
     records: Json<Appended>,
 ) -> Result<Redeemed, StoreError> {
+    let mut lent = lane.get().await?;
     let row = sqlx::query!(
         r#"
         with code as (
@@ -845,9 +866,10 @@ pub async fn redeem(
         code.token_expires_at,
         records as _,
     )
-    .fetch_optional(db)
-    .await?
-    .ok_or(StoreError::Stale)?;
+    .fetch_optional(lent.connection())
+    .await?;
+    lent.give_back();
+    let row = row.ok_or(StoreError::Stale)?;
     Ok(match row.facts {
         Some(facts) if row.recorded == 1 => Redeemed::Granted {
             facts,

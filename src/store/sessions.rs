@@ -1,13 +1,13 @@
 //! Sessions and go-aheads: what is known of a browser before anything is asked.
 
 use serde::Deserialize;
-use sqlx::PgPool;
 use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::clock::Time;
 use crate::secret::Place;
 use crate::store::db::StoreError;
+use crate::store::lane::Lane;
 
 /// The session a returning browser has.
 #[derive(Clone, Debug)]
@@ -49,12 +49,13 @@ pub struct Known {
 /// Looks up what is known of a browser and a number, in one statement. `number_hashes` are those of
 /// the hinted number under every live root key.
 pub async fn look_up(
-    db: &PgPool,
+    lane: &Lane,
     browser_hash: Option<&[u8]>,
     client_id: &str,
     number_hashes: &[Vec<u8>],
     now: Time,
 ) -> Result<Known, StoreError> {
+    let mut lent = lane.get().await?;
     let row = sqlx::query!(
         r#"
         select
@@ -70,8 +71,9 @@ pub async fn look_up(
         number_hashes,
         now,
     )
-    .fetch_one(db)
+    .fetch_one(lent.connection())
     .await?;
+    lent.give_back();
     Ok(Known {
         go_aheads: row.go_aheads.0,
         epoch: row.epoch,

@@ -144,8 +144,8 @@ async fn what_is_measured_names_operators_and_outcomes_and_nobody() {
         "numbercloak_operator_seconds_count{operator=\"simulator\",call=\"token\"}",
         "numbercloak_operator_seconds_count{operator=\"simulator\",call=\"api\"}",
         "numbercloak_logins_total{outcome=\"verified\"}",
-        "numbercloak_database_connections{pool=\"durable\"}",
-        "numbercloak_database_connections_idle{pool=\"relaxed\"}",
+        "numbercloak_database_connections{way=\"durable_steps\",state=\"idle\"}",
+        "numbercloak_database_connections{way=\"relaxed\",state=\"busy\"}",
     ] {
         assert!(metrics.contains(line), "{line} is missing in {metrics}");
     }
