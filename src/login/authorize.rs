@@ -182,14 +182,14 @@ async fn start(
     let cookie = Token::random();
     let login = new_login(app, client, &cookie, request, now);
     let started = started(app, browser, &login, now);
-    let mut response = match &login.request.number {
-        Some(number) if !policy::needs_go_ahead(client, &login.request, remembered) => {
-            depart_at_once(app, browser, client, &cookie, &login, number, started, now).await?
-        }
-        _ => {
-            open(app, &login, now, started).await?;
-            show::page(app, browser, &login, client, &cookie).await?
-        }
+    let number = login.request.number.as_ref();
+    // Without a number the operator may know it; then the person is asked before the release.
+    let asks_first = number.is_some() && policy::needs_go_ahead(client, &login.request, remembered);
+    let mut response = if asks_first {
+        open(app, &login, now, started).await?;
+        show::page(app, browser, &login, client, &cookie).await?
+    } else {
+        depart_at_once(app, browser, client, &cookie, &login, started, now).await?
     };
     let kept = cookie_lifetime(app);
     let set = app.cookies.set(&app.cookies.login(login.id), &cookie, kept);
@@ -335,22 +335,18 @@ async fn open(
 }
 
 /// Nothing is missing: opens the login on its first leg. If no operator can be asked, the login opens
-/// with the page that says so.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "everything the one request knows"
-)]
+/// with the page that says so, or with the one that asks for the number.
 async fn depart_at_once(
     app: &App,
     browser: &Browser,
     client: &Client,
     cookie: &Token,
     login: &Login,
-    number: &PhoneNumber,
     started: crate::audit::record::Record,
     now: Time,
 ) -> Result<Response, Failure> {
-    let stopped = match depart::prepare(app, browser, client, login, Some(number), now).await? {
+    let number = login.request.number.as_ref();
+    let stopped = match depart::prepare(app, browser, client, login, number, now).await? {
         Ok(prepared) => {
             let departure = prepared.record(app, browser, login, number);
             let departed = path::open_and_depart(
@@ -373,6 +369,9 @@ async fn depart_at_once(
         Err(stopped) => stopped,
     };
     open(app, login, now, started).await?;
-    let number = Some(number);
+    if number.is_none() && stopped.outcome == Outcome::OperatorUnknown {
+        // Nobody tells numbers; the person does.
+        return show::page(app, browser, login, client, cookie).await;
+    }
     depart::stop(app, browser, client, cookie, login, number, stopped, now).await
 }

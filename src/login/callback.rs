@@ -44,7 +44,7 @@ async fn take(
     let now = app.clock.now();
     let callback = Callback::parse(&query);
     let Some(state) = callback.state.as_deref().and_then(Handle::parse) else {
-        return Ok(lost_cookie(&app, &browser));
+        return Ok(lost_state(&app, &browser));
     };
     // No operator's: Postgres cannot even look for a NUL.
     let alias = alias.replace('\0', "?");
@@ -88,7 +88,7 @@ async fn take(
     };
     match conclusion.run().await {
         Ok(Concluded::Released(released)) => Ok(released.redirect(&app)),
-        Ok(Concluded::Page) => Ok(show::again(&login)),
+        Ok(Concluded::Page) => Ok(show::again(login.id)),
         Err(failure) => {
             // The answer is lost. If that can be recorded now, the person need not wait for the
             // sweeper to try again; a verdict that was stored after all stays.
@@ -111,7 +111,7 @@ async fn unexpected(
     now: Time,
 ) -> Result<Response, Failure> {
     let Some(leg) = logins::find_leg(app.db.relaxed_steps(), state.id, &state.hash()).await? else {
-        return Ok(lost_cookie(app, browser));
+        return Ok(lost_state(app, browser));
     };
     let Some(login) = logins::find(app.db.relaxed_steps(), leg.login_id).await? else {
         return Ok(lost_cookie(app, browser));
@@ -128,12 +128,12 @@ async fn unexpected(
     if leg.operator != alias {
         let reason = "the callback of another operator";
         break_off(app, browser, &leg, Outcome::ProtocolViolation, reason, now).await?;
-        return Ok(show::again(&login));
+        return Ok(show::again(login.id));
     }
     match leg.stage {
         LegStage::Away => {
             break_off(app, browser, &leg, Outcome::Expired, "too late", now).await?;
-            Ok(show::again(&login))
+            Ok(show::again(login.id))
         }
         // The same callback once more, while the first one is being worked on or after it.
         LegStage::Claimed | LegStage::Closed => {
@@ -143,9 +143,17 @@ async fn unexpected(
                 && logins::has_live_code(app.db.relaxed_steps(), login.id, now).await?;
             match login.answer(&app.vault)? {
                 Some(answer) if released => Ok(crate::login::authorize::to_app(&answer)),
-                _ => Ok(show::again(&login)),
+                _ => Ok(show::again(login.id)),
             }
         }
+    }
+}
+
+/// The callback names no leg of ours. Its browser sees its own last login, which knows the way back.
+fn lost_state(app: &App, browser: &Browser) -> Response {
+    match browser.cookies(app).newest_login() {
+        Some(login) => show::again(login),
+        None => lost_cookie(app, browser),
     }
 }
 

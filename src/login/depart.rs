@@ -79,12 +79,14 @@ impl Prepared {
         app: &App,
         browser: &Browser,
         login: &Login,
-        number: &PhoneNumber,
+        number: Option<&PhoneNumber>,
     ) -> Record {
         let (subject, event) = self.event(login);
-        browser
-            .recorder(app, self.now)
-            .record_of(number, subject, &event)
+        let recorder = browser.recorder(app, self.now);
+        match number {
+            Some(number) => recorder.record_of(number, subject, &event),
+            None => recorder.record(subject, &event),
+        }
     }
 
     fn event(&self, login: &Login) -> (Subject, Event) {
@@ -227,12 +229,7 @@ pub async fn from_page(
             return stop(app, browser, client, cookie, &login, number, stopped, *now).await;
         }
     };
-    let (subject, event) = prepared.event(&login);
-    let recorder = browser.recorder(app, *now);
-    records.push(match number {
-        Some(number) => recorder.record_of(number, subject, &event),
-        None => recorder.record(subject, &event),
-    });
+    records.push(prepared.record(app, browser, &login, number));
     let chosen = Chosen {
         sealed: login.sealed.as_deref(),
         source,
@@ -258,7 +255,7 @@ pub async fn from_page(
             let stopped = too_many_tries();
             stop(app, browser, client, cookie, &login, number, stopped, *now).await
         }
-        Err(StoreError::Stale) => Ok(show::again(&login)),
+        Err(StoreError::Stale) => Ok(show::again(login.id)),
         Err(error) => Err(error.into()),
     }
 }
@@ -321,7 +318,7 @@ pub async fn stop(
             };
             show::page(app, browser, &login, client, cookie).await
         }
-        Err(StoreError::Stale) => Ok(show::again(login)),
+        Err(StoreError::Stale) => Ok(show::again(login.id)),
         Err(error) => Err(error.into()),
     }
 }

@@ -70,7 +70,7 @@ pub async fn post(
             };
             Ok(show::leaving(entry.frame(&app, &browser), url, why))
         }
-        Err(StoreError::Stale) => Ok(show::again(login)),
+        Err(StoreError::Stale) => Ok(show::again(login.id)),
         Err(error) => Err(error.into()),
     }
 }

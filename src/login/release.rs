@@ -18,10 +18,10 @@ use crate::secret::{Handle, Token, b64, new_id};
 use crate::store::audit::Appended;
 use crate::store::clients::{Client, SubjectType};
 use crate::store::db::StoreError;
+use crate::store::grants;
 use crate::store::logins::{Login, NumberSource, answer_place};
 use crate::store::path::{self, GoAhead, Release, SessionRow};
 use crate::store::sessions::{self, Remembered};
-use crate::store::{grants, logins};
 use crate::token::claims::{Facts, NamedBy, NumberVerification};
 use crate::verdict::{Evidence, Method, Outcome};
 use crate::web::app::App;
@@ -378,10 +378,7 @@ pub async fn held(app: &App, browser: &Browser, entry: &Entry) -> Result<Respons
             released.set_cookies(app, &mut page);
             Ok(page)
         }
-        Err(StoreError::Stale) => {
-            let login = logins::find(app.db.relaxed_steps(), entry.login.id).await?;
-            Ok(show::again(&login.unwrap_or(entry.login.clone())))
-        }
+        Err(StoreError::Stale) => Ok(show::again(entry.login.id)),
         Err(error) => Err(error.into()),
     }
 }

@@ -9,6 +9,8 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, LOCATION, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 
+use uuid::Uuid;
+
 use crate::login::entry::{Entry, enter, frame};
 use crate::login::policy;
 use crate::login::view;
@@ -71,11 +73,11 @@ pub async fn of(app: &App, browser: &Browser, entry: &Entry) -> Result<Response,
 }
 
 /// Sends the browser to the login's page: for steps that came too late.
-pub fn again(login: &Login) -> Response {
+pub fn again(login: Uuid) -> Response {
     (
         StatusCode::SEE_OTHER,
         [
-            (LOCATION, format!("/login/{}", login.id)),
+            (LOCATION, format!("/login/{login}")),
             (CACHE_CONTROL, "no-store".to_owned()),
         ],
     )

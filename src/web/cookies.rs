@@ -26,15 +26,11 @@ impl Cookies {
         Self { https }
     }
 
-    /// The name of one login's cookie: it carries the last 8 hexadecimal digits of the login's id.
-    /// The first ones are its time, which two tabs may share.
+    /// The name of one login's cookie: it carries the login's id, so that a browser whose callback
+    /// lost its state still finds its login.
     #[must_use]
     pub fn login(self, login: Uuid) -> String {
-        format!(
-            "{}{}",
-            self.login_prefix(),
-            &login.simple().to_string()[24..]
-        )
+        format!("{}{}", self.login_prefix(), login.simple())
     }
 
     /// The name of the cookie that names this browser: its go-aheads hang on it.
@@ -147,6 +143,14 @@ impl Received<'_> {
             .collect()
     }
 
+    /// The login this browser opened last, by its cookies' names.
+    #[must_use]
+    pub fn newest_login(&self) -> Option<Uuid> {
+        let prefix = self.cookies.login_prefix();
+        let id = |name: &str| Uuid::try_parse(name.strip_prefix(prefix)?).ok();
+        self.pairs.iter().filter_map(|(name, _)| id(name)).max()
+    }
+
     /// The names of the login cookies a browser must forget before it gets another one, so that it has
     /// no more than `most`. Browsers send what they got first, first (RFC 6265 section 5.4).
     #[must_use]
@@ -229,10 +233,10 @@ mod tests {
     #[test]
     fn names_carry_the_host_prefix_over_https_only() {
         let (https, http) = (Cookies::new(true), Cookies::new(false));
-        assert_eq!(https.login(ID), "__Host-nc_login_89abcdef");
+        assert_eq!(https.login(ID), format!("__Host-nc_login_{}", ID.simple()));
         assert_eq!(https.browser(), "__Host-nc_browser");
         assert_eq!(https.session(), "__Host-nc_session");
-        assert_eq!(http.login(ID), "nc_login_89abcdef");
+        assert_eq!(http.login(ID), format!("nc_login_{}", ID.simple()));
         assert_eq!(http.browser(), "nc_browser");
         assert_eq!(http.session(), "nc_session");
         let cleared = http.clear("nc_session");
@@ -246,11 +250,12 @@ mod tests {
     fn what_was_set_is_read_back_among_others_cookies() {
         let token = Token::random();
         let headers = sent(&[
-            &format!("a=b; nc_login_89abcdef={}; c", token.reveal()),
+            &format!("a=b; nc_login_{}={}; c", ID.simple(), token.reveal()),
             "nc_session=short; lang=de",
         ]);
         let received = Cookies::new(false).read(&headers);
         assert!(received.login(ID) == Some(token));
+        assert_eq!(received.newest_login(), Some(ID));
         assert!(received.session().is_none());
         assert_eq!(received.plain("lang"), Some("de"));
     }

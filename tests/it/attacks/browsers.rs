@@ -234,10 +234,14 @@ async fn states_that_are_not_ours_find_nothing_and_tell_nothing() {
     let altered = format!("{}{}", &state[..60], "AAAA");
     for bad in ["", "x", half, &altered, &"A".repeat(64), "%00", "../../etc"] {
         let url = away.callback.as_str().replace(&state, bad);
-        let mut browser = away.browser.clone();
-        browser.open(&url).await;
-        assert_eq!(browser.title(), "We lost track of this sign-in", "{bad}");
-        away.shows_nothing(&browser.page().source);
+        let mut stranger = away.app.browser();
+        stranger.open(&url).await;
+        assert_eq!(stranger.title(), "We lost track of this sign-in", "{bad}");
+        away.shows_nothing(&stranger.page().source);
+        // Its own browser sees its own login, whatever the state.
+        let mut own = away.browser.clone();
+        own.open(&url).await;
+        assert_eq!(own.title(), "Check your number", "{bad}");
     }
     // And the login is where it was.
     let mut browser = away.browser.clone();
@@ -255,7 +259,7 @@ async fn a_login_s_pages_show_nothing_without_its_cookie() {
     let own = cookie_of(&stranger);
     let mut planted = away.app.browser();
     // The name of this login's cookie, with another login's value.
-    let name = format!("nc_login_{}", &login.simple().to_string()[24..]);
+    let name = format!("nc_login_{}", login.simple());
     planted.set_cookie("localhost", &name, &own);
     for mut browser in [away.app.browser(), stranger, planted] {
         browser.open(&page).await;

@@ -7,6 +7,7 @@ mod refused;
 mod requests;
 mod scenarios;
 mod tokens;
+mod told;
 mod verified;
 
 use uuid::Uuid;
