@@ -35,6 +35,17 @@ pub fn new_id(now: Time) -> Uuid {
     Uuid::from_bytes(bytes)
 }
 
+/// The smallest UUIDv7 of a moment: where a range of ids by time begins.
+#[must_use]
+pub fn first_id(moment: Time) -> Uuid {
+    let millis = u64::try_from(moment.timestamp_millis()).unwrap_or(0);
+    let mut bytes = [0; 16];
+    bytes[..6].copy_from_slice(&millis.to_be_bytes()[2..]);
+    bytes[6] = 0x70;
+    bytes[8] = 0x80;
+    Uuid::from_bytes(bytes)
+}
+
 /// Base64url without padding, the encoding of every opaque string we give out.
 #[must_use]
 pub fn b64(bytes: &[u8]) -> String {
@@ -568,6 +579,7 @@ mod tests {
         let now = Clock::system().now();
         let id = new_id(now);
         assert_eq!(id.get_version_num(), 7);
+        assert!(first_id(now) <= id && id < first_id(now + chrono::TimeDelta::milliseconds(1)));
         let (secs, nanos) = id.get_timestamp().unwrap().to_unix();
         assert_eq!(
             i64::try_from(secs).unwrap() * 1000 + i64::from(nanos / 1_000_000),

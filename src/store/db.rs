@@ -101,6 +101,8 @@ impl Db {
                 // Postgres would for partitioned tables, costs a third of its processor time and
                 // finds the same plan.
                 ("plan_cache_mode", "force_generic_plan"),
+                // Compiling a plan never pays for a statement that reads a few rows.
+                ("jit", "off"),
             ])
         };
         let pool = |synchronous_commit| {

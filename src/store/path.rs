@@ -6,11 +6,13 @@
 //! departure and claim run on connections that do not wait for the disk; a lost one is found by the
 //! verdict's guard. The verdict, a release and a redemption wait.
 
+use chrono::TimeDelta;
 use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::clock::Time;
 use crate::oauth::request::AuthorizeRequest;
+use crate::secret::first_id;
 use crate::store::audit::Appended;
 use crate::store::db::StoreError;
 use crate::store::lane::Lane;
@@ -128,7 +130,7 @@ pub async fn open_and_depart(
             where $18 > (
                 select count(*)
                 from legs
-                where number_hash = any($17) and id >= uuid_floor($6::timestamptz - interval '1 hour')
+                where number_hash = any($17) and id >= $19
             )
             returning id
         ),
@@ -164,6 +166,7 @@ pub async fn open_and_depart(
         records as _,
         leg.number_hashes,
         leg.tries_per_hour,
+        first_id(leg.now - TimeDelta::hours(1)),
     )
     .fetch_one(lent.connection())
     .await?;
@@ -202,7 +205,7 @@ pub async fn depart(
         with tries as (
             select count(*) >= $15 as exhausted
             from legs
-            where number_hash = any($14) and id >= uuid_floor($5::timestamptz - interval '1 hour')
+            where number_hash = any($14) and id >= $16
         ),
         login as (
             update logins
@@ -246,6 +249,7 @@ pub async fn depart(
         records as _,
         leg.number_hashes,
         leg.tries_per_hour,
+        first_id(leg.now - TimeDelta::hours(1)),
     )
     .fetch_one(lent.connection())
     .await?;
