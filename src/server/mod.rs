@@ -69,6 +69,7 @@ pub struct Server {
     pub address: SocketAddr,
     /// Where `/healthz`, `/readyz` and `/metrics` are.
     pub management: SocketAddr,
+    tls: Option<Arc<tls::Reloaded>>,
     stopping: watch::Sender<bool>,
     tasks: JoinSet<()>,
     grace: Duration,
@@ -137,6 +138,7 @@ pub async fn start(start: Start) -> anyhow::Result<Server> {
         management: management.local_addr()?,
         grace: app.config.listen.shutdown_grace,
         app: app.clone(),
+        tls: tls.clone(),
         stopping,
         tasks: JoinSet::new(),
     };
@@ -205,6 +207,13 @@ async fn bound(given: Option<TcpListener>, address: SocketAddr) -> anyhow::Resul
 }
 
 impl Server {
+    /// Reads the certificate files again if they changed, as a background task does every minute.
+    pub fn refresh_certificate(&self) {
+        if let Some(tls) = &self.tls {
+            tls.refresh();
+        }
+    }
+
     /// Stops: no new connections, open requests may end within the grace period.
     pub async fn stop(mut self) {
         self.stopping.send_replace(true);

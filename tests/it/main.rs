@@ -11,3 +11,4 @@ mod layers;
 mod limits;
 mod stack;
 mod support;
+mod tls;
