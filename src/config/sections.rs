@@ -101,7 +101,7 @@ pub struct Database {
     pub migrator_url: Option<Redacted>,
     /// The application's role, to which `numbercloak migrate` grants what the server may do.
     pub app_role: String,
-    /// Connections per server, at most.
+    /// Connections for the steps of a login, at most, of each of two kinds; 9 more are for the rest.
     #[schemars(range(min = 2, max = 1000))]
     pub max_connections: u32,
     /// How long a request waits for a free connection.
