@@ -130,7 +130,7 @@ pub async fn page(
     let number = login.number(&app.vault)?;
     let may_change = policy::may_change_number(client, login.number_source);
     Ok(match login.stage {
-        Stage::Open | Stage::Away => ask(app, frame, login, number, may_change).await?,
+        Stage::Open | Stage::Away => ask(frame, number, may_change),
         Stage::Checking => ok(&view::Checking {
             url: format!("/login/{}", login.id),
             operator_name: operator_name(app, &frame, login).await?,
@@ -153,16 +153,9 @@ fn ok(page: &impl Template) -> Response {
     render(StatusCode::OK, PageClass::Journey, page)
 }
 
-/// Asks for what is missing.
-async fn ask(
-    app: &App,
-    frame: Frame,
-    login: &Login,
-    number: Option<PhoneNumber>,
-    may_change: bool,
-) -> Result<Response, Failure> {
-    let _ = (app, login);
-    Ok(match number {
+/// Asks for what is missing: the go-ahead for a known number, or the number.
+fn ask(frame: Frame, number: Option<PhoneNumber>, may_change: bool) -> Response {
+    match number {
         Some(number) => ok(&view::GoAhead {
             frame,
             number_masked: Some(number.masked()),
@@ -170,7 +163,7 @@ async fn ask(
             method: Method::Verify,
         }),
         None => number_form(frame, String::new(), None),
-    })
+    }
 }
 
 /// The page that asks for the number, with what was wrong with the last one.
@@ -244,7 +237,7 @@ async fn problem(
         }
         // The leg was closed for what somebody else did with it, or came too late: ask again.
         Outcome::BrowserMismatch | Outcome::Abandoned | Outcome::Expired => {
-            ask(app, frame, login, number, may_change).await?
+            ask(frame, number, may_change)
         }
         Outcome::RateLimited => too_many(frame, WAIT_FOR_NUMBER, None),
         _ => ok(&view::OperatorInvalid {
