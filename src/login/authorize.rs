@@ -11,10 +11,11 @@ use http::header::{CACHE_CONTROL, LOCATION, SET_COOKIE};
 
 use crate::audit::event::{Event, Subject};
 use crate::clock::Time;
+use crate::login::depart::{self, Stopped, Way};
 use crate::login::entry::{bad_link, frame};
 use crate::login::show::error_url;
-use crate::login::view::{Checking, Links};
-use crate::login::{depart, policy, show};
+use crate::login::view::Links;
+use crate::login::{choose, policy, show};
 use crate::oauth::error::{ErrorCode, OAuthError};
 use crate::oauth::params::Params;
 use crate::oauth::redirect::VerifiedRedirect;
@@ -30,9 +31,8 @@ use crate::verdict::Outcome;
 use crate::web::app::App;
 use crate::web::browser::Browser;
 use crate::web::failure::Failure;
-use crate::web::headers::PageClass;
 use crate::web::limits::TooMany;
-use crate::web::page::{self, Frame, render};
+use crate::web::page::{self, Frame};
 
 /// Longest request that is read, bytes.
 const LONGEST: usize = 16 * 1024;
@@ -265,6 +265,7 @@ fn new_login(
         operator: None,
         legs: 0,
         mismatches: 0,
+        rerouted: false,
         outcome: None,
         opened_at: now,
         expires_at: now + app.config.login.login,
@@ -346,27 +347,34 @@ async fn depart_at_once(
     now: Time,
 ) -> Result<Response, Failure> {
     let number = login.request.number.as_ref();
-    let stopped = match depart::prepare(app, browser, client, login, number, now).await? {
+    let way = Way {
+        number,
+        ..Way::default()
+    };
+    let stopped = match depart::prepare(app, browser, client, login, &way, now).await? {
         Ok(prepared) => {
-            let departure = prepared.record(app, browser, login, number);
+            let mut records = vec![started.clone()];
+            records.extend(prepared.records(app, browser, login, number));
             let departed = path::open_and_depart(
                 app.db.relaxed_steps(),
                 &opening(login, now),
                 &prepared.departing(),
-                Appended::new([started.clone(), departure]),
+                Appended::new(records),
             )
             .await?;
             if departed == Departed::Away {
-                let page = Checking {
-                    frame: frame(app, browser, login, client, cookie),
-                    operator_name: prepared.operator_name().to_owned(),
-                    url: prepared.url().to_owned(),
-                };
-                return Ok(render(StatusCode::OK, PageClass::Journey, &page));
+                return Ok(prepared.leave(frame(app, browser, login, client, cookie)));
             }
             depart::too_many_tries()
         }
-        Err(stopped) => stopped,
+        Err(Stopped::Refused(stopped)) => stopped,
+        Err(Stopped::Ask(several)) => {
+            open(app, login, now, started).await?;
+            let frame = frame(app, browser, login, client, cookie);
+            let may_change = choose::may_change(client, login);
+            let why = choose::Why::Unknown;
+            return Ok(choose::page(frame, &several, number, may_change, why));
+        }
     };
     open(app, login, now, started).await?;
     if number.is_none() && stopped.outcome == Outcome::OperatorUnknown {

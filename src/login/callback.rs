@@ -8,7 +8,7 @@ use tracing::Instrument as _;
 use crate::audit::event::{Event, Subject};
 use crate::clock::Time;
 use crate::login::conclude::{Concluded, Conclusion};
-use crate::login::entry::{bad_link, lost_cookie, lost_cookie_of};
+use crate::login::entry::{bad_link, frame, lost_cookie, lost_cookie_of};
 use crate::login::{show, sweep};
 use crate::operator::Callback;
 use crate::secret::{Handle, same};
@@ -76,6 +76,8 @@ async fn take(
         return Ok(bad_link(&app, &browser, "the app or the operator is gone"));
     };
     let login = claimed.login.clone();
+    let asked_for = client.clone();
+    let back = browser.clone();
     let conclusion = Conclusion {
         app: app.clone(),
         browser: browser.clone(),
@@ -89,6 +91,10 @@ async fn take(
     match conclusion.run().await {
         Ok(Concluded::Released(released)) => Ok(released.redirect(&app)),
         Ok(Concluded::Page) => Ok(show::again(login.id)),
+        Ok(Concluded::Onward(next)) => Ok(match back.cookies(&app).login(login.id) {
+            Some(cookie) => next.leave(frame(&app, &back, &login, &asked_for, &cookie)),
+            None => show::again(login.id),
+        }),
         Err(failure) => {
             // The answer is lost. If that can be recorded now, the person need not wait for the
             // sweeper to try again; a verdict that was stored after all stays.

@@ -6,10 +6,11 @@
 use std::sync::Arc;
 
 use crate::audit::event::{Event, Subject};
+use crate::audit::record::Record;
 use crate::clock::Time;
 use crate::login::authorize::about;
 use crate::login::counted;
-use crate::login::depart::callback_uri;
+use crate::login::depart::{self, Prepared, Way, callback_uri};
 use crate::login::policy;
 use crate::login::release::{self, Check, Confirmed, Context, Released};
 use crate::operator::{self, Ask, Callback};
@@ -18,9 +19,9 @@ use crate::secret::{Handle, new_id};
 use crate::store::audit::{self, Appended};
 use crate::store::clients::Client;
 use crate::store::db::StoreError;
-use crate::store::logins::{Held, Kept};
+use crate::store::logins::{self, Held, Kept};
 use crate::store::operators::Mode;
-use crate::store::path::{self, Claimed};
+use crate::store::path::{self, Claimed, Departed};
 use crate::store::sessions;
 use crate::verdict::{Evidence, Outcome, Proof, Refusal, Verdict};
 use crate::web::app::{App, LiveOperator};
@@ -33,6 +34,8 @@ pub enum Concluded {
     Released(Box<Released>),
     /// A page of the login says what happened, or asks for the go-ahead.
     Page,
+    /// The operator said that the number is not its own: on to the next one.
+    Onward(Box<Prepared>),
 }
 
 /// A claimed leg with everything needed to conclude it.
@@ -269,6 +272,11 @@ impl Conclusion {
             Some(number) => recorder.record_of(number, self.about(refusal.outcome), &event),
             None => recorder.record(self.about(refusal.outcome), &event),
         };
+        if refusal.outcome == Outcome::OperatorUnsupportedNumber
+            && let Some(next) = self.reroute(number, &record, now).await?
+        {
+            return Ok(Concluded::Onward(Box::new(next)));
+        }
         let records = Appended::new([record.clone()]);
         let db = self.app.db.durable_steps();
         match path::refuse(db, login.id, leg.id, refusal.outcome, now, records).await {
@@ -278,6 +286,45 @@ impl Conclusion {
                 audit::append(self.app.db.durable(), [record]).await?;
                 Ok(Concluded::Page)
             }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Departs for the next operator, once per login: the one asked said that the number is not its own.
+    /// Where the rules lead to none, or to several, the person is told and asked instead.
+    async fn reroute(
+        &self,
+        number: Option<&PhoneNumber>,
+        refused: &Record,
+        now: Time,
+    ) -> Result<Option<Prepared>, Failure> {
+        let Claimed { login, leg, .. } = &self.claimed;
+        if login.rerouted || login.legs >= policy::LEGS {
+            return Ok(None);
+        }
+        let mut declined = logins::declined(self.app.db.relaxed_steps(), login.id).await?;
+        declined.push(leg.operator.clone());
+        let way = Way {
+            number,
+            picked: None,
+            declined: &declined,
+        };
+        let Self {
+            app,
+            browser,
+            client,
+            ..
+        } = self;
+        let Ok(prepared) = depart::prepare(app, browser, client, login, &way, now).await? else {
+            return Ok(None);
+        };
+        let mut records = vec![refused.clone()];
+        records.extend(prepared.records(app, browser, login, number));
+        let records = Appended::new(records);
+        let lane = app.db.durable_steps();
+        match path::reroute(lane, login.id, leg.id, &prepared.departing(), records).await {
+            Ok(Departed::Away) => Ok(Some(prepared)),
+            Ok(Departed::TooManyTries) | Err(StoreError::Stale) => Ok(None),
             Err(error) => Err(error.into()),
         }
     }

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::operator::routing::Rule;
 use crate::verdict::{Outcome, Verdict};
 
 /// An operator was asked, and this came of it.
@@ -22,6 +23,15 @@ pub fn verdict(operator: &str, verdict: &Verdict) {
             .record(Duration::from_millis(took).as_secs_f64());
         }
     }
+}
+
+/// A leg departed, and this rule had chosen the operator.
+pub fn departure(operator: &str, rule: Rule) {
+    metrics::counter!(
+        "numbercloak_departures_total",
+        "operator" => operator.to_owned(), "rule" => rule.as_str()
+    )
+    .increment(1);
 }
 
 /// A login ended.

@@ -12,30 +12,57 @@ use crate::clock::Time;
 use crate::login::authorize::{about, seal_number};
 use crate::login::entry::{Entry, frame};
 use crate::login::release::number_hashes;
-use crate::login::show;
 use crate::login::view::Checking;
+use crate::login::{choose, counted, show};
 use crate::operator::Ask;
-use crate::operator::routing::{self, Choice, NoOperator};
+use crate::operator::routing::{self, Choice, NoOperator, Question, Rule};
 use crate::phone::PhoneNumber;
 use crate::secret::{Handle, Token, new_id};
 use crate::store::audit::Appended;
 use crate::store::clients::Client;
 use crate::store::db::StoreError;
 use crate::store::logins::{Kept, Login, NumberSource, Stage};
+use crate::store::operators::Operator;
 use crate::store::path::{self, Chosen, Departed, Departing};
 use crate::verdict::{Evidence, Method, Outcome, Refusal};
-use crate::web::app::{App, LiveOperator};
+use crate::web::app::{App, LiveOperator, Registry};
 use crate::web::browser::Browser;
 use crate::web::failure::Failure;
 use crate::web::headers::PageClass;
-use crate::web::page::render;
+use crate::web::page::{Frame, render};
+
+/// Why no leg departs.
+pub enum Stopped {
+    /// The person is told why.
+    Refused(Refusal),
+    /// Several operators could be asked: the person says which.
+    Ask(Vec<Arc<Operator>>),
+}
+
+/// How an operator is looked for, beside what the login's request says.
+#[derive(Clone, Copy, Default)]
+pub struct Way<'a> {
+    /// The number; absent: the SIM's own is wanted.
+    pub number: Option<&'a PhoneNumber>,
+    /// The operator that the person named, by alias.
+    pub picked: Option<&'a str>,
+    /// The operators that said that the number is not theirs.
+    pub declined: &'a [String],
+}
+
+/// An operator that said before the departure that the number is not its own.
+struct GaveWay {
+    operator: String,
+    evidence: Evidence,
+}
 
 /// A leg that is ready to depart.
 pub struct Prepared {
     leg: Uuid,
     live: Arc<LiveOperator>,
     method: Method,
-    rule: &'static str,
+    rule: Rule,
+    gave_way: Option<GaveWay>,
     state_hash: Vec<u8>,
     sealed: Vec<u8>,
     number_hashes: Vec<Vec<u8>>,
@@ -46,14 +73,15 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// The operator's authorization URL.
-    pub fn url(&self) -> &str {
-        &self.url
-    }
-
-    /// The operator's name.
-    pub fn operator_name(&self) -> &str {
-        &self.live.operator.name
+    /// The page that leads to the operator, for a leg that has departed.
+    pub fn leave(self, frame: Frame) -> Response {
+        counted::departure(&self.live.operator.alias, self.rule);
+        let page = Checking {
+            frame,
+            operator_name: self.live.operator.name.clone(),
+            url: self.url,
+        };
+        render(StatusCode::OK, PageClass::Journey, &page)
     }
 
     /// The leg's row.
@@ -63,7 +91,7 @@ impl Prepared {
             operator: &self.live.operator.alias,
             operator_revision: self.live.operator.revision,
             method: self.method,
-            rule: self.rule,
+            rule: self.rule.as_str(),
             state_hash: &self.state_hash,
             sealed: &self.sealed,
             number_hashes: &self.number_hashes,
@@ -73,20 +101,31 @@ impl Prepared {
         }
     }
 
-    /// The record of the departure.
-    pub fn record(
+    /// The records of the departure.
+    pub fn records(
         &self,
         app: &App,
         browser: &Browser,
         login: &Login,
         number: Option<&PhoneNumber>,
-    ) -> Record {
-        let (subject, event) = self.event(login);
+    ) -> Vec<Record> {
         let recorder = browser.recorder(app, self.now);
-        match number {
-            Some(number) => recorder.record_of(number, subject, &event),
-            None => recorder.record(subject, &event),
-        }
+        let gave_way = self.gave_way.as_ref().map(|gave_way| {
+            let subject = Subject {
+                operator: Some(gave_way.operator.clone()),
+                outcome: Some(Outcome::OperatorUnsupportedNumber),
+                ..about(login)
+            };
+            let evidence = gave_way.evidence.clone();
+            (subject, Event::OperatorSelectedError { evidence })
+        });
+        let events = gave_way.into_iter().chain([self.event(login)]);
+        events
+            .map(|(subject, event)| match number {
+                Some(number) => recorder.record_of(number, subject, &event),
+                None => recorder.record(subject, &event),
+            })
+            .collect()
     }
 
     fn event(&self, login: &Login) -> (Subject, Event) {
@@ -96,7 +135,7 @@ impl Prepared {
         };
         let event = Event::OperatorSelected {
             leg: self.leg,
-            rule: self.rule.to_owned(),
+            rule: self.rule.as_str().to_owned(),
             method: self.method,
             revision: self.live.operator.revision,
             pressed: login.pressed,
@@ -111,33 +150,119 @@ pub fn callback_uri(app: &App, alias: &str) -> String {
 }
 
 /// Chooses the operator and makes everything a leg needs. Nothing is written yet, and no database
-/// connection is held: the operator may be asked for its discovery document.
+/// connection is held: the operator may be asked for its discovery document, and a telco finder which
+/// operator it is. One that says at once that the number is not its own gives way to the next one,
+/// once per login.
 pub async fn prepare(
     app: &App,
     browser: &Browser,
     client: &Client,
     login: &Login,
-    number: Option<&PhoneNumber>,
+    way: &Way<'_>,
+    now: Time,
+) -> Result<Result<Prepared, Stopped>, Failure> {
+    let mut declined = way.declined.to_vec();
+    let mut first: Option<(String, Refusal)> = None;
+    loop {
+        let way = Way {
+            declined: &declined,
+            ..*way
+        };
+        let choice = match choose_operator(app, browser, client, login, &way, now).await? {
+            Ok(choice) => choice,
+            Err(stopped) => return Ok(Err(first.map_or(stopped, |(_, no)| Stopped::Refused(no)))),
+        };
+        let (alias, mut rule) = (choice.operator.alias.clone(), choice.rule);
+        if first.is_some() || (!declined.is_empty() && rule != Rule::Person) {
+            rule = Rule::Reroute;
+        }
+        match prepare_at(app, login, &way, &choice, now).await? {
+            Ok(mut prepared) => {
+                prepared.rule = rule;
+                prepared.gave_way = first.map(|(operator, refusal)| GaveWay {
+                    operator,
+                    evidence: refusal.evidence,
+                });
+                return Ok(Ok(prepared));
+            }
+            Err(refusal) => {
+                let not_theirs = refusal.outcome == Outcome::OperatorUnsupportedNumber;
+                let may_reroute = !login.rerouted && rule != Rule::Reroute;
+                if !not_theirs || !may_reroute {
+                    return Ok(Err(Stopped::Refused(refusal)));
+                }
+                declined.push(alias.clone());
+                first = Some((alias, refusal));
+            }
+        }
+    }
+}
+
+/// Chooses by our rules, and where they do not lead to one, by what the telco finder says.
+async fn choose_operator(
+    app: &App,
+    browser: &Browser,
+    client: &Client,
+    login: &Login,
+    way: &Way<'_>,
+    now: Time,
+) -> Result<Result<Choice, Stopped>, Failure> {
+    let registry = app.registry().await?;
+    let question = question(&registry, browser, client, login, way);
+    if let Some(alias) = way.picked {
+        let picked = routing::picked(&question, alias);
+        let gone = || Stopped::Refused(refusal(Outcome::OperatorUnknown, "no operator fits"));
+        return Ok(picked.ok_or_else(gone));
+    }
+    let several = match routing::choose(&question) {
+        Ok(choice) => return Ok(Ok(choice)),
+        Err(NoOperator::Several(several)) => several,
+        Err(NoOperator::NoneAccepted | NoOperator::NotServed) => {
+            let unknown = refusal(Outcome::OperatorUnknown, "no operator fits");
+            return Ok(Err(Stopped::Refused(unknown)));
+        }
+    };
+    if let Some(finder) = registry.finder()
+        && let Some(name) = app
+            .operators
+            .find(finder, way.number, browser.address, now)
+            .await
+        && let Some(choice) = routing::found(&several, &name)
+    {
+        return Ok(Ok(choice));
+    }
+    Ok(Err(Stopped::Ask(several)))
+}
+
+/// What is known about which operator it is.
+pub fn question<'a>(
+    registry: &'a Registry,
+    browser: &Browser,
+    client: &'a Client,
+    login: &'a Login,
+    way: &Way<'a>,
+) -> Question<'a> {
+    Question {
+        candidates: registry.all(),
+        client_operators: &client.settings.operators,
+        client_is_test: client.test,
+        number: way.number,
+        hint: login.request.operator_hint.as_deref(),
+        address: browser.address,
+        ranges: registry.ranges(),
+        declined: way.declined,
+    }
+}
+
+async fn prepare_at(
+    app: &App,
+    login: &Login,
+    way: &Way<'_>,
+    choice: &Choice,
     now: Time,
 ) -> Result<Result<Prepared, Refusal>, Failure> {
+    let number = way.number;
     let registry = app.registry().await?;
-    let choice = routing::choose(
-        registry.all(),
-        &client.settings.operators,
-        client.test,
-        number,
-        login.request.operator_hint.as_deref(),
-        browser.address,
-    );
-    let choice = match choice {
-        Ok(choice) => choice,
-        // Until the person can choose on a page, the first by alias is asked.
-        Err(NoOperator::Several(mut several)) if !several.is_empty() => Choice {
-            operator: several.swap_remove(0),
-            rule: "first_of_several",
-        },
-        Err(_) => return Ok(Err(refusal(Outcome::OperatorUnknown, "no operator fits"))),
-    };
     let Some(live) = registry.get(&choice.operator.alias) else {
         return Ok(Err(refusal(
             Outcome::OperatorUnknown,
@@ -181,6 +306,7 @@ pub async fn prepare(
         live: live.clone(),
         method,
         rule: choice.rule,
+        gave_way: None,
         state_hash: state.hash(),
         sealed: kept.seal(&app.vault, &leg),
         number_hashes: number
@@ -193,7 +319,8 @@ pub async fn prepare(
     }))
 }
 
-fn refusal(outcome: Outcome, detail: &str) -> Refusal {
+/// A departure that did not come about.
+pub fn refusal(outcome: Outcome, detail: &str) -> Refusal {
     Refusal {
         outcome,
         evidence: Evidence {
@@ -204,12 +331,13 @@ fn refusal(outcome: Outcome, detail: &str) -> Refusal {
     }
 }
 
-/// Departs from a page: the person pressed a button there.
+/// Departs from a page: the person pressed a button there. If several operators could be asked, the
+/// next page asks which.
 pub async fn from_page(
     app: &App,
     browser: &Browser,
     entry: &Entry,
-    number: Option<&PhoneNumber>,
+    way: &Way<'_>,
     source: Option<NumberSource>,
     mut records: Vec<Record>,
 ) -> Result<Response, Failure> {
@@ -219,21 +347,37 @@ pub async fn from_page(
         cookie,
         now,
     } = entry;
+    let number = way.number;
     let mut login = login.clone();
     login.pressed = true;
     login.number_source = source;
     login.sealed = number.map(|number| seal_number(app, &login.id, number));
-    let prepared = match prepare(app, browser, client, &login, number, *now).await? {
-        Ok(prepared) => prepared,
-        Err(stopped) => {
-            return stop(app, browser, client, cookie, &login, number, stopped, *now).await;
-        }
-    };
-    records.push(prepared.record(app, browser, &login, number));
     let chosen = Chosen {
         sealed: login.sealed.as_deref(),
         source,
     };
+    let prepared = match prepare(app, browser, client, &login, way, *now).await? {
+        Ok(prepared) => prepared,
+        Err(Stopped::Ask(several)) => {
+            let records = Appended::new(records);
+            let lane = app.db.relaxed_steps();
+            return match path::ask_for_operator(lane, login.id, &chosen, *now, records).await {
+                Ok(()) => Ok(choose::page(
+                    frame(app, browser, &login, client, cookie),
+                    &several,
+                    number,
+                    choose::may_change(client, &login),
+                    choose::Why::Unknown,
+                )),
+                Err(StoreError::Stale) => Ok(show::again(login.id)),
+                Err(error) => Err(error.into()),
+            };
+        }
+        Err(Stopped::Refused(stopped)) => {
+            return stop(app, browser, client, cookie, &login, number, stopped, *now).await;
+        }
+    };
+    records.extend(prepared.records(app, browser, &login, number));
     let departed = path::depart(
         app.db.relaxed_steps(),
         login.id,
@@ -244,12 +388,8 @@ pub async fn from_page(
     .await;
     match departed {
         Ok(Departed::Away) => {
-            let page = Checking {
-                frame: frame(app, browser, &login, client, cookie),
-                operator_name: prepared.operator_name().to_owned(),
-                url: prepared.url.clone(),
-            };
-            Ok(render(StatusCode::OK, PageClass::Journey, &page))
+            let frame = frame(app, browser, &login, client, cookie);
+            Ok(prepared.leave(frame))
         }
         Ok(Departed::TooManyTries) => {
             let stopped = too_many_tries();

@@ -4,8 +4,10 @@ use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::response::Response;
 
-use crate::login::entry::posted;
-use crate::login::{depart, policy, release, show};
+use crate::login::depart::{self, Way};
+use crate::login::entry::{Entry, posted};
+use crate::login::{policy, release, show};
+use crate::phone::PhoneNumber;
 use crate::store::logins::Stage;
 use crate::verdict::Outcome;
 use crate::web::app::App;
@@ -31,16 +33,28 @@ pub async fn post(
             let Some(number) = login.number(&app.vault)? else {
                 return show::of(&app, &browser, &entry).await;
             };
-            let source = login.number_source;
-            depart::from_page(&app, &browser, &entry, Some(&number), source, Vec::new()).await
+            again(&app, &browser, &entry, Some(number)).await
         }
         Stage::Problem if in_time && may_depart(&entry.login) => {
             let number = login.number(&app.vault)?;
-            let source = login.number_source;
-            depart::from_page(&app, &browser, &entry, number.as_ref(), source, Vec::new()).await
+            again(&app, &browser, &entry, number).await
         }
         _ => show::of(&app, &browser, &entry).await,
     }
+}
+
+async fn again(
+    app: &App,
+    browser: &Browser,
+    entry: &Entry,
+    number: Option<PhoneNumber>,
+) -> Result<Response, Failure> {
+    let way = Way {
+        number: number.as_ref(),
+        ..Way::default()
+    };
+    let source = entry.login.number_source;
+    depart::from_page(app, browser, entry, &way, source, Vec::new()).await
 }
 
 /// Whether another leg may depart: within the limits, and not after an outcome that is final.

@@ -3,8 +3,8 @@
 //! ```text
 //!            GET /authorize
 //!                 |
-//!   open ---- continue, number ----> away ---- callback ----> checking ----> ended (code)
-//!    ^                                 ^                        |   |
+//!   open - continue, number, operator -> away -- callback --> checking ----> ended (code)
+//!    ^                                 ^  ^------ reroute -----|   |
 //!    |                                 '---- continue, number --'   '-----> confirm -- continue --> ended (code)
 //!    |                                           problem <------'
 //!    '--- every stage -- cancel, return, time ----------------------------> ended (error)
@@ -21,11 +21,13 @@
 //! | `GET /login/{id}`, and at the addresses below | `show` |
 //! | `POST /login/{id}/continue` | `go_on` |
 //! | `POST /login/{id}/number` | `number` |
+//! | `POST /login/{id}/operator` | `choose` |
 //! | `POST /login/{id}/cancel`, `/return` | `leave` |
 //! | `GET /broker/{alias}/endpoint` | `callback` |
 
 mod authorize;
 mod callback;
+mod choose;
 mod conclude;
 mod counted;
 mod depart;
@@ -59,6 +61,7 @@ pub fn routes() -> Router<App> {
         // GET at a form's address: a restored tab, or Enter in the address bar.
         .route("/login/{id}/continue", post(go_on::post).get(show::get))
         .route("/login/{id}/number", post(number::post).get(show::get))
+        .route("/login/{id}/operator", post(choose::post).get(show::get))
         .route("/login/{id}/cancel", post(leave::post).get(show::get))
         .route("/login/{id}/return", post(leave::post).get(show::get))
         .layer(from_fn(lead_back))

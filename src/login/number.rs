@@ -6,8 +6,9 @@ use axum::response::Response;
 
 use crate::audit::event::Event;
 use crate::login::authorize::about;
+use crate::login::depart::{self, Way};
 use crate::login::entry::posted;
-use crate::login::{depart, go_on, policy, show};
+use crate::login::{go_on, policy, show};
 use crate::phone::{NotANumber, PhoneNumber};
 use crate::store::logins::{NumberSource, Stage};
 use crate::web::app::App;
@@ -52,5 +53,9 @@ pub async fn post(
         &Event::NumberEntered {},
     );
     let source = Some(NumberSource::Person);
-    depart::from_page(&app, &browser, &entry, Some(&number), source, vec![entered]).await
+    let way = Way {
+        number: Some(&number),
+        ..Way::default()
+    };
+    depart::from_page(&app, &browser, &entry, &way, source, vec![entered]).await
 }

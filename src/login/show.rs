@@ -12,8 +12,8 @@ use http::{HeaderValue, StatusCode};
 use uuid::Uuid;
 
 use crate::login::entry::{Entry, enter, frame};
-use crate::login::policy;
 use crate::login::view;
+use crate::login::{choose, policy};
 use crate::oauth::error::OAuthError;
 use crate::oauth::redirect::VerifiedRedirect;
 use crate::phone::{NotANumber, PhoneNumber};
@@ -130,6 +130,16 @@ pub async fn page(
     let number = login.number(&app.vault)?;
     let may_change = policy::may_change_number(client, login.number_source);
     Ok(match login.stage {
+        // The number is there, and the person has said to go on: only the operator is missing.
+        Stage::Open if number.is_none() || login.pressed => {
+            let offered = choose::offered(app, browser, login, client, number.as_ref()).await?;
+            if offered.is_empty() {
+                ask(frame, number, may_change)
+            } else {
+                let number = number.as_ref();
+                choose::page(frame, &offered, number, may_change, choose::Why::Unknown)
+            }
+        }
         Stage::Open | Stage::Away => ask(frame, number, may_change),
         Stage::Checking => ok(&view::Checking {
             url: format!("/login/{}", login.id),
@@ -143,6 +153,15 @@ pub async fn page(
                 frame,
                 number_masked: number.map(|n| n.masked()).unwrap_or_default(),
             })
+        }
+        Stage::Problem if login.outcome == Some(Outcome::OperatorUnsupportedNumber) => {
+            let offered = choose::offered(app, browser, login, client, number.as_ref()).await?;
+            if offered.is_empty() {
+                ok(&view::Unsupported { frame, may_change })
+            } else {
+                let why = choose::Why::Declined(operator_name(app, &frame, login).await?);
+                choose::page(frame, &offered, number.as_ref(), may_change, why)
+            }
         }
         Stage::Problem => problem(app, frame, login, number, may_change).await?,
         Stage::Ended => ended(app, frame, login, client).await?,

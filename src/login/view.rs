@@ -59,6 +59,25 @@ impl Number {
     }
 }
 
+/// Asks which operator it is. Posts `operator`, an alias or nothing for none of them, to `operator`;
+/// and to `number`, `cancel`.
+#[derive(Template)]
+#[template(path = "login/choose_operator.html")]
+pub struct ChooseOperator {
+    /// The page's frame.
+    pub frame: Frame,
+    /// The operators: alias and name, in order of name.
+    pub operators: Vec<(String, String)>,
+    /// The number to be checked, masked; `None` if the operator is to tell it.
+    pub number_masked: Option<String>,
+    /// Whether the person may give another number.
+    pub may_change: bool,
+    /// The operator that said that the number is not its own.
+    pub declined: Option<String>,
+    /// Whether what was sent is not on the list.
+    pub is_error: bool,
+}
+
 /// Asks for the go-ahead to release a number that the operator told us. Posts to `continue` and
 /// `cancel`.
 #[derive(Template)]

@@ -46,7 +46,8 @@ pub struct AuthorizeRequest {
     /// The languages wanted, best first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ui_locales: Option<String>,
-    /// The operator wanted, by alias (`idp_hint`, or Keycloak's `kc_idp_hint`).
+    /// The operator wanted, by alias or by its network's code (`idp_hint`, Keycloak's `kc_idp_hint`, or
+    /// `idp:…` in `acr_values`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub operator_hint: Option<String>,
     /// The number the app named, as `login_hint`.
@@ -349,10 +350,17 @@ fn number(params: &Params) -> Result<Option<PhoneNumber>, OAuthError> {
     })
 }
 
+/// `idp_hint`, Keycloak's `kc_idp_hint`, or among the `acr_values` the first `idp:` with a name, as other
+/// brokers take it.
 fn operator_hint(params: &Params) -> Option<String> {
+    let named_in_acr = || {
+        let mut values = params.get("acr_values")?.split_ascii_whitespace();
+        values.find_map(|value| value.strip_prefix("idp:"))
+    };
     params
         .get("idp_hint")
         .or_else(|| params.get("kc_idp_hint"))
+        .or_else(named_in_acr)
         .filter(|alias| alias.len() <= 64)
         .map(str::to_owned)
 }

@@ -11,7 +11,9 @@ mod busy;
 mod camara;
 mod errors;
 mod fetched;
+mod finder;
 mod oidc;
+pub mod ranges;
 pub mod routing;
 mod sign;
 mod strict;
@@ -20,15 +22,18 @@ mod token_answer;
 mod words;
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
 use moka::future::Cache;
 
 pub use ask::{Ask, Callback, Departure, Kept};
+pub use finder::LiveFinder;
 
 use crate::clock::{Clock, Time};
 use crate::outbound::{Limits, Outbound};
+use crate::phone::PhoneNumber;
 use crate::store::operators::{Dialect, IdTokenRule, Operator, Settings, TokenAuth};
 use crate::verdict::{Refusal, Verdict};
 use busy::Busy;
@@ -53,6 +58,7 @@ pub struct Operators {
     keys: Fetched<Keys>,
     signers: Cache<Key, Arc<Signer>>,
     busy: Busy,
+    finder: finder::Memory,
 }
 
 impl fmt::Debug for Operators {
@@ -72,6 +78,7 @@ impl Operators {
             metadata: Fetched::new(METADATA_LIFETIME),
             keys: Fetched::new(KEYS_LIFETIME),
             signers: Cache::new(CAPACITY),
+            finder: finder::Memory::default(),
         }
     }
 
@@ -104,6 +111,18 @@ impl Operators {
         match ask.operator.settings.dialect {
             Dialect::Camara => camara::conclude(self, ask, kept, callback, clock).await,
         }
+    }
+
+    /// Asks a telco finder which operator a number, or the phone's address, is with. `None` if it does
+    /// not know or does not answer: then this rule does not decide.
+    pub async fn find(
+        &self,
+        finder: &LiveFinder,
+        number: Option<&PhoneNumber>,
+        address: Option<IpAddr>,
+        now: Time,
+    ) -> Option<String> {
+        finder::search(&self.outbound, &self.finder, finder, number, address, now).await
     }
 
     fn outbound(&self) -> &Outbound {

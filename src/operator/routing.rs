@@ -1,21 +1,88 @@
-//! Which operator is asked. The client's list is the frame; inside it a pin, a hint, the number's
-//! prefix, the phone's address or mere lack of choice decide, in that order. A prefix tells nothing
-//! about a ported number and an address nothing on Wi-Fi: where the rules do not agree on one, the
-//! person chooses. Never outside an operator's authority, whatever rule chose it (DESIGN.md P5).
+//! Which operator is asked. The client's list is the frame; inside it a pin, a hint, an aggregator, the
+//! phone's address, the network's own code, the number's prefix, a telco finder or mere lack of choice
+//! decide, in that order. A prefix tells nothing about a ported number and an address nothing on Wi-Fi:
+//! where the rules do not agree on one, the person chooses. Never outside an operator's authority,
+//! whatever rule chose it (DESIGN.md P5).
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use crate::operator::ranges::Ranges;
 use crate::phone::PhoneNumber;
 use crate::store::operators::{Mode, Operator};
+
+/// What chose an operator, for legs and audit records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// The client accepts only this one.
+    Client,
+    /// The app named it.
+    Hint,
+    /// It finds the subscriber's network itself.
+    Aggregator,
+    /// The phone's address is one of its own.
+    Address,
+    /// The app named the network by its MCC and MNC, or another name on the record.
+    Network,
+    /// The number starts as its numbers do.
+    Prefix,
+    /// The telco finder named it.
+    TelcoFinder,
+    /// The person named it.
+    Person,
+    /// No other could be asked.
+    Only,
+    /// The one asked before said that the number is not its own.
+    Reroute,
+}
+
+impl Rule {
+    /// The word in legs, audit records and metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Hint => "hint",
+            Self::Aggregator => "aggregator",
+            Self::Address => "address",
+            Self::Network => "network",
+            Self::Prefix => "prefix",
+            Self::TelcoFinder => "telco_finder",
+            Self::Person => "person",
+            Self::Only => "only",
+            Self::Reroute => "reroute",
+        }
+    }
+}
+
+/// What is known when an operator is to be chosen.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// Every operator there is.
+    pub candidates: &'a [Arc<Operator>],
+    /// The aliases the client accepts; empty: all.
+    pub client_operators: &'a [String],
+    /// Whether the client is a test client.
+    pub client_is_test: bool,
+    /// The number; absent: the SIM's own is wanted.
+    pub number: Option<&'a PhoneNumber>,
+    /// What the app named: an alias, or a network by its code.
+    pub hint: Option<&'a str>,
+    /// Where the phone's browser comes from.
+    pub address: Option<IpAddr>,
+    /// Whose addresses are whose, as staff loaded it.
+    pub ranges: &'a Ranges,
+    /// Aliases of those that said the number is not theirs: not asked again.
+    pub declined: &'a [String],
+}
 
 /// An operator and why it was chosen.
 #[derive(Clone, Debug)]
 pub struct Choice {
     /// The operator.
     pub operator: Arc<Operator>,
-    /// The rule that chose it, for the audit record: `client`, `hint`, `prefix`, `address`, `only`.
-    pub rule: &'static str,
+    /// The rule that chose it.
+    pub rule: Rule,
 }
 
 /// Why none was chosen.
@@ -26,121 +93,170 @@ pub enum NoOperator {
     /// There are operators for this client, but none for this number (or none that tells a number,
     /// if none was given).
     NotServed,
-    /// Several could be asked; the person chooses among these.
+    /// Several could be asked; a telco finder or the person chooses among these, in order of name.
     Several(Vec<Arc<Operator>>),
 }
 
 /// Chooses the operator for a number, or for the SIM's own number if there is none.
 ///
-/// `client_operators` are the aliases the client accepts (empty: all), `hinted_alias` is what the
-/// RP or the person named, `address` where the phone's browser comes from.
-///
 /// # Errors
 /// [`NoOperator`] if the rules do not lead to exactly one.
-pub fn choose(
-    candidates: &[Arc<Operator>],
-    client_operators: &[String],
-    client_is_test: bool,
-    number: Option<&PhoneNumber>,
-    hinted_alias: Option<&str>,
-    address: Option<IpAddr>,
-) -> Result<Choice, NoOperator> {
-    let accepted: Vec<&Arc<Operator>> = candidates
+pub fn choose(question: &Question<'_>) -> Result<Choice, NoOperator> {
+    let able = able(question)?;
+    let decided = |operator: &Arc<Operator>, rule| {
+        Ok(Choice {
+            operator: operator.clone(),
+            rule,
+        })
+    };
+    if let ([pinned], [operator]) = (question.client_operators, able.as_slice())
+        && operator.alias == *pinned
+    {
+        return decided(operator, Rule::Client);
+    }
+    // A hint that leads nowhere is only that: the other rules still apply.
+    let hinted = |operator: &&Arc<Operator>| question.hint == Some(operator.alias.as_str());
+    if let Some(operator) = able.iter().find(hinted) {
+        return decided(operator, Rule::Hint);
+    }
+    let prefix = |operator: &Operator| longest_prefix(operator, question.number);
+    let aggregators = keep(&able, |operator| operator.settings.aggregator);
+    if let [operator] = keep_best(&aggregators, prefix).as_slice() {
+        return decided(operator, Rule::Aggregator);
+    }
+    let address = |operator: &Operator| narrowest_range(operator, question);
+    let near = keep_best(&able, address);
+    if let [operator] = near.as_slice()
+        && address(operator).is_some()
+    {
+        return decided(operator, Rule::Address);
+    }
+    let of_network =
+        |operator: &Operator| question.hint.is_some_and(|id| is_known_as(operator, id));
+    let mut left = keep(&near, of_network);
+    match left.as_slice() {
+        [operator] => return decided(operator, Rule::Network),
+        [] => left = near,
+        _ => {}
+    }
+    if question.number.is_some()
+        && let [operator] = keep_best(&left, prefix).as_slice()
+    {
+        return decided(operator, Rule::Prefix);
+    }
+    match able.as_slice() {
+        [operator] => decided(operator, Rule::Only),
+        _ => Err(NoOperator::Several(able)),
+    }
+}
+
+/// Those that could be asked, whatever the rules say, in order of name: enabled, accepted by the client,
+/// with authority over the number.
+///
+/// # Errors
+/// [`NoOperator`] if there is none.
+pub fn able(question: &Question<'_>) -> Result<Vec<Arc<Operator>>, NoOperator> {
+    let accepted: Vec<&Arc<Operator>> = question
+        .candidates
         .iter()
         .filter(|operator| operator.disabled_at.is_none())
-        .filter(|operator| operator.mode == Mode::Live || client_is_test)
+        .filter(|operator| operator.mode == Mode::Live || question.client_is_test)
         .filter(|operator| {
+            let client_operators = question.client_operators;
             client_operators.is_empty() || client_operators.contains(&operator.alias)
         })
         .collect();
     if accepted.is_empty() {
         return Err(NoOperator::NoneAccepted);
     }
-    let mut able: Vec<&Arc<Operator>> = accepted
+    let mut able: Vec<Arc<Operator>> = accepted
         .into_iter()
-        .filter(|operator| may_be_asked(operator, number, client_is_test))
+        .filter(|operator| may_be_asked(operator, question))
+        .cloned()
         .collect();
     if able.is_empty() {
         return Err(NoOperator::NotServed);
     }
-    let choice = |operator: &Arc<Operator>, rule| {
-        Ok(Choice {
-            operator: operator.clone(),
-            rule,
+    able.sort_by_key(|operator| (operator.name.to_lowercase(), operator.alias.clone()));
+    Ok(able)
+}
+
+/// The operator that the person named, if it is one of those that could be asked.
+#[must_use]
+pub fn picked(question: &Question<'_>, alias: &str) -> Option<Choice> {
+    let mut able = able(question).ok()?.into_iter();
+    able.find(|operator| operator.alias == alias)
+        .map(|operator| Choice {
+            operator,
+            rule: Rule::Person,
         })
-    };
-    if let ([pinned], [operator]) = (client_operators, able.as_slice())
-        && operator.alias == *pinned
-    {
-        return choice(operator, "client");
-    }
-    // A hint that leads nowhere is only that: the other rules still apply.
-    let hinted = able
+}
+
+/// The operator that a telco finder named, if exactly one of several goes by that name.
+#[must_use]
+pub fn found(several: &[Arc<Operator>], name: &str) -> Option<Choice> {
+    let mut known = several
         .iter()
-        .find(|operator| hinted_alias == Some(operator.alias.as_str()));
-    if let Some(operator) = hinted {
-        return choice(operator, "hint");
-    }
-    if let Some(number) = number {
-        able = keep_best(able, |operator| longest_prefix(operator, number));
-        if let [operator] = able.as_slice() {
-            return choice(operator, "prefix");
-        }
-    }
-    if let Some(address) = address {
-        able = keep_best(able, |operator| narrowest_range(operator, address));
-        if let [operator] = able.as_slice() {
-            let rule = if narrowest_range(operator, address).is_some() {
-                "address"
-            } else {
-                "only"
-            };
-            return choice(operator, rule);
-        }
-    }
-    match able.as_slice() {
-        [operator] => choice(operator, "only"),
-        _ => Err(NoOperator::Several(able.into_iter().cloned().collect())),
+        .filter(|operator| operator.alias == name || is_known_as(operator, name));
+    match (known.next(), known.next()) {
+        (Some(operator), None) => Some(Choice {
+            operator: operator.clone(),
+            rule: Rule::TelcoFinder,
+        }),
+        _ => None,
     }
 }
 
-fn may_be_asked(operator: &Operator, number: Option<&PhoneNumber>, client_is_test: bool) -> bool {
-    match number {
-        Some(number) => operator.may_vouch_for(number, client_is_test),
+fn may_be_asked(operator: &Operator, question: &Question<'_>) -> bool {
+    let serves = match question.number {
+        Some(number) => operator.may_vouch_for(number, question.client_is_test),
         None => operator.settings.scope_device_phone_number.is_some(),
-    }
+    };
+    serves && !question.declined.contains(&operator.alias)
+}
+
+fn is_known_as(operator: &Operator, name: &str) -> bool {
+    let mut names = operator.settings.network_ids.iter();
+    names.any(|known| known.eq_ignore_ascii_case(name))
+}
+
+fn keep(operators: &[Arc<Operator>], fits: impl Fn(&Operator) -> bool) -> Vec<Arc<Operator>> {
+    let fitting = operators.iter().filter(|operator| fits(operator));
+    fitting.cloned().collect()
 }
 
 /// Those that score highest; all of them if none scores.
 fn keep_best(
-    operators: Vec<&Arc<Operator>>,
+    operators: &[Arc<Operator>],
     score: impl Fn(&Operator) -> Option<usize>,
-) -> Vec<&Arc<Operator>> {
+) -> Vec<Arc<Operator>> {
     let best = operators
         .iter()
         .filter_map(|operator| score(operator))
         .max();
-    operators
-        .into_iter()
-        .filter(|operator| best.is_none() || score(operator) == best)
-        .collect()
+    keep(operators, |operator| {
+        best.is_none() || score(operator) == best
+    })
 }
 
-fn longest_prefix(operator: &Operator, number: &PhoneNumber) -> Option<usize> {
+fn longest_prefix(operator: &Operator, number: Option<&PhoneNumber>) -> Option<usize> {
+    let digits = number?.digits();
     let prefixes = operator.settings.prefixes.iter();
     prefixes
-        .filter(|prefix| !prefix.is_empty() && number.digits().starts_with(prefix.as_str()))
+        .filter(|prefix| !prefix.is_empty() && digits.starts_with(prefix.as_str()))
         .map(String::len)
         .max()
 }
 
-fn narrowest_range(operator: &Operator, address: IpAddr) -> Option<usize> {
-    let address = address.to_canonical();
-    let ranges = operator.settings.ip_ranges.iter();
-    ranges
+fn narrowest_range(operator: &Operator, question: &Question<'_>) -> Option<usize> {
+    let address = question.address?.to_canonical();
+    let own = operator.settings.ip_ranges.iter();
+    let own = own
         .filter(|range| range.contains(&address))
-        .map(|range| usize::from(range.prefix_len()))
-        .max()
+        .map(ipnet::IpNet::prefix_len)
+        .max();
+    let loaded = question.ranges.narrowest(operator.id, address);
+    own.max(loaded).map(usize::from)
 }
 
 #[cfg(test)]
@@ -155,8 +271,12 @@ mod tests {
 
     fn operator(alias: &str, prefixes: &[&str]) -> Made {
         let now = Clock::system().now();
+        // One id per alias, for loaded ranges.
+        let id = alias
+            .bytes()
+            .fold(0, |sum, byte| sum * 256 + u128::from(byte));
         Made(Operator {
-            id: Uuid::nil(),
+            id: Uuid::from_u128(id),
             alias: alias.to_owned(),
             name: alias.to_owned(),
             mode: Mode::Live,
@@ -188,6 +308,16 @@ mod tests {
             self
         }
 
+        fn aggregates(mut self) -> Self {
+            self.0.settings.aggregator = true;
+            self
+        }
+
+        fn known_as(mut self, ids: &[&str]) -> Self {
+            self.0.settings.network_ids = ids.iter().map(ToString::to_string).collect();
+            self
+        }
+
         fn tells_numbers(mut self) -> Self {
             self.0.settings.scope_device_phone_number = Some("openid share".to_owned());
             self
@@ -201,6 +331,9 @@ mod tests {
         number: Option<&'a str>,
         hint: Option<&'a str>,
         address: Option<&'a str>,
+        /// Whose loaded network, and the network.
+        loaded: Option<(&'a str, &'a str)>,
+        declined: &'a [&'a str],
     }
 
     /// `alias rule`, or the aliases to choose from, or `none accepted`, or `not served`.
@@ -214,15 +347,23 @@ mod tests {
         let number = given
             .number
             .map(|number| PhoneNumber::from_e164(number).unwrap());
-        match choose(
-            &candidates,
-            &client_operators,
-            given.client_is_test,
-            number.as_ref(),
-            given.hint,
-            given.address.map(|address| address.parse().unwrap()),
-        ) {
-            Ok(choice) => format!("{} {}", choice.operator.alias, choice.rule),
+        let declined: Vec<String> = given.declined.iter().map(ToString::to_string).collect();
+        let loaded = given.loaded.map(|(alias, network)| {
+            let operator = candidates.iter().find(|one| one.alias == alias).unwrap();
+            (operator.id, [network.parse().unwrap()])
+        });
+        let ranges = Ranges::new(loaded.iter().map(|(id, network)| (*id, network.as_slice())));
+        match choose(&Question {
+            candidates: &candidates,
+            client_operators: &client_operators,
+            client_is_test: given.client_is_test,
+            number: number.as_ref(),
+            hint: given.hint,
+            address: given.address.map(|address| address.parse().unwrap()),
+            ranges: &ranges,
+            declined: &declined,
+        }) {
+            Ok(choice) => format!("{} {}", choice.operator.alias, choice.rule.as_str()),
             Err(NoOperator::NoneAccepted) => "none accepted".to_owned(),
             Err(NoOperator::NotServed) => "not served".to_owned(),
             Err(NoOperator::Several(several)) => {
@@ -329,14 +470,14 @@ mod tests {
                     address: Some("192.0.2.1"),
                     ..Given::default()
                 },
-                "red,blue ?",
+                "blue,red ?",
             ),
             (
                 Given {
                     number,
                     ..Given::default()
                 },
-                "red,blue ?",
+                "blue,red ?",
             ),
         ] {
             assert_eq!(chosen(spain(), &given), expected);

@@ -83,6 +83,8 @@ pub struct Login {
     pub legs: i32,
     /// How many of them were mismatches.
     pub mismatches: i32,
+    /// Whether the operator was changed once without asking the person.
+    pub rerouted: bool,
     /// How the last leg or the login ended.
     pub outcome: Option<Outcome>,
     /// When it was opened.
@@ -278,6 +280,7 @@ pub(super) struct Row {
     pub operator: Option<String>,
     pub legs: i32,
     pub mismatches: i32,
+    pub rerouted: bool,
     pub outcome: Option<Outcome>,
     pub answer: Option<Vec<u8>>,
     pub opened_at: Time,
@@ -298,6 +301,7 @@ impl From<Row> for Login {
             operator: row.operator,
             legs: row.legs,
             mismatches: row.mismatches,
+            rerouted: row.rerouted,
             outcome: row.outcome,
             opened_at: row.opened_at,
             expires_at: row.expires_at,
@@ -317,7 +321,7 @@ pub async fn find(lane: &Lane, id: Uuid) -> Result<Option<Login>, StoreError> {
             request as "request: Json<AuthorizeRequest>", sealed,
             number_source as "number_source: NumberSource", pressed, leg_id,
             (select operator from legs where legs.id = logins.leg_id) as operator, legs, mismatches,
-            outcome as "outcome: Outcome", answer, opened_at, expires_at
+            rerouted, outcome as "outcome: Outcome", answer, opened_at, expires_at
         from logins
         where id = $1
         "#,
@@ -347,6 +351,23 @@ pub async fn find_leg(lane: &Lane, id: Uuid, state_hash: &[u8]) -> Result<Option
     .await?;
     lent.give_back();
     Ok(leg)
+}
+
+/// The operators that said in this login that the number is not one of theirs.
+pub async fn declined(lane: &Lane, id: Uuid) -> Result<Vec<String>, StoreError> {
+    let mut lent = lane.get().await?;
+    let operators = sqlx::query_scalar!(
+        r#"
+        select distinct operator
+        from legs
+        where login_id = $1 and outcome = 'operator_unsupported_number'
+        "#,
+        id
+    )
+    .fetch_all(lent.connection())
+    .await?;
+    lent.give_back();
+    Ok(operators)
 }
 
 /// Whether the code of an ended login is still good: not redeemed, not expired.
@@ -383,7 +404,7 @@ pub async fn overdue(
             request as "request: Json<AuthorizeRequest>", sealed,
             number_source as "number_source: NumberSource", pressed, leg_id,
             (select operator from legs where legs.id = logins.leg_id) as operator, legs, mismatches,
-            outcome as "outcome: Outcome", answer, opened_at, expires_at
+            rerouted, outcome as "outcome: Outcome", answer, opened_at, expires_at
         from logins
         where ended_at is null
             and (expires_at <= $1 or (stage = 'checking' and changed_at <= $2))

@@ -5,6 +5,7 @@
 pub mod audit;
 pub mod clients;
 pub mod db;
+pub mod finder;
 pub mod grants;
 pub mod health;
 pub mod keys;
@@ -12,5 +13,6 @@ pub mod lane;
 pub mod logins;
 pub mod operators;
 pub mod path;
+pub mod ranges;
 pub mod sessions;
 pub mod staff;

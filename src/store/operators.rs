@@ -215,6 +215,12 @@ pub struct Settings {
     /// Source addresses of its subscribers.
     #[schemars(with = "Vec<String>")]
     pub ip_ranges: Vec<IpNet>,
+    /// The names by which apps and telco finders know its network: MCC and MNC (`21407`), operator
+    /// ids (`movistar-es`).
+    pub network_ids: Vec<String>,
+    /// Whether it finds the subscriber's own network itself: it is asked before addresses and
+    /// prefixes are looked at.
+    pub aggregator: bool,
     /// Text the operator's law demands on our page.
     pub notice: Option<String>,
 }
@@ -252,6 +258,8 @@ impl Default for Settings {
             total_timeout_ms: 8_000,
             prefixes: Vec::new(),
             ip_ranges: Vec::new(),
+            network_ids: Vec::new(),
+            aggregator: false,
             notice: None,
         }
     }

@@ -210,9 +210,9 @@ pub async fn depart(
         login as (
             update logins
             set stage = 'away', leg_id = $2, legs = legs + 1, pressed = true, sealed = $3,
-                number_source = $4, changed_at = $5
+                number_source = $4, rerouted = rerouted or $9 = 'reroute', changed_at = $5
             where id = $1 and stage in ('open', 'away', 'problem') and expires_at > $5
-                and not (select exhausted from tries)
+                and not (select exhausted from tries) and not (rerouted and $9 = 'reroute')
             returning id
         ),
         closed as (
@@ -238,6 +238,123 @@ pub async fn depart(
         leg.leg,
         number.sealed,
         number.source.map(NumberSource::as_str),
+        leg.now,
+        leg.operator,
+        leg.operator_revision,
+        leg.method.as_str(),
+        leg.rule,
+        leg.state_hash,
+        leg.sealed,
+        leg.expires_at,
+        records as _,
+        leg.number_hashes,
+        leg.tries_per_hour,
+        first_id(leg.now - TimeDelta::hours(1)),
+    )
+    .fetch_one(lent.connection())
+    .await?;
+    lent.give_back();
+    match (row.done, row.exhausted) {
+        (1, _) => Ok(Departed::Away),
+        (_, true) => Ok(Departed::TooManyTries),
+        (_, false) => Err(StoreError::Stale),
+    }
+}
+
+/// Asks the person which operator it is: keeps the number they gave, and closes the leg before.
+///
+/// # Errors
+/// [`StoreError::Stale`] if the login is over, out of time, or just then being checked.
+pub async fn ask_for_operator(
+    lane: &Lane,
+    login: Uuid,
+    number: &Chosen<'_>,
+    now: Time,
+    records: Json<Appended>,
+) -> Result<(), StoreError> {
+    let mut lent = lane.get().await?;
+    let row = sqlx::query!(
+        r#"
+        with login as (
+            update logins
+            set stage = 'open', outcome = null, pressed = true, sealed = $2, number_source = $3,
+                changed_at = $4
+            where id = $1 and stage in ('open', 'away', 'problem') and expires_at > $4
+            returning id
+        ),
+        leg as (
+            update legs
+            set stage = 'closed', outcome = 'abandoned', closed_at = $4
+            where login_id = $1 and stage <> 'closed' and exists (select from login)
+        ),
+        audit as (
+            select append_audit($5) as appended
+            from login
+        )
+        select (select count(*) from login) as "done!", (select sum(appended) from audit) as appended
+        "#,
+        login,
+        number.sealed,
+        number.source.map(NumberSource::as_str),
+        now,
+        records as _,
+    )
+    .fetch_one(lent.connection())
+    .await?;
+    lent.give_back();
+    stale_unless(row.done == 1)
+}
+
+/// The operator that was asked said that the number is not one of its own: closes its leg and departs
+/// on the next one, once per login.
+///
+/// # Errors
+/// [`StoreError::Stale`] if the login is not being checked on this leg any more, is out of time, or was
+/// re-routed before.
+pub async fn reroute(
+    lane: &Lane,
+    login: Uuid,
+    from: Uuid,
+    leg: &Departing<'_>,
+    records: Json<Appended>,
+) -> Result<Departed, StoreError> {
+    let mut lent = lane.get().await?;
+    let row = sqlx::query!(
+        r#"
+        with tries as (
+            select count(*) >= $14 as exhausted
+            from legs
+            where number_hash = any($13) and id >= $15
+        ),
+        login as (
+            update logins
+            set stage = 'away', leg_id = $3, legs = legs + 1, rerouted = true, changed_at = $4
+            where id = $1 and leg_id = $2 and stage = 'checking' and not rerouted
+                and expires_at > $4 and not (select exhausted from tries)
+            returning id
+        ),
+        closed as (
+            update legs
+            set stage = 'closed', outcome = 'operator_unsupported_number', closed_at = $4
+            where id = $2 and exists (select from login)
+        ),
+        leg as (
+            insert into legs
+                (id, login_id, operator, operator_revision, method, rule, state_hash, sealed,
+                number_hash, stage, departed_at, expires_at)
+            select $3, id, $5, $6, $7, $8, $9, $10, $13[1], 'away', $4, $11
+            from login
+        ),
+        audit as (
+            select append_audit($12) as appended
+            from login
+        )
+        select (select count(appended) from audit) as "done!",
+            (select exhausted from tries) as "exhausted!"
+        "#,
+        login,
+        from,
+        leg.leg,
         leg.now,
         leg.operator,
         leg.operator_revision,
@@ -310,7 +427,8 @@ pub async fn claim(
         select login.id, login.client_id, login.cookie_hash, login.stage as "stage: Stage",
             login.request as "request: Json<AuthorizeRequest>", login.sealed,
             login.number_source as "number_source: NumberSource", login.pressed, login.leg_id,
-            login.legs, login.mismatches, login.outcome as "outcome: Outcome", login.answer,
+            login.legs, login.mismatches, login.rerouted,
+            login.outcome as "outcome: Outcome", login.answer,
             login.opened_at, login.expires_at,
             leg.operator, leg.operator_revision, leg.method as "method: Method", leg.departed_at,
             leg.sealed as leg_sealed,
@@ -371,6 +489,7 @@ pub async fn claim(
             operator: Some(row.operator),
             legs: row.legs,
             mismatches: row.mismatches,
+            rerouted: row.rerouted,
             outcome: row.outcome,
             answer: row.answer,
             opened_at: row.opened_at,

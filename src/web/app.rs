@@ -9,14 +9,18 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use moka::future::Cache;
+use uuid::Uuid;
 
 use crate::clock::{Clock, Time};
 use crate::config::Config;
-use crate::operator::Operators;
+use crate::operator::ranges::Ranges;
+use crate::operator::{LiveFinder, Operators};
 use crate::secret::Vault;
 use crate::store::clients::{self, Client};
 use crate::store::db::{Db, StoreError};
+use crate::store::finder;
 use crate::store::operators::{self, Credentials, Mode, Operator};
+use crate::store::ranges;
 use crate::token::keyring::LiveKeyring;
 use crate::token::subject::SubjectKey;
 use crate::web::cookies::Cookies;
@@ -67,6 +71,9 @@ pub struct LiveOperator {
 pub struct Registry {
     by_alias: BTreeMap<String, Arc<LiveOperator>>,
     all: Vec<Arc<Operator>>,
+    ranges: Arc<Ranges>,
+    range_revisions: BTreeMap<Uuid, i32>,
+    finder: Option<Arc<LiveFinder>>,
     read_at: Option<Time>,
 }
 
@@ -81,6 +88,18 @@ impl Registry {
     #[must_use]
     pub fn all(&self) -> &[Arc<Operator>] {
         &self.all
+    }
+
+    /// Whose addresses are whose, as staff loaded it.
+    #[must_use]
+    pub fn ranges(&self) -> &Ranges {
+        &self.ranges
+    }
+
+    /// The telco finder, if there is one.
+    #[must_use]
+    pub fn finder(&self) -> Option<&LiveFinder> {
+        self.finder.as_deref()
     }
 }
 
@@ -194,9 +213,33 @@ impl App {
                 }),
             );
         }
+        let known = self.registry.load_full();
+        registry.range_revisions = ranges::revisions(&mut db).await?;
+        registry.ranges = if registry.range_revisions == known.range_revisions {
+            known.ranges.clone()
+        } else {
+            // Large, and seldom changed: read only then.
+            let loaded = ranges::list(&mut db).await?;
+            let pairs = loaded
+                .iter()
+                .map(|one| (one.operator_id, one.networks.as_slice()));
+            Arc::new(Ranges::new(pairs))
+        };
+        registry.finder = self.read_finder(finder::find(&mut db).await?);
         let registry = Arc::new(registry);
         self.registry.store(registry.clone());
         Ok(registry)
+    }
+
+    fn read_finder(&self, finder: Option<finder::Finder>) -> Option<Arc<LiveFinder>> {
+        let finder = finder?;
+        match finder.secret(&self.vault) {
+            Ok(secret) => Some(Arc::new(LiveFinder { finder, secret })),
+            Err(error) => {
+                tracing::error!(%error, "the telco finder is left out");
+                None
+            }
+        }
     }
 
     /// Forgets what is cached of a table that a notification named.

@@ -58,6 +58,20 @@ fn pages() -> Vec<(&'static str, String)> {
             error,
         })
     };
+    let choose = |number: Option<&str>, declined: Option<&str>, is_error| {
+        let named = |alias: &str, name: &str| (alias.to_owned(), name.to_owned());
+        html(&ChooseOperator {
+            frame: frame(),
+            operators: vec![
+                named("bluewave", "Bluewave"),
+                named("kestrel", "Kestrel Telecom"),
+            ],
+            number_masked: number.map(Into::into),
+            may_change: true,
+            declined: declined.map(Into::into),
+            is_error,
+        })
+    };
     let leaving = |why| {
         html(&Leaving {
             frame: frame(),
@@ -113,6 +127,13 @@ fn pages() -> Vec<(&'static str, String)> {
             "number-error",
             number("07700 9001", Some(NotANumber::NoCountryCode)),
         ),
+        ("operator", choose(Some(MASKED), None, false)),
+        ("operator-share", choose(None, None, false)),
+        (
+            "operator-declined",
+            choose(Some(MASKED), Some(OPERATOR), false),
+        ),
+        ("operator-error", choose(Some(MASKED), None, true)),
         (
             "share",
             html(&Share {
@@ -285,6 +306,8 @@ fn every_page_is_small_and_has_a_language_a_title_and_one_heading() {
 fn titles_tell_the_pages_apart() {
     let states_of_one_page = [
         "go-ahead-pinned",
+        "operator-share",
+        "operator-declined",
         "leaving-error",
         "wifi-maybe",
         "mismatch-pinned",
@@ -413,6 +436,8 @@ fn the_number_may_be_changed_only_where_the_client_allows_it() {
         ("mismatch-over", false),
         ("wifi", true),
         ("share", false),
+        ("operator", true),
+        ("operator-share", true),
     ] {
         assert_eq!(html(name).contains("phone_number"), may_change, "{name}");
     }
