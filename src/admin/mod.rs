@@ -9,8 +9,10 @@ mod change;
 pub mod clients;
 mod desk;
 mod endpoint;
+pub mod finder;
 pub mod keys;
 pub mod operators;
+pub mod ranges;
 mod refused;
 pub mod staff;
 

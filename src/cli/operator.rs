@@ -8,9 +8,11 @@ use serde_json::{Map, Value, json};
 
 use crate::admin::operators::{self, NewOperator};
 use crate::cli::failure::{CONFIG, FINDING, Failure, OK};
+use crate::cli::finder::{self, FinderCommand};
 use crate::cli::input::{pair, secret, word};
 use crate::cli::office::{Globals, Office};
 use crate::cli::output::{fields, note, print, print_json, shown, spelt, table};
+use crate::cli::ranges::{self, RangesCommand};
 use crate::clock::{Clock, Time};
 use crate::config::Issuer;
 use crate::operator::test::walk;
@@ -58,6 +60,12 @@ pub enum OperatorCommand {
         /// Its alias.
         alias: String,
     },
+    /// The source addresses of its subscribers, for choosing it.
+    #[command(subcommand)]
+    Ranges(RangesCommand),
+    /// The service that is asked which operator a number is with.
+    #[command(subcommand)]
+    Finder(FinderCommand),
 }
 
 /// `operator add` and `operator update`.
@@ -322,6 +330,8 @@ pub async fn run(globals: &Globals, command: OperatorCommand) -> Result<u8, Fail
             operators::set_disabled(desk, &alias, false).await?;
             switched(globals, &alias, false);
         }
+        OperatorCommand::Ranges(command) => return ranges::run(globals, desk, command).await,
+        OperatorCommand::Finder(command) => return finder::run(globals, desk, command).await,
     }
     Ok(OK)
 }

@@ -25,6 +25,9 @@ use crate::web::failure::Failure;
 use crate::web::headers::PageClass;
 use crate::web::page::{Frame, render};
 
+/// What the form says for: mine is not listed. No alias starts so.
+const NONE: &str = "-";
+
 /// Why the person is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Why {
@@ -57,7 +60,7 @@ pub async fn post(
     // The number is the login's own, whatever the form says (P2).
     let number = login.number(&app.vault)?;
     let named = form.get("operator");
-    if named == Some("") {
+    if named == Some(NONE) {
         let none = depart::refusal(
             Outcome::OperatorUnknown,
             "the person's operator is not among those that could be asked",

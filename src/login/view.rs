@@ -59,7 +59,7 @@ impl Number {
     }
 }
 
-/// Asks which operator it is. Posts `operator`, an alias or nothing for none of them, to `operator`;
+/// Asks which operator it is. Posts `operator`, an alias or `-` for none of them, to `operator`;
 /// and to `number`, `cancel`.
 #[derive(Template)]
 #[template(path = "login/choose_operator.html")]

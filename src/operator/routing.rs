@@ -485,6 +485,151 @@ mod tests {
     }
 
     #[test]
+    fn an_earlier_rule_outranks_a_later_one() {
+        let world = || {
+            vec![
+                operator("red", &["34"])
+                    .ranges(&["10.0.0.0/8"])
+                    .known_as(&["21401", "red-es"]),
+                operator("blue", &["34"]).known_as(&["21403", "21499"]),
+                operator("brand", &["34666"]).known_as(&["21403"]),
+                operator("hub", &["34", "33"]).aggregates(),
+            ]
+        };
+        let without_hub = || world().into_iter().take(3).collect::<Vec<_>>();
+        let number = Some("+34666111334");
+        let given = |hint, address, loaded| Given {
+            number,
+            hint,
+            address,
+            loaded,
+            ..Given::default()
+        };
+        let nearby = Some("10.9.9.9");
+        for (hint, expected) in [
+            (None, "hub aggregator"),
+            (Some("red"), "red hint"),
+            (Some("hub"), "hub hint"),
+            (Some("21401"), "hub aggregator"),
+        ] {
+            assert_eq!(chosen(world(), &given(hint, nearby, None)), expected);
+        }
+        for (hint, address, loaded, expected) in [
+            (None, nearby, None, "red address"),
+            (Some("21403"), nearby, None, "red address"),
+            (Some("21401"), None, None, "red network"),
+            (Some("RED-ES"), None, None, "red network"),
+            // Two of one network: the prefix tells them apart.
+            (Some("21403"), None, None, "brand prefix"),
+            (Some("21499"), None, None, "blue network"),
+            (Some("99999"), None, None, "brand prefix"),
+            // A loaded range counts like one on the record, and the narrower one wins.
+            (None, nearby, Some(("blue", "10.9.0.0/16")), "blue address"),
+            (None, nearby, Some(("blue", "11.0.0.0/16")), "red address"),
+            // Two networks of the same width: the prefix tells.
+            (None, nearby, Some(("brand", "10.0.0.0/8")), "brand prefix"),
+        ] {
+            let chosen = chosen(without_hub(), &given(hint, address, loaded));
+            assert_eq!(chosen, expected, "{hint:?} {address:?} {loaded:?}");
+        }
+        // Two aggregators do not outrank anything by themselves.
+        let mut two = world();
+        two.push(operator("hub-two", &["34"]).aggregates());
+        assert_eq!(chosen(two, &given(None, nearby, None)), "red address");
+        // Where there is no number, the rules that need none decide.
+        let telling = || {
+            let tell = |one: Made| one.tells_numbers();
+            without_hub().into_iter().map(tell).collect::<Vec<_>>()
+        };
+        let no_number = |hint, address| Given {
+            hint,
+            address,
+            ..Given::default()
+        };
+        assert_eq!(chosen(telling(), &no_number(None, nearby)), "red address");
+        assert_eq!(
+            chosen(telling(), &no_number(Some("21499"), None)),
+            "blue network"
+        );
+        assert_eq!(
+            chosen(telling(), &no_number(None, None)),
+            "blue,brand,red ?"
+        );
+    }
+
+    #[test]
+    fn who_said_that_the_number_is_not_theirs_is_not_asked_again() {
+        let asked = |declined, client_operators| {
+            let given = Given {
+                number: Some("+34777111334"),
+                hint: Some("red"),
+                client_operators,
+                declined,
+                ..Given::default()
+            };
+            chosen(spain(), &given)
+        };
+        assert_eq!(asked(&[], &[]), "red hint");
+        assert_eq!(asked(&["red"], &[]), "blue prefix");
+        assert_eq!(asked(&["red", "blue"], &[]), "not served");
+        assert_eq!(asked(&["red"], &["red"]), "not served");
+    }
+
+    #[test]
+    fn a_person_and_a_telco_finder_choose_among_those_who_could_be_asked() {
+        let candidates: Vec<_> = [
+            operator("red", &["34"]).known_as(&["21401"]),
+            operator("blue", &["34"]).known_as(&["21403", "shared"]),
+            operator("brand", &["34666"]).known_as(&["21403"]),
+            operator("french", &["33"]).known_as(&["20801"]),
+            operator("off", &["34"]).disabled(),
+            operator("sim", &["990"]).test(),
+        ]
+        .into_iter()
+        .map(|made| Arc::new(made.0))
+        .collect();
+        let number = PhoneNumber::from_e164("+34666111334").unwrap();
+        let client_operators = ["red", "blue", "brand", "french", "off"].map(str::to_owned);
+        let ranges = Ranges::default();
+        let question = Question {
+            candidates: &candidates,
+            client_operators: &client_operators,
+            client_is_test: false,
+            number: Some(&number),
+            hint: None,
+            address: None,
+            ranges: &ranges,
+            declined: &[],
+        };
+        for (alias, allowed) in [
+            ("red", true),
+            ("brand", true),
+            ("french", false),
+            ("off", false),
+            ("sim", false),
+            ("", false),
+            ("RED", false),
+        ] {
+            assert_eq!(picked(&question, alias).is_some(), allowed, "{alias}");
+        }
+        let several = able(&question).unwrap();
+        for (name, expected) in [
+            ("21401", Some("red")),
+            ("red", Some("red")),
+            ("Shared", Some("blue")),
+            ("21403", None),
+            ("20801", None),
+            ("french", None),
+            ("off", None),
+            ("nobody", None),
+        ] {
+            let choice = found(&several, name);
+            let alias = choice.as_ref().map(|choice| choice.operator.alias.as_str());
+            assert_eq!(alias, expected, "{name}");
+        }
+    }
+
+    #[test]
     fn nobody_is_asked_outside_their_authority() {
         let given = |number, hint| Given {
             number: Some(number),

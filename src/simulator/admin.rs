@@ -19,6 +19,8 @@ use super::network::{Device, Network};
 use super::pages;
 use super::parameters::Parameters;
 use super::scenario::Scenario;
+use super::sims::{self, Trouble};
+use crate::phone::PhoneNumber;
 
 /// Rows of the journal on the page.
 const SHOWN: usize = 100;
@@ -36,6 +38,8 @@ struct Page {
     addresses: Vec<(String, String)>,
     next: Option<&'static Scenario>,
     latency: u128,
+    sims: Vec<sims::Shown>,
+    has_phone: bool,
     journal: Vec<Received>,
 }
 
@@ -57,6 +61,8 @@ pub(super) async fn page(State(network): State<Arc<Network>>) -> Response {
                 .collect(),
             next: network.peek_override(),
             latency: network.latency().as_millis(),
+            sims: network.sims.shown(),
+            has_phone: network.radio().is_some(),
             journal,
         },
     )
@@ -74,6 +80,7 @@ pub(super) async fn state(State(network): State<Arc<Network>>) -> Json<Value> {
         "persona": network.persona.name(),
         "clients": network.client_ids(),
         "addresses": addresses,
+        "sims": network.sims.shown(),
         "override": network.peek_override().map(|scenario| scenario.code),
         "latency_milliseconds": u64::try_from(network.latency().as_millis()).unwrap_or(u64::MAX),
     }))
@@ -136,6 +143,31 @@ pub(super) async fn set_latency(
     })
 }
 
+/// `POST /sim/admin/sims` with `sim`, and its `fault` (a magic number's code) and `delay_milliseconds`;
+/// without both, the SIM is an ordinary one again.
+pub(super) async fn set_sim(
+    State(network): State<Arc<Network>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    change(&headers, &body, |given| {
+        let number = PhoneNumber::parse(given.get("sim")?, None).ok()?;
+        let fault = match given.get("fault") {
+            None => None,
+            Some(code) => Some(Scenario::with_code(code.trim().parse().ok()?)?),
+        };
+        let delay: u64 = match given.get("delay_milliseconds") {
+            None => 0,
+            Some(text) => text.trim().parse().ok()?,
+        };
+        let trouble = Trouble {
+            fault,
+            delay: Duration::from_millis(delay),
+        };
+        (delay <= LONGEST_LATENCY && network.sims.set(&number, trouble)).then_some(())
+    })
+}
+
 /// `POST /sim/admin/reset`.
 pub(super) async fn reset(
     State(network): State<Arc<Network>>,
@@ -155,6 +187,16 @@ fn change(
     body: &[u8],
     apply: impl FnOnce(&Parameters) -> Option<()>,
 ) -> Response {
+    change_at("/sim/admin", headers, body, apply)
+}
+
+/// The same for a form of another page.
+pub(super) fn change_at(
+    page: &str,
+    headers: &HeaderMap,
+    body: &[u8],
+    apply: impl FnOnce(&Parameters) -> Option<()>,
+) -> Response {
     if pages::is_cross_site(headers) {
         return StatusCode::FORBIDDEN.into_response();
     }
@@ -170,7 +212,7 @@ fn change(
     };
     match (given.as_ref().and_then(apply), is_json) {
         (Some(()), true) => StatusCode::NO_CONTENT.into_response(),
-        (Some(()), false) => Redirect::to("/sim/admin").into_response(),
+        (Some(()), false) => Redirect::to(page).into_response(),
         (None, true) => StatusCode::BAD_REQUEST.into_response(),
         (None, false) => pages::refuse("Something in the form is not understood."),
     }

@@ -144,6 +144,10 @@ async fn conclude(
         Err(fault) => return finish(fault.into_response(), correlator),
     };
     let number = &token.number;
+    let delay = network.sims.of(number).delay;
+    if !delay.is_zero() {
+        tokio::time::sleep(delay).await;
+    }
     let Some(scenario) = token.scenario else {
         return finish(plain(&call, number), correlator);
     };

@@ -75,7 +75,8 @@ async fn answer(
     };
     let address: IpAddr = connection.peer.ip();
     let cookie = pages::cookie(headers);
-    let number = match network.device(address, cookie, request.hint.as_deref()) {
+    let hint = request.hint.as_deref();
+    let number = match network.device(address, headers, cookie, hint) {
         Some(Device::Sim(number)) => number,
         Some(Device::Wifi) => {
             let text = "the phone is not on mobile data";
@@ -90,6 +91,10 @@ async fn answer(
         // The picker stands for the radio, not for a page of the operator: prompt=none has no say.
         None => return pages::pick_first(&parameters.encode()),
     };
+    let delay = network.sims.of(&number).delay;
+    if !delay.is_zero() {
+        tokio::time::sleep(delay).await;
+    }
     let scenario = network.scenario_for(&number);
     let Request {
         client,

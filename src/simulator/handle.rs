@@ -8,7 +8,10 @@ use std::time::Duration;
 use super::client::SimulatedClient;
 use super::journal::Received;
 use super::network::{Device, Network};
+use super::radio::RadioHandle;
 use super::scenario::Scenario;
+use super::sims::Trouble;
+use crate::phone::PhoneNumber;
 
 /// A cheap clone that reaches into the running operator.
 #[derive(Clone)]
@@ -54,6 +57,20 @@ impl Handle {
             Whose::Address(address) => self.0.set_address(address, device),
             Whose::Browser(cookie) => self.0.set_pick(&cookie, device),
         }
+    }
+
+    /// Gives a SIM a fault and a delay of its own, whatever its number says; none of both takes them
+    /// away.
+    pub fn set_trouble(&self, number: &PhoneNumber, trouble: Trouble) {
+        self.0.sims.set(number, trouble);
+    }
+
+    pub(super) fn set_gateway(&self, address: IpAddr, is_ours: bool) {
+        self.0.set_gateway(address, is_ours);
+    }
+
+    pub(super) fn set_radio(&self, radio: &RadioHandle) {
+        self.0.set_radio(radio);
     }
 
     /// Makes the next authorization play this scenario, whatever its SIM; `None` takes it back.

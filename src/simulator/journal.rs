@@ -153,6 +153,11 @@ fn header(name: &str, value: &http::HeaderValue) -> (String, String) {
             None => "[redacted]".to_owned(),
         },
         "cookie" | "proxy-authorization" | "dpop" => "[redacted]".to_owned(),
+        // The number, as our radio adds it.
+        "x-msisdn" => match value.to_str() {
+            Ok(digits) if shown(&format!("+{digits}")) != "[redacted]" => digits.to_owned(),
+            _ => "[redacted]".to_owned(),
+        },
         // It may hold a query with anything in it.
         "referer" => "[redacted]".to_owned(),
         _ => cut(value.to_str().unwrap_or("[not text]")),

@@ -2,7 +2,8 @@
 //!
 //! It enforces its contract rather than only answering: redirect URIs match exactly, codes and
 //! tokens work once, client assertions and request objects are checked. Which SIM the phone has is
-//! decided by source address, by what the browser picked at `/sim`, or by the hinted number; numbers
+//! decided by the radio network it comes through ([`radio`]), by what the browser picked at `/sim`, or
+//! by the hinted number; numbers
 //! `+99070NNNN` make things go wrong on purpose ([`scenario`]). For development, tests and load:
 //! nothing here vouches for a real number.
 
@@ -23,9 +24,13 @@ mod network;
 mod pages;
 mod parameters;
 mod persona;
+mod phone;
+mod proxy;
+pub mod radio;
 mod request;
 mod request_object;
 pub mod scenario;
+mod sims;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -43,6 +48,7 @@ pub use handle::{Handle, Whose};
 pub use journal::Received;
 pub use network::Device;
 pub use persona::Persona;
+pub use sims::Trouble;
 
 use crate::clock::Clock;
 use journal::Journal;
@@ -186,6 +192,9 @@ fn routes(network: &Arc<Network>) -> Router {
         .route("/sim/admin/addresses", post(admin::set_address))
         .route("/sim/admin/override", post(admin::set_override))
         .route("/sim/admin/latency", post(admin::set_latency))
+        .route("/sim/admin/sims", post(admin::set_sim))
+        .route("/sim/admin/phone", get(phone::state).post(phone::attach))
+        .route("/sim/phone", get(phone::page).post(phone::attach))
         .route("/sim/admin/reset", post(admin::reset))
         .merge(protocol)
         .fallback(api::not_found)

@@ -1,10 +1,10 @@
 //! What the operator knows while it runs: clients, SIMs behind connections, codes and tokens. All in
 //! memory; locks are short and never held across an await.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
@@ -14,7 +14,11 @@ use super::expiring::{Expiring, Key, key_of};
 use super::journal::{Entry, Journal};
 use super::keys::Keys;
 use super::persona::{Persona, Scope};
+use super::radio::{self, RadioHandle};
 use super::scenario::Scenario;
+use super::sims::Sims;
+use http::HeaderMap;
+
 use crate::clock::Clock;
 use crate::phone::PhoneNumber;
 
@@ -115,8 +119,13 @@ pub(super) struct Network {
     pub(super) chains: Expiring<String>,
     pub(super) picks: Expiring<Device>,
     pub(super) journal: Journal,
+    pub(super) sims: Sims,
     clients: RwLock<HashMap<String, Arc<Client>>>,
     addresses: RwLock<HashMap<IpAddr, Device>>,
+    /// Addresses of our own radio, whose header with the number is believed.
+    gateways: RwLock<HashSet<IpAddr>>,
+    /// Weak: the radio holds us.
+    radio: RwLock<Weak<radio::State>>,
     /// Picks set by tests under a cookie value of their own.
     fixed_picks: Mutex<HashMap<String, Device>>,
     next: AtomicU32,
@@ -145,8 +154,11 @@ impl Network {
             chains: Expiring::new(TICKET_LIFE),
             picks: Expiring::new(PICK_LIFE),
             journal,
+            sims: Sims::default(),
             clients: RwLock::default(),
             addresses: RwLock::default(),
+            gateways: RwLock::default(),
+            radio: RwLock::default(),
             fixed_picks: Mutex::default(),
             next: AtomicU32::new(NO_OVERRIDE),
             latency_micros: AtomicU64::new(0),
@@ -228,11 +240,35 @@ impl Network {
             })
     }
 
-    /// Which SIM is the phone: the source address, else what the browser picked, else the number
-    /// that was hinted (10.2).
+    /// Whether an address is a gateway of our own radio.
+    pub(super) fn set_gateway(&self, address: IpAddr, is_ours: bool) {
+        let address = address.to_canonical();
+        let mut gateways = self
+            .gateways
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        if is_ours {
+            gateways.insert(address);
+        } else {
+            gateways.remove(&address);
+        }
+    }
+
+    pub(super) fn set_radio(&self, radio: &RadioHandle) {
+        *self.radio.write().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&radio.0);
+    }
+
+    pub(super) fn radio(&self) -> Option<RadioHandle> {
+        let radio = self.radio.read().unwrap_or_else(PoisonError::into_inner);
+        radio.upgrade().map(RadioHandle)
+    }
+
+    /// Which SIM is the phone: the header that our own radio added, else the source address, else what
+    /// the browser picked, else the number that was hinted (10.2).
     pub(super) fn device(
         &self,
         from: IpAddr,
+        headers: &HeaderMap,
         cookie: Option<&str>,
         hint: Option<&str>,
     ) -> Option<Device> {
@@ -243,11 +279,25 @@ impl Network {
                 .unwrap_or_else(PoisonError::into_inner);
             table.get(&from.to_canonical()).cloned()
         };
-        listed.or_else(|| self.picked(cookie)).or_else(|| {
-            let hint = hint?;
-            let number = hint.strip_prefix("tel:").unwrap_or(hint);
-            PhoneNumber::from_e164(number).ok().map(Device::Sim)
-        })
+        self.enriched(from, headers)
+            .or(listed)
+            .or_else(|| self.picked(cookie))
+            .or_else(|| {
+                let hint = hint?;
+                let number = hint.strip_prefix("tel:").unwrap_or(hint);
+                PhoneNumber::from_e164(number).ok().map(Device::Sim)
+            })
+    }
+
+    /// The SIM that a header tells. From anywhere but our own gateways anybody may have written it.
+    fn enriched(&self, from: IpAddr, headers: &HeaderMap) -> Option<Device> {
+        let gateways = self.gateways.read().unwrap_or_else(PoisonError::into_inner);
+        if !gateways.contains(&from.to_canonical()) {
+            return None;
+        }
+        let digits = headers.get(radio::HEADER)?.to_str().ok()?;
+        let number = PhoneNumber::from_e164(&format!("+{digits}")).ok()?;
+        Some(Device::Sim(number))
     }
 
     /// What the next authorization request meets, whatever its SIM.
@@ -260,7 +310,7 @@ impl Network {
         Scenario::with_code(u16::try_from(self.next.load(Ordering::SeqCst)).ok()?)
     }
 
-    /// The override, which acts once; else the number's own scenario.
+    /// The override, which acts once; else the SIM's fault; else the number's own scenario.
     pub(super) fn scenario_for(&self, number: &PhoneNumber) -> Option<&'static Scenario> {
         if self.next.load(Ordering::Relaxed) != NO_OVERRIDE {
             let code = self.next.swap(NO_OVERRIDE, Ordering::SeqCst);
@@ -268,7 +318,7 @@ impl Network {
                 return Some(scenario);
             }
         }
-        Scenario::of(number)
+        self.sims.of(number).fault.or_else(|| Scenario::of(number))
     }
 
     pub(super) fn set_latency(&self, latency: Duration) {
@@ -289,6 +339,7 @@ impl Network {
         self.chains.clear();
         self.picks.clear();
         self.journal.clear();
+        self.sims.clear();
         self.addresses
             .write()
             .unwrap_or_else(PoisonError::into_inner)
@@ -299,6 +350,10 @@ impl Network {
             .clear();
         self.set_override(None);
         self.set_latency(Duration::ZERO);
+        // The phone is still where it was.
+        if let Some(radio) = self.radio() {
+            radio.attach(radio.attachment());
+        }
     }
 
     /// Writes into the journal that this scenario shaped the answer to a request.

@@ -47,13 +47,13 @@ async fn a_form_counts_only_with_its_own_token_and_from_our_own_page() {
         ),
     ];
     let before = count(&app, "audit_records").await;
-    for path in ["continue", "number", "cancel", "return"] {
+    for path in ["continue", "number", "operator", "cancel", "return"] {
         for (body, headers) in &forged {
             let mut request = http()
                 .post(format!("{own}/login/{login}/{path}"))
                 .header(COOKIE, cookie_header(&browser))
                 .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-                .body(format!("{body}&phone_number=%2B990709999"));
+                .body(format!("{body}&phone_number=%2B990709999&operator=simulator"));
             for (name, value) in headers {
                 request = request.header(*name, *value);
             }
