@@ -5,6 +5,7 @@
 
 mod attacks;
 mod budget;
+mod choosing;
 mod journeys;
 mod keys;
 mod layers;

@@ -53,7 +53,9 @@ async fn a_form_counts_only_with_its_own_token_and_from_our_own_page() {
                 .post(format!("{own}/login/{login}/{path}"))
                 .header(COOKIE, cookie_header(&browser))
                 .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-                .body(format!("{body}&phone_number=%2B990709999&operator=simulator"));
+                .body(format!(
+                    "{body}&phone_number=%2B990709999&operator=simulator"
+                ));
             for (name, value) in headers {
                 request = request.header(*name, *value);
             }

@@ -37,7 +37,7 @@ async fn worth(app: &App) -> [i64; 4] {
 }
 
 /// Nothing verified came of any login.
-async fn assert_nothing_slipped_out(app: &App) {
+pub async fn assert_nothing_slipped_out(app: &App) {
     assert_eq!(worth(app).await, [0; 4]);
     for login in app.logins().await {
         let story = app.story(login).await;
@@ -55,6 +55,6 @@ fn asked(app: &App, path: &str) -> usize {
 }
 
 /// Fails unless a login's records are these.
-async fn assert_story(app: &App, login: Uuid, expected: &[&str]) {
+pub async fn assert_story(app: &App, login: Uuid, expected: &[&str]) {
     assert_eq!(app.story(login).await, expected);
 }

@@ -100,7 +100,7 @@ impl Builder {
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let issuer = format!("http://localhost:{}", listener.local_addr().unwrap().port());
-        let simulator = start_simulator(&issuer, &clock).await;
+        let simulator = start_simulator(&issuer, &clock, OPERATOR).await;
 
         let db = database.open();
         let desk = Desk {
@@ -109,7 +109,7 @@ impl Builder {
             now: clock.now(),
             actor: "test".to_owned(),
         };
-        let mut new = operator(simulator.issuer());
+        let mut new = operator(OPERATOR, "Simulator", simulator.issuer());
         if let Some(change) = self.operator {
             change(&mut new.settings);
         }
@@ -137,13 +137,13 @@ impl Builder {
 }
 
 /// On another loopback address than ours, so that it is another site to browsers.
-async fn start_simulator(issuer: &str, clock: &Clock) -> Simulator {
+async fn start_simulator(issuer: &str, clock: &Clock, alias: &str) -> Simulator {
     let settings = |address: &str| simulator::Settings {
         clients: vec![SimulatedClient {
             client_id: "numbercloak".to_owned(),
             client_secret: Some("a secret between operator and us".to_owned()),
             jwks: None,
-            redirect_uris: vec![format!("{issuer}/broker/{OPERATOR}/endpoint")],
+            redirect_uris: vec![format!("{issuer}/broker/{alias}/endpoint")],
         }],
         clock: clock.clone(),
         ..simulator::Settings::new(address.parse().unwrap())
@@ -155,10 +155,10 @@ async fn start_simulator(issuer: &str, clock: &Clock) -> Simulator {
     }
 }
 
-fn operator(issuer: &str) -> NewOperator {
+fn operator(alias: &str, name: &str, issuer: &str) -> NewOperator {
     NewOperator {
-        alias: OPERATOR.to_owned(),
-        name: "Simulator".to_owned(),
+        alias: alias.to_owned(),
+        name: name.to_owned(),
         mode: Mode::Test,
         settings: Settings {
             issuer: Some(issuer.to_owned()),
@@ -291,10 +291,47 @@ impl App {
 
     /// Changes the operator's contract, and has the server know at once.
     pub async fn edit_operator(&self, edit: impl FnOnce(&mut Settings)) {
+        self.edit_operator_at(OPERATOR, edit).await;
+    }
+
+    /// The same for one of several.
+    pub async fn edit_operator_at(&self, alias: &str, edit: impl FnOnce(&mut Settings)) {
         let desk = self.desk();
-        let edited = operators::update(&desk, OPERATOR, None, |o| edit(&mut o.settings)).await;
+        let edited = operators::update(&desk, alias, None, |o| edit(&mut o.settings)).await;
         edited.unwrap();
         self.state().forget("operators").await;
+    }
+
+    /// Adds one more operator with a simulator of its own, and has the server know at once. It ends
+    /// with what is returned.
+    pub async fn add_operator(
+        &self,
+        alias: &str,
+        name: &str,
+        change: impl FnOnce(&mut Settings),
+    ) -> Simulator {
+        let simulator = start_simulator(&self.issuer, &self.clock, alias).await;
+        let mut new = operator(alias, name, simulator.issuer());
+        change(&mut new.settings);
+        operators::add(&self.desk(), new).await.unwrap();
+        self.state().forget("operators").await;
+        simulator
+    }
+
+    /// A login's legs, oldest first: operator, the rule that chose it, and how it ended.
+    pub async fn legs(&self, login: Uuid) -> Vec<String> {
+        let mut owner = self.database.owner().await;
+        let rows: Vec<(String, String, Option<String>)> = sqlx::query_as(
+            "select operator, rule, outcome from legs where login_id = $1 order by departed_at, id",
+        )
+        .bind(login)
+        .fetch_all(&mut owner)
+        .await
+        .unwrap();
+        let line = |(operator, rule, outcome): (String, String, Option<String>)| {
+            format!("{operator} {rule} {}", outcome.as_deref().unwrap_or("open"))
+        };
+        rows.into_iter().map(line).collect()
     }
 
     /// Stops the server and starts it anew on the same database and address.

@@ -11,7 +11,7 @@ use url::{Host, Url};
 use uuid::Uuid;
 
 use super::html::{self, Document, Form};
-use super::outside_client;
+use super::{client_through, outside_client};
 
 /// More hops than any browser makes.
 const MOST_HOPS: usize = 20;
@@ -106,6 +106,14 @@ impl Browser {
             page: None,
             follows_refresh: true,
             route: None,
+        }
+    }
+
+    /// A phone: everything goes through this proxy.
+    pub fn through(clock: &Clock, proxy: SocketAddr) -> Self {
+        Self {
+            http: client_through(proxy),
+            ..Self::new(clock)
         }
     }
 
