@@ -8,7 +8,8 @@ use clap::Args;
 use crate::cli::failure::{FINDING, Failure, OK};
 use crate::cli::input::secret;
 use crate::cli::output::{note, print};
-use crate::simulator::{self, Settings, SimulatedClient};
+use crate::simulator::radio::{self, Radio};
+use crate::simulator::{self, Handle, Settings, SimulatedClient};
 
 /// `simulator`.
 #[derive(Args, Debug)]
@@ -23,12 +24,15 @@ pub struct Simulator {
     /// - for standard input.
     #[arg(long, value_name = "FILE")]
     clients_file: Option<PathBuf>,
+    /// Also a radio network: the proxy of the pretend phone's browser, on loopback.
+    #[arg(long, value_name = "HOST:PORT")]
+    radio: Option<SocketAddr>,
     /// Remember no requests: for load runs.
     #[arg(long)]
     no_journal: bool,
 }
 
-/// Runs it until Ctrl-C. Prints the issuer once it answers.
+/// Runs it until Ctrl-C. Prints the issuer once it answers, and the phone's proxy if there is one.
 pub async fn run(options: Simulator) -> Result<u8, Failure> {
     let mut settings = Settings::new(options.listen);
     settings.public_url = options.public_url;
@@ -40,11 +44,34 @@ pub async fn run(options: Simulator) -> Result<u8, Failure> {
         let message = format!("{} cannot be listened on ({error})", options.listen);
         Failure::new(FINDING, message, "Choose another with --listen.")
     })?;
+    let radio = match options.radio {
+        Some(listen) => Some(on_air(listen, simulator.handle()).await?),
+        None => None,
+    };
     print(simulator.issuer());
+    if let Some(radio) = &radio {
+        print(&format!("http://{}", radio.handle().proxy()));
+        note(&format!(
+            "The phone: a browser with that proxy; {}/sim/phone moves it.",
+            simulator.issuer()
+        ));
+    }
     note("A pretend operator: nothing it says is about a real number. Ctrl-C stops it.");
     stopped().await;
+    if let Some(radio) = radio {
+        radio.stop().await;
+    }
     simulator.stop().await;
     Ok(OK)
+}
+
+async fn on_air(listen: SocketAddr, operator: Handle) -> Result<Radio, Failure> {
+    let operators = vec![("own".to_owned(), operator)];
+    let settings = radio::Settings::new(listen, operators);
+    radio::start(settings).await.map_err(|error| {
+        let message = format!("{listen} cannot be the radio's ({error})");
+        Failure::new(FINDING, message, "Choose a loopback address with --radio.")
+    })
 }
 
 fn read_clients(text: &str) -> Result<Vec<SimulatedClient>, Failure> {

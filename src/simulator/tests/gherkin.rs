@@ -1,275 +1,213 @@
-//! CAMARA's own test definitions (number-verification-verify.feature and -share.feature), and the
-//! invalid numbers of the 2.0 set.
+//! CAMARA's own test definitions, as features in `features/` that the cucumber crate runs.
+
+use cucumber::gherkin::{Feature, GherkinEnv};
+use cucumber::writer::Stats as _;
+use cucumber::{World as _, given, then, when};
 
 use super::*;
 use crate::phone::PhoneNumber;
 
-const SIM: &str = "+990709999";
-const OTHER: &str = "+990708888";
-/// A SIM whose token was not made by network authentication.
-const NOT_BY_NETWORK: &str = "+990703004";
+const CORRELATOR: &str = "b4333c46-49c0-4f62-80d7-f0ef930f1c46";
+const FEATURES: [&str; 2] = ["verify.feature", "share.feature"];
+/// The scenarios of CAMARA's two files.
+const CAMARA: usize = 22;
 
-/// How the call authenticates.
-#[derive(Clone, Copy)]
-enum Bearer {
-    Valid,
-    Missing,
-    Expired,
-    Garbage,
-    WithoutScope,
-    NotByNetwork,
-}
-
-/// A call to `verify` with a body (none is no body at all), or to `device-phone-number`.
-enum Call {
-    Verify(Option<Value>),
-    Share,
-}
-
-struct Answer {
+/// One scenario: an operator of its own, a phone, and what came back.
+#[derive(cucumber::World)]
+#[world(init = Self::begin)]
+struct Stage {
+    world: World,
+    sim: String,
+    token: Option<String>,
     status: u16,
-    body: Value,
+    kind: String,
     correlator: Option<String>,
+    body: Value,
 }
 
-async fn call(world: &World, bearer: Bearer, call: &Call) -> Answer {
-    let (own, foreign) = match call {
-        Call::Verify(_) => (VERIFY, SHARE),
-        Call::Share => (SHARE, VERIFY),
-    };
-    let token = match bearer {
-        Bearer::Valid | Bearer::Expired => Some(world.token(SIM, own).await),
-        Bearer::Missing => None,
-        Bearer::Garbage => Some("garbage".to_owned()),
-        Bearer::WithoutScope => Some(world.token(SIM, foreign).await),
-        Bearer::NotByNetwork => Some(world.token(NOT_BY_NETWORK, own).await),
-    };
-    if matches!(bearer, Bearer::Expired) {
-        world.clock.advance(Duration::from_secs(301));
+impl std::fmt::Debug for Stage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Stage({} {})", self.status, self.body)
     }
-    let mut request = match call {
-        Call::Verify(body) => {
-            let request = world.http.post(world.url("/number-verification/v2/verify"));
-            match body {
-                Some(body) => request.json(body),
-                None => request.header("content-type", "application/json"),
-            }
+}
+
+impl Stage {
+    async fn begin() -> Self {
+        Self {
+            world: World::new().await,
+            sim: String::new(),
+            token: None,
+            status: 0,
+            kind: String::new(),
+            correlator: None,
+            body: Value::Null,
         }
-        Call::Share => world
-            .http
-            .get(world.url("/number-verification/v2/device-phone-number")),
-    };
-    request = request.header("x-correlator", "b4333c46-49c0-4f62-80d7-f0ef930f1c46");
-    if let Some(token) = token {
-        request = request.bearer_auth(token);
     }
-    let response = request.send().await.unwrap();
-    assert_eq!(response.headers()["content-type"], "application/json");
-    Answer {
-        status: response.status().as_u16(),
-        correlator: response
-            .headers()
-            .get("x-correlator")
-            .map(|v| v.to_str().unwrap().to_owned()),
-        body: response.json().await.unwrap(),
+
+    async fn send(&mut self, mut request: reqwest::RequestBuilder) {
+        request = request.header("x-correlator", CORRELATOR);
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        let response = request.send().await.unwrap();
+        let header = |name: &str| {
+            let value = response.headers().get(name);
+            value.map(|value| value.to_str().unwrap().to_owned())
+        };
+        self.status = response.status().as_u16();
+        self.kind = header("content-type").unwrap_or_default();
+        self.correlator = header("x-correlator");
+        self.body = response.json().await.unwrap();
     }
+
+    async fn verify(&mut self, body: &Value) {
+        let url = self.world.url("/number-verification/v2/verify");
+        let request = self.world.http.post(url).json(body);
+        self.send(request).await;
+    }
+
+    fn members(&self) -> Vec<&String> {
+        self.body.as_object().unwrap().keys().collect()
+    }
+}
+
+#[given(regex = r#"^a phone on mobile data with the SIM "(.+)"$"#)]
+fn a_phone(stage: &mut Stage, sim: String) {
+    stage.sim = sim;
+}
+
+#[given(regex = "^a token for (verify|share)$")]
+async fn a_token(stage: &mut Stage, call: String) {
+    let scope = if call == "verify" { VERIFY } else { SHARE };
+    stage.token = Some(stage.world.token(&stage.sim, scope).await);
+}
+
+#[given("no token")]
+fn no_token(stage: &mut Stage) {
+    stage.token = None;
+}
+
+#[given(regex = r#"^the token "(.+)"$"#)]
+fn the_token(stage: &mut Stage, token: String) {
+    stage.token = Some(token);
+}
+
+#[given(regex = r"^(\d+) seconds have passed$")]
+fn time_has_passed(stage: &mut Stage, seconds: u64) {
+    stage.world.clock.advance(Duration::from_secs(seconds));
+}
+
+#[when("the SIM's own number is sent")]
+async fn own_number(stage: &mut Stage) {
+    let body = json!({ "phoneNumber": stage.sim });
+    stage.verify(&body).await;
+}
+
+#[when(regex = r#"^the number "(.+)" is sent$"#)]
+async fn a_number(stage: &mut Stage, number: String) {
+    stage.verify(&json!({ "phoneNumber": number })).await;
+}
+
+#[when(regex = r#"^the hash of the number "(.+)" is sent$"#)]
+async fn a_hash(stage: &mut Stage, number: String) {
+    let hash = PhoneNumber::from_e164(&number).unwrap().sha256_hex();
+    // In either case.
+    let upper = json!({ "hashedPhoneNumber": hash.to_uppercase() });
+    stage.verify(&upper).await;
+    let first = (stage.status, stage.body.clone());
+    stage.token = Some(stage.world.token(&stage.sim, VERIFY).await);
+    stage.verify(&json!({ "hashedPhoneNumber": hash })).await;
+    assert_eq!(first, (stage.status, stage.body.clone()));
+}
+
+#[when("nothing is sent")]
+async fn nothing(stage: &mut Stage) {
+    let url = stage.world.url("/number-verification/v2/verify");
+    let request = stage.world.http.post(url);
+    let request = request.header("content-type", "application/json");
+    stage.send(request).await;
+}
+
+#[when(regex = r"^the body (\{.*\}) is sent$")]
+async fn a_body(stage: &mut Stage, body: String) {
+    stage.verify(&serde_json::from_str(&body).unwrap()).await;
+}
+
+#[when("the SIM's number is asked for")]
+async fn share(stage: &mut Stage) {
+    let url = stage
+        .world
+        .url("/number-verification/v2/device-phone-number");
+    let request = stage.world.http.get(url);
+    stage.send(request).await;
+}
+
+#[then(regex = r"^the status is (\d+)$")]
+fn the_status(stage: &mut Stage, status: u16) {
+    assert_eq!(stage.status, status);
+}
+
+#[then("the answer is JSON and repeats the correlator")]
+fn json_with_correlator(stage: &mut Stage) {
+    assert_eq!(stage.kind, "application/json");
+    assert_eq!(stage.correlator.as_deref(), Some(CORRELATOR));
+}
+
+#[then("it holds a verdict and nothing else")]
+fn a_verdict(stage: &mut Stage) {
+    assert_eq!(stage.members(), ["devicePhoneNumberVerified"]);
+    assert!(stage.body["devicePhoneNumberVerified"].is_boolean());
+}
+
+#[then("it holds a number and nothing else")]
+fn a_number_told(stage: &mut Stage) {
+    assert_eq!(stage.members(), ["devicePhoneNumber"]);
+    let number = stage.body["devicePhoneNumber"].as_str().unwrap();
+    assert!(PhoneNumber::from_e164(number).is_ok());
+}
+
+#[then(regex = "^the number is (confirmed|not confirmed)$")]
+fn the_verdict(stage: &mut Stage, verdict: String) {
+    let confirmed = verdict == "confirmed";
+    assert_eq!(stage.body["devicePhoneNumberVerified"], confirmed);
+}
+
+#[then(regex = r#"^the number told is "(.+)"$"#)]
+fn the_number_told(stage: &mut Stage, number: String) {
+    assert_eq!(stage.body["devicePhoneNumber"], number);
+}
+
+#[then(regex = r#"^it is refused with (\d+) "(.+)"$"#)]
+fn refused(stage: &mut Stage, status: u16, code: String) {
+    json_with_correlator(stage);
+    assert_eq!(stage.status, status);
+    assert_eq!(stage.body["status"], status);
+    assert_eq!(stage.body["code"], code);
+    let message = stage.body["message"].as_str().unwrap();
+    assert!(!message.is_empty());
 }
 
 #[tokio::test]
 async fn all_camara_scenarios_hold() {
-    let world = World::new().await;
-    let hash = |text| PhoneNumber::from_e164(text).unwrap().sha256_hex();
-    let ask = |body: Value| Call::Verify(Some(body));
-    let verified = |value: bool| json!({ "devicePhoneNumberVerified": value });
-    let number = || json!({ "phoneNumber": SIM });
-    let network = "NUMBER_VERIFICATION.USER_NOT_AUTHENTICATED_BY_MOBILE_NETWORK";
-    use Bearer::{Expired, Garbage, Missing, NotByNetwork, Valid, WithoutScope};
-    let good: Vec<(&str, Call, Value)> = vec![
-        ("phone_number_verify_01", ask(number()), verified(true)),
-        ("phone_number_verify.02", ask(number()), verified(true)),
-        (
-            "phone_number_verify.03",
-            ask(json!({ "phoneNumber": OTHER })),
-            verified(false),
-        ),
-        (
-            "phone_number_verify.04",
-            ask(json!({ "hashedPhoneNumber": hash(SIM) })),
-            verified(true),
-        ),
-        (
-            "phone_number_verify.04, upper case",
-            ask(json!({ "hashedPhoneNumber": hash(SIM).to_uppercase() })),
-            verified(true),
-        ),
-        (
-            "phone_number_verify.05",
-            ask(json!({ "hashedPhoneNumber": hash(OTHER) })),
-            verified(false),
-        ),
-        (
-            "phone_number_share_01",
-            Call::Share,
-            json!({ "devicePhoneNumber": SIM }),
-        ),
-        (
-            "phone_number_share_02",
-            Call::Share,
-            json!({ "devicePhoneNumber": SIM }),
-        ),
-    ];
-    for (name, what, body) in good {
-        let answer = call(&world, Valid, &what).await;
-        assert_eq!((answer.status, answer.body), (200, body), "{name}");
-        assert_eq!(
-            answer.correlator.as_deref(),
-            Some("b4333c46-49c0-4f62-80d7-f0ef930f1c46"),
-            "{name}"
-        );
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/simulator/tests/features");
+    let mut tagged = 0;
+    for file in FEATURES {
+        let path = format!("{folder}/{file}");
+        let feature = Feature::parse_path(path, GherkinEnv::default()).unwrap();
+        let scenarios = feature.scenarios.iter();
+        tagged += scenarios
+            .filter(|scenario| !scenario.tags.contains(&"ours".to_owned()))
+            .count();
     }
-    let both = json!({ "phoneNumber": SIM, "hashedPhoneNumber": hash(SIM) });
-    let mut bad: Vec<(&str, Bearer, Call, u16, &str)> = vec![
-        (
-            "phone_number_verify_400.1",
-            Valid,
-            Call::Verify(None),
-            400,
-            "INVALID_ARGUMENT",
-        ),
-        (
-            "phone_number_verify_400.2",
-            Valid,
-            ask(json!({})),
-            400,
-            "INVALID_ARGUMENT",
-        ),
-        (
-            "phone_number_verify_400.3",
-            Valid,
-            ask(json!({ "number": SIM })),
-            400,
-            "INVALID_ARGUMENT",
-        ),
-        (
-            "phone_number_verify_400.4",
-            Valid,
-            ask(both),
-            400,
-            "INVALID_ARGUMENT",
-        ),
-        (
-            "phone_number_verify_401.1",
-            Missing,
-            ask(number()),
-            401,
-            "UNAUTHENTICATED",
-        ),
-        (
-            "phone_number_verify_401.2",
-            Expired,
-            ask(number()),
-            401,
-            "UNAUTHENTICATED",
-        ),
-        (
-            "phone_number_verify_401.3",
-            Garbage,
-            ask(number()),
-            401,
-            "UNAUTHENTICATED",
-        ),
-        (
-            "phoneNumberVerify_403.1",
-            WithoutScope,
-            ask(number()),
-            403,
-            "PERMISSION_DENIED",
-        ),
-        (
-            "phoneNumberVerify_403.2",
-            NotByNetwork,
-            ask(json!({ "phoneNumber": NOT_BY_NETWORK })),
-            403,
-            network,
-        ),
-        (
-            "phone_number_verify_C02.01",
-            Valid,
-            ask(json!({ "phoneNumber": "123" })),
-            400,
-            "INVALID_ARGUMENT",
-        ),
-        (
-            "hash not schema compliant",
-            Valid,
-            ask(json!({ "hashedPhoneNumber": "32f67ab4" })),
-            400,
-            "INVALID_ARGUMENT",
-        ),
-        (
-            "number is no string",
-            Valid,
-            ask(json!({ "phoneNumber": 990709999 })),
-            400,
-            "INVALID_ARGUMENT",
-        ),
-        (
-            "one known and one unknown",
-            Valid,
-            ask(json!({ "phoneNumber": SIM, "x": 1 })),
-            400,
-            "INVALID_ARGUMENT",
-        ),
-        ("share 401.1", Missing, Call::Share, 401, "UNAUTHENTICATED"),
-        ("share 401.2", Expired, Call::Share, 401, "UNAUTHENTICATED"),
-        ("share 401.3", Garbage, Call::Share, 401, "UNAUTHENTICATED"),
-        (
-            "phoneNumberShare_403.1",
-            WithoutScope,
-            Call::Share,
-            403,
-            "PERMISSION_DENIED",
-        ),
-        (
-            "phoneNumberShare_403.2",
-            NotByNetwork,
-            Call::Share,
-            403,
-            network,
-        ),
-    ];
-    for number in [
-        "string_value",
-        "1234567890",
-        "+12334foo22222",
-        "+00012230304913849",
-        "123",
-        "++49565456787",
-    ] {
-        bad.push((
-            number,
-            Valid,
-            ask(json!({ "phoneNumber": number })),
-            400,
-            "INVALID_ARGUMENT",
-        ));
-    }
-    for (name, bearer, what, status, code) in bad {
-        let answer = call(&world, bearer, &what).await;
-        assert_eq!(
-            (answer.status, answer.body["code"].as_str()),
-            (status, Some(code)),
-            "{name}"
-        );
-        assert_eq!(answer.body["status"], status, "{name}");
-        assert!(
-            answer.body["message"]
-                .as_str()
-                .is_some_and(|text| !text.is_empty()),
-            "{name}"
-        );
-        assert!(answer.correlator.is_some(), "{name}");
-    }
+    assert_eq!(tagged, CAMARA);
+    let ran = Stage::cucumber()
+        .fail_on_skipped()
+        // Not those of the test binary.
+        .with_default_cli()
+        .run(folder)
+        .await;
+    assert!(!ran.execution_has_failed());
+    assert!(ran.passed_steps() > 4 * CAMARA);
 }
 
 #[tokio::test]

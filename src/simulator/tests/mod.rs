@@ -4,6 +4,7 @@ mod credentials;
 mod flow;
 mod gherkin;
 mod pages;
+mod radio;
 mod scenarios;
 
 use std::collections::HashMap;
