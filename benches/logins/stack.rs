@@ -17,7 +17,7 @@ use numbercloak::admin::operators::{self, NewOperator};
 use numbercloak::clock::Clock;
 use numbercloak::embedded_postgres::{self, APP_ROLE, Cluster, OWNER_ROLE, SUPERUSER};
 use numbercloak::secret::{Redacted, RootKey, Token, Vault};
-use numbercloak::store::clients::{IdTokenAlg, Kind, Settings as ClientSettings};
+use numbercloak::store::clients::{Kind, Settings as ClientSettings, SigningAlg};
 use numbercloak::store::operators::{
     Credentials, HintForm, IdTokenRule, Mode, Settings as OperatorSettings, SigningAlg,
 };
@@ -123,7 +123,7 @@ impl Stack {
     }
 
     /// Registers an app whose ID tokens are signed with this algorithm.
-    pub async fn target(&self, alg: IdTokenAlg) -> anyhow::Result<Target> {
+    pub async fn target(&self, alg: SigningAlg) -> anyhow::Result<Target> {
         let registered = clients::create(
             &self.desk,
             NewClient {
@@ -147,8 +147,8 @@ impl Stack {
         );
         let jwks = Connection::new(self.server).exchange(request.as_bytes())?;
         let algorithm = match alg {
-            IdTokenAlg::RS256 => Algorithm::RS256,
-            IdTokenAlg::ES256 => Algorithm::ES256,
+            SigningAlg::RS256 => Algorithm::RS256,
+            SigningAlg::ES256 => Algorithm::ES256,
         };
         Ok(Target {
             server: self.server,

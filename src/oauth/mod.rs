@@ -6,3 +6,4 @@ pub mod pkce;
 pub mod redirect;
 pub mod request;
 pub mod scope;
+pub mod signing_alg;

@@ -7,6 +7,7 @@ use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE};
 use serde_json::json;
 
 use crate::oauth::scope::Scope;
+use crate::oauth::signing_alg::SigningAlg;
 use crate::token::claims::Acr;
 use crate::web::app::App;
 
@@ -28,7 +29,7 @@ pub async fn configuration(State(app): State<App>) -> Response {
         "response_modes_supported": ["query"],
         "grant_types_supported": ["authorization_code"],
         "subject_types_supported": ["pairwise", "public"],
-        "id_token_signing_alg_values_supported": ["RS256", "ES256"],
+        "id_token_signing_alg_values_supported": SigningAlg::names(SigningAlg::ALL),
         "token_endpoint_auth_methods_supported": [
             "client_secret_basic", "client_secret_post", "none"
         ],
