@@ -7,7 +7,7 @@ use numbercloak::clock::Clock;
 use numbercloak::config;
 use numbercloak::secret::RootKey;
 use numbercloak::server::{self, Server, Start};
-use numbercloak::store::clients::SigningAlg;
+use numbercloak::oauth::signing_alg::SigningAlg;
 use numbercloak::token::lifecycle::Rotation;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
