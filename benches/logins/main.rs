@@ -18,7 +18,7 @@ mod stack;
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
-use numbercloak::store::clients::IdTokenAlg;
+use numbercloak::oauth::signing_alg::SigningAlg;
 use serde_json::json;
 
 use load::Arrivals;
@@ -88,7 +88,7 @@ enum Alg {
     Es256,
 }
 
-impl From<Alg> for IdTokenAlg {
+impl From<Alg> for SigningAlg {
     fn from(alg: Alg) -> Self {
         match alg {
             Alg::Rs256 => Self::RS256,

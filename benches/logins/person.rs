@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use numbercloak::oauth::pkce;
+use numbercloak::oauth::signing_alg::SigningAlg;
 use numbercloak::secret::Token;
-use numbercloak::store::clients::IdTokenAlg;
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -39,7 +39,7 @@ pub struct Target {
     /// The app's registration.
     pub client_id: String,
     /// The algorithm of its ID tokens.
-    pub alg: IdTokenAlg,
+    pub alg: SigningAlg,
     /// `Authorization` of the app's server, HTTP Basic.
     pub basic: String,
     /// Checks ID tokens.

@@ -347,10 +347,9 @@ fn check_client_id(id: &str) -> Result<(), Refused> {
 fn check_auth_method(kind: Kind, method: AuthMethod) -> Result<(), Refused> {
     let message = match (kind, method) {
         (Kind::Web, AuthMethod::None) => "a web app keeps a secret; register it as spa otherwise",
-        (
-            Kind::Spa | Kind::Native,
-            AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost,
-        ) => "whatever runs on people's devices cannot keep a secret; use none",
+        (Kind::Spa | Kind::Native, _) if method != AuthMethod::None => {
+            "whatever runs on people's devices cannot keep a secret; use none"
+        }
         _ => return Ok(()),
     };
     Err(Refused::invalid("auth_method", message))

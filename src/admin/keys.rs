@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::admin::desk::{Act, commit};
 use crate::admin::{Desk, Refused};
-use crate::store::clients::IdTokenAlg;
+use crate::oauth::signing_alg::SigningAlg;
 use crate::store::db::{Db, StoreError};
 use crate::store::keys::{self, SigningKeyRow};
 use crate::token::KeyError;
@@ -40,7 +40,7 @@ pub async fn list(desk: &Desk) -> Result<Vec<SigningKeyRow>, Refused> {
 pub async fn rotate(
     desk: &Desk,
     db: &Db,
-    alg: IdTokenAlg,
+    alg: SigningAlg,
     why: Rotation,
 ) -> Result<Rotated, KeysRefused> {
     let compromised = why == Rotation::Compromised;

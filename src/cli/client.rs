@@ -11,7 +11,8 @@ use crate::cli::input::{duration, word};
 use crate::cli::office::Globals;
 use crate::cli::output::{fields, note, print, print_json, shown, spelt, table};
 use crate::clock::Time;
-use crate::store::clients::{AuthMethod, Client, Confirm, Hint, IdTokenAlg, Kind, Settings};
+use crate::oauth::signing_alg::SigningAlg;
+use crate::store::clients::{AuthMethod, Client, Confirm, Hint, Kind, Settings};
 
 const JSON_FIELDS: &str = "JSON fields: client_id, client_secret (only when a secret was made), name, type, \
 redirect_uris, token_endpoint_auth_method, test, sector, settings (confirm, hint, id_token_alg, operators, …), \
@@ -111,9 +112,9 @@ struct Policy {
     /// Whether people may change a number the app named: fixed or suggestion.
     #[arg(long, value_parser = word::<Hint>)]
     hint: Option<Hint>,
-    /// How its ID tokens are signed: RS256 or ES256.
-    #[arg(long, value_name = "ALG", value_parser = word::<IdTokenAlg>)]
-    id_token_alg: Option<IdTokenAlg>,
+    /// How its ID tokens are signed: RS256, PS256, ES256 or EdDSA.
+    #[arg(long, value_name = "ALG", value_parser = word::<SigningAlg>)]
+    id_token_alg: Option<SigningAlg>,
     /// A scope it may ask for: openid, number_verified, phone. Repeat for more; replaces all.
     #[arg(long = "scope")]
     scopes: Vec<String>,

@@ -13,8 +13,8 @@ use crate::cli::input::{duration, word};
 use crate::cli::office::Globals;
 use crate::cli::output::{fields, note, print, print_json, table};
 use crate::clock::{Clock, Time};
+use crate::oauth::signing_alg::SigningAlg;
 use crate::secret::RootKey;
-use crate::store::clients::IdTokenAlg;
 use crate::store::keys::{SigningKeyRow, Status};
 use crate::token::lifecycle::Rotation;
 
@@ -48,8 +48,8 @@ pub enum KeyCommand {
 #[derive(Args, Debug)]
 pub struct Rotate {
     /// The algorithm: RS256 or ES256.
-    #[arg(long, value_parser = word::<IdTokenAlg>)]
-    alg: IdTokenAlg,
+    #[arg(long, value_parser = word::<SigningAlg>)]
+    alg: SigningAlg,
     /// How long the next key must have been published, so that apps know it.
     #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = duration)]
     published_for: Duration,

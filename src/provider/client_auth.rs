@@ -90,7 +90,7 @@ async fn tried(
             "the client is registered for another authentication method",
         ));
     }
-    if presented.method != AuthMethod::None && !secret_is_right(&client, &presented.secret, now) {
+    if presented.method.is_secret() && !secret_is_right(&client, &presented.secret, now) {
         return Err(refuse("the client secret is wrong"));
     }
     Ok(client)

@@ -7,6 +7,10 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::clock::Time;
+use crate::oauth::request::Registered;
+pub use crate::store::client_settings::{
+    AccessTokenFormat, CertificateSubject, Confirm, Hint, Profile, Settings, SubjectType,
+};
 use crate::store::db::StoreError;
 
 /// One relying party.
@@ -64,6 +68,12 @@ pub enum AuthMethod {
     ClientSecretBasic,
     /// The secret in the body.
     ClientSecretPost,
+    /// An assertion signed with its private key (RFC 7523 section 2.2).
+    PrivateKeyJwt,
+    /// A certificate of an authority, by its subject (RFC 8705 section 2.1).
+    TlsClientAuth,
+    /// A certificate it registered itself (RFC 8705 section 2.2).
+    SelfSignedTlsClientAuth,
     /// Not at all: a public client with PKCE.
     None,
 }
@@ -75,121 +85,17 @@ impl AuthMethod {
         match self {
             Self::ClientSecretBasic => "client_secret_basic",
             Self::ClientSecretPost => "client_secret_post",
+            Self::PrivateKeyJwt => "private_key_jwt",
+            Self::TlsClientAuth => "tls_client_auth",
+            Self::SelfSignedTlsClientAuth => "self_signed_tls_client_auth",
             Self::None => "none",
         }
     }
-}
 
-/// When the person is asked before their number is released (DESIGN.md section 3, The go-ahead).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Confirm {
-    /// Once per browser, client, subject and release.
-    #[default]
-    FirstTime,
-    /// Every time.
-    Always,
-    /// Not at all; only for confidential clients that hint the number, else as `first_time`.
-    Never,
-}
-
-/// Whether the person may change a number that the client hinted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Hint {
-    /// No.
-    #[default]
-    Fixed,
-    /// Yes.
-    Suggestion,
-}
-
-/// The algorithm of a client's ID tokens.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-pub enum IdTokenAlg {
-    /// The default every library knows.
-    #[default]
-    RS256,
-    /// Smaller and faster.
-    ES256,
-}
-
-impl IdTokenAlg {
-    /// The JOSE name.
+    /// Whether it is by a secret we made.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::RS256 => "RS256",
-            Self::ES256 => "ES256",
-        }
-    }
-}
-
-/// What `sub` is for a client (OIDC Core section 8).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum SubjectType {
-    /// Different per sector.
-    #[default]
-    Pairwise,
-    /// The same for all clients that chose it.
-    Public,
-}
-
-/// A client's policy, all of it editable.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Settings {
-    /// The scopes it may ask for.
-    pub scopes: Vec<String>,
-    /// The operators it accepts, by alias; empty: every enabled one.
-    pub operators: Vec<String>,
-    /// When the person is asked.
-    pub confirm: Confirm,
-    /// Whether a hinted number is fixed.
-    pub hint: Hint,
-    /// Seconds a session's verdict may answer for; 0 asks an operator every time; at most 3600.
-    pub fresh_for_s: u32,
-    /// Whether `prompt=none` may ask an operator.
-    pub silent_check: bool,
-    /// The algorithm of its ID tokens.
-    pub id_token_alg: IdTokenAlg,
-    /// What `sub` is.
-    pub subject_type: SubjectType,
-    /// Whether phone claims stand at userinfo only.
-    pub claims_in_userinfo_only: bool,
-    /// Whether every request needs PKCE; public clients always do.
-    pub require_pkce: bool,
-    /// Seconds an access token lives; absent: the server's default.
-    pub access_token_s: Option<u32>,
-    /// The app's page, for the way back.
-    pub client_uri: Option<String>,
-    /// Its privacy policy.
-    pub policy_uri: Option<String>,
-    /// Its terms.
-    pub tos_uri: Option<String>,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            scopes: ["openid", "number_verified", "phone"]
-                .map(str::to_owned)
-                .to_vec(),
-            operators: Vec::new(),
-            confirm: Confirm::FirstTime,
-            hint: Hint::Fixed,
-            fresh_for_s: 900,
-            silent_check: false,
-            id_token_alg: IdTokenAlg::RS256,
-            subject_type: SubjectType::Pairwise,
-            claims_in_userinfo_only: false,
-            require_pkce: false,
-            access_token_s: None,
-            client_uri: None,
-            policy_uri: None,
-            tos_uri: None,
-        }
+    pub fn is_secret(self) -> bool {
+        matches!(self, Self::ClientSecretBasic | Self::ClientSecretPost)
     }
 }
 
@@ -218,7 +124,41 @@ impl Client {
     /// Whether it must use PKCE.
     #[must_use]
     pub fn must_use_pkce(&self) -> bool {
-        !self.is_confidential() || self.settings.require_pkce
+        !self.is_confidential() || self.settings.require_pkce || self.settings.profile.is_fapi()
+    }
+
+    /// Whether it must push its requests (RFC 9126 section 6).
+    #[must_use]
+    pub fn must_push(&self) -> bool {
+        self.settings.require_pushed || self.settings.profile.is_fapi()
+    }
+
+    /// Whether it must sign its requests (RFC 9101 section 10.5).
+    #[must_use]
+    pub fn must_sign_requests(&self) -> bool {
+        self.settings.require_signed_request_object
+            || self.settings.profile == Profile::Fapi2MessageSigning
+    }
+
+    /// Whether its answers are signed whatever the request says (JARM).
+    #[must_use]
+    pub fn must_get_signed_answers(&self) -> bool {
+        self.settings.profile == Profile::Fapi2MessageSigning
+    }
+
+    /// What the checks of an authorization request need to know of it.
+    #[must_use]
+    pub fn registered(&self) -> Registered<'_> {
+        Registered {
+            redirect_uris: &self.redirect_uris,
+            native: self.kind == Kind::Native,
+            must_use_pkce: self.must_use_pkce(),
+            scopes: &self.settings.scopes,
+            resources: &self.settings.resources,
+            default_max_age: self.settings.default_max_age,
+            default_acr_values: &self.settings.default_acr_values,
+            signed_answers: self.must_get_signed_answers(),
+        }
     }
 }
 

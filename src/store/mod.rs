@@ -3,6 +3,7 @@
 //! transactions. Only the layers above call these; nothing here decides.
 
 pub mod audit;
+pub mod client_settings;
 pub mod clients;
 pub mod db;
 pub mod finder;

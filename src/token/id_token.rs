@@ -5,9 +5,9 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use crate::clock::Time;
+use crate::oauth::signing_alg::SigningAlg;
 use crate::phone::PhoneNumber;
-use crate::secret::{b64, sha256};
-use crate::store::clients::IdTokenAlg;
+use crate::secret::{b64, sha256, sha512};
 use crate::token::claims::{Facts, NotReleasable, id_token_claims};
 use crate::token::keyring::{CannotSign, Keyring};
 
@@ -49,11 +49,11 @@ impl IdToken<'_> {
     ///
     /// # Errors
     /// [`NotIssued`].
-    pub fn mint(&self, keyring: &Keyring, alg: IdTokenAlg) -> Result<String, NotIssued> {
+    pub fn mint(&self, keyring: &Keyring, alg: SigningAlg) -> Result<String, NotIssued> {
         Ok(keyring.sign(alg, None, &self.claims(alg)?)?)
     }
 
-    fn claims(&self, alg: IdTokenAlg) -> Result<Map<String, Value>, NotReleasable> {
+    fn claims(&self, alg: SigningAlg) -> Result<Map<String, Value>, NotReleasable> {
         let mut claims = id_token_claims(self.facts, self.number)?;
         let lifetime = self.lifetime.min(LONGEST);
         claims.insert("iss".to_owned(), json!(self.issuer));
@@ -70,11 +70,14 @@ impl IdToken<'_> {
 
 /// The left half of the access token's hash, by the hash function of the signature's algorithm
 /// (OIDC Core section 3.1.3.6).
-fn at_hash(alg: IdTokenAlg, access_token: &str) -> String {
-    let hash = match alg {
-        IdTokenAlg::RS256 | IdTokenAlg::ES256 => sha256(access_token.as_bytes()),
-    };
-    b64(&hash[..16])
+fn at_hash(alg: SigningAlg, access_token: &str) -> String {
+    match alg {
+        SigningAlg::RS256 | SigningAlg::PS256 | SigningAlg::ES256 => {
+            b64(&sha256(access_token.as_bytes())[..16])
+        }
+        // Ed25519 hashes with SHA-512 (RFC 8032 section 5.1).
+        SigningAlg::EdDSA => b64(&sha512(access_token.as_bytes())[..32]),
+    }
 }
 
 #[cfg(test)]
@@ -88,7 +91,7 @@ mod tests {
 
     const ISSUER: &str = "https://id.example";
 
-    fn keyring(alg: IdTokenAlg) -> Keyring {
+    fn keyring(alg: SigningAlg) -> Keyring {
         let key = SigningKey::parse(alg, &generate(alg).unwrap()).unwrap();
         Keyring::new(vec![(Status::Active, key)]).unwrap()
     }
@@ -109,7 +112,7 @@ mod tests {
     fn it_says_who_for_whom_when_and_how() {
         let facts = facts("openid number_verified", NamedBy::App);
         let number = number();
-        for alg in [IdTokenAlg::RS256, IdTokenAlg::ES256] {
+        for alg in SigningAlg::ALL {
             let keyring = keyring(alg);
             let token = id_token(&facts, Some(&number)).mint(&keyring, alg).unwrap();
             let claims = keyring.verify(ISSUER, &token).unwrap();
@@ -120,7 +123,11 @@ mod tests {
             assert_eq!(claims["nonce"], "n-0S6");
             assert_eq!(claims["auth_time"], 1_795_301_557);
             // the example of OIDC Core appendix A.4
-            assert_eq!(claims["at_hash"], "77QmUPtjPfzWtF2AnpK9RQ");
+            if alg == SigningAlg::EdDSA {
+                assert_eq!(claims["at_hash"].as_str().unwrap().len(), 43);
+            } else {
+                assert_eq!(claims["at_hash"], "77QmUPtjPfzWtF2AnpK9RQ");
+            }
             assert_eq!(claims["phone_number"], number.e164());
             assert_eq!(claims.len(), 9 + 6);
         }
@@ -130,7 +137,7 @@ mod tests {
     fn the_nonce_is_there_only_if_it_was_sent() {
         let mut facts = facts("openid", NamedBy::Person);
         facts.nonce = None;
-        let claims = id_token(&facts, None).claims(IdTokenAlg::RS256).unwrap();
+        let claims = id_token(&facts, None).claims(SigningAlg::RS256).unwrap();
         assert!(!claims.contains_key("nonce"));
     }
 
@@ -139,14 +146,14 @@ mod tests {
         let facts = facts("openid", NamedBy::Person);
         let mut token = id_token(&facts, None);
         token.lifetime = Duration::from_secs(86_400);
-        let claims = token.claims(IdTokenAlg::ES256).unwrap();
+        let claims = token.claims(SigningAlg::ES256).unwrap();
         assert_eq!(claims["exp"], 1_795_301_560 + 3600);
     }
 
     #[test]
     fn none_is_issued_if_the_number_it_must_carry_is_missing() {
         let facts = facts("openid number_verified", NamedBy::App);
-        let refused = id_token(&facts, None).mint(&keyring(IdTokenAlg::ES256), IdTokenAlg::ES256);
+        let refused = id_token(&facts, None).mint(&keyring(SigningAlg::ES256), SigningAlg::ES256);
         assert!(matches!(
             refused,
             Err(NotIssued::Claims(NotReleasable::NoNumber))

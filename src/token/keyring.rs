@@ -10,7 +10,7 @@ use jsonwebtoken::{Validation, decode, decode_header};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::store::clients::IdTokenAlg;
+use crate::oauth::signing_alg::SigningAlg;
 use crate::store::keys::Status;
 use crate::token::signing_key::{SigningError, SigningKey};
 
@@ -58,7 +58,7 @@ impl Keyring {
 
     /// The key of this algorithm that signs now.
     #[must_use]
-    pub fn active(&self, alg: IdTokenAlg) -> Option<&SigningKey> {
+    pub fn active(&self, alg: SigningAlg) -> Option<&SigningKey> {
         self.keys
             .iter()
             .find(|(status, key)| *status == Status::Active && key.alg() == alg)
@@ -71,7 +71,7 @@ impl Keyring {
     /// If there is no such key, the claims are no JSON, or aws-lc-rs fails.
     pub fn sign(
         &self,
-        alg: IdTokenAlg,
+        alg: SigningAlg,
         typ: Option<&str>,
         claims: &impl Serialize,
     ) -> Result<String, CannotSign> {
@@ -146,9 +146,9 @@ mod tests {
     use serde_json::json;
 
     const ISSUER: &str = "https://id.example";
-    const ALGS: [IdTokenAlg; 2] = [IdTokenAlg::RS256, IdTokenAlg::ES256];
+    const ALGS: [SigningAlg; 4] = SigningAlg::ALL;
 
-    fn key(alg: IdTokenAlg) -> SigningKey {
+    fn key(alg: SigningAlg) -> SigningKey {
         SigningKey::parse(alg, &generate(alg).unwrap()).unwrap()
     }
 
@@ -192,7 +192,7 @@ mod tests {
                 keys.push((status, key));
             }
         }
-        keys.push((Status::Retired, key(IdTokenAlg::ES256)));
+        keys.push((Status::Retired, key(SigningAlg::ES256)));
         let keyring = Keyring::new(keys).unwrap();
         let set: Value = serde_json::from_slice(&keyring.jwks()).unwrap();
         assert_eq!(set.as_object().unwrap().len(), 1);
@@ -203,19 +203,23 @@ mod tests {
             .collect();
         assert_eq!(found, kids);
         found.dedup();
-        assert_eq!(found.len(), 6);
+        assert_eq!(found.len(), 12);
         for jwk in published {
             let mut members: Vec<_> = jwk.as_object().unwrap().keys().cloned().collect();
             members.sort_unstable();
             assert_eq!(jwk["use"], "sig");
             match jwk["alg"].as_str().unwrap() {
-                "RS256" => {
+                "RS256" | "PS256" => {
                     assert_eq!(members, ["alg", "e", "kid", "kty", "n", "use"]);
                     assert_eq!(from_b64(jwk["n"].as_str().unwrap()).unwrap().len(), 256);
                 }
                 "ES256" => {
                     assert_eq!(members, ["alg", "crv", "kid", "kty", "use", "x", "y"]);
                     assert_eq!(jwk["crv"], "P-256");
+                }
+                "EdDSA" => {
+                    assert_eq!(members, ["alg", "crv", "kid", "kty", "use", "x"]);
+                    assert_eq!(jwk["crv"], "Ed25519");
                 }
                 other => panic!("{other}"),
             }
@@ -224,19 +228,19 @@ mod tests {
 
     #[test]
     fn only_the_active_key_signs() {
-        let active = key(IdTokenAlg::ES256);
+        let active = key(SigningAlg::ES256);
         let kid = active.kid().to_owned();
         let keyring = Keyring::new(vec![
-            (Status::Next, key(IdTokenAlg::ES256)),
-            (Status::Retiring, key(IdTokenAlg::ES256)),
+            (Status::Next, key(SigningAlg::ES256)),
+            (Status::Retiring, key(SigningAlg::ES256)),
             (Status::Active, active),
-            (Status::Next, key(IdTokenAlg::RS256)),
+            (Status::Next, key(SigningAlg::RS256)),
         ])
         .unwrap();
-        let token = keyring.sign(IdTokenAlg::ES256, None, &claims()).unwrap();
+        let token = keyring.sign(SigningAlg::ES256, None, &claims()).unwrap();
         assert_eq!(decode_header(&token).unwrap().kid.unwrap(), kid);
         assert!(matches!(
-            keyring.sign(IdTokenAlg::RS256, None, &claims()),
+            keyring.sign(SigningAlg::RS256, None, &claims()),
             Err(CannotSign::NoKey("RS256"))
         ));
     }
@@ -253,8 +257,8 @@ mod tests {
 
     #[test]
     fn what_a_retiring_key_signed_still_verifies_and_a_retired_one_does_not() {
-        let old = generate(IdTokenAlg::ES256).unwrap();
-        let parse = || SigningKey::parse(IdTokenAlg::ES256, &old).unwrap();
+        let old = generate(SigningAlg::ES256).unwrap();
+        let parse = || SigningKey::parse(SigningAlg::ES256, &old).unwrap();
         let token = parse().sign(None, &claims()).unwrap();
         for (status, expected) in [(Status::Retiring, true), (Status::Retired, false)] {
             let keyring = Keyring::new(vec![(status, parse())]).unwrap();
@@ -265,7 +269,7 @@ mod tests {
     #[test]
     fn hostile_tokens_are_not_ours() {
         let keyring = keyring();
-        let good = keyring.sign(IdTokenAlg::RS256, None, &claims()).unwrap();
+        let good = keyring.sign(SigningAlg::RS256, None, &claims()).unwrap();
         let parts: Vec<&str> = good.split('.').collect();
         let kid = decode_header(&good).unwrap().kid.unwrap();
         let header =
@@ -277,7 +281,7 @@ mod tests {
         let secret = jsonwebtoken::EncodingKey::from_secret(&keyring.jwks());
         let mut hs256 = jsonwebtoken::Header::new(jsonwebtoken::Algorithm::HS256);
         hs256.kid = Some(kid.clone());
-        let foreign = Keyring::new(vec![(Status::Active, key(IdTokenAlg::RS256))]).unwrap();
+        let foreign = Keyring::new(vec![(Status::Active, key(SigningAlg::RS256))]).unwrap();
         let mut elsewhere = claims();
         elsewhere["iss"] = json!("https://other.example");
         let mut nobody = claims();
@@ -292,11 +296,11 @@ mod tests {
             format!("{}.{}.{}", header("PS256"), parts[1], parts[2]),
             format!("{}.{altered}.{}", parts[0], parts[2]),
             jsonwebtoken::encode(&hs256, &claims(), &secret).unwrap(),
-            foreign.sign(IdTokenAlg::RS256, None, &claims()).unwrap(),
-            keyring.sign(IdTokenAlg::RS256, None, &elsewhere).unwrap(),
-            keyring.sign(IdTokenAlg::RS256, None, &nobody).unwrap(),
+            foreign.sign(SigningAlg::RS256, None, &claims()).unwrap(),
+            keyring.sign(SigningAlg::RS256, None, &elsewhere).unwrap(),
+            keyring.sign(SigningAlg::RS256, None, &nobody).unwrap(),
             keyring
-                .sign(IdTokenAlg::RS256, Some("logout+jwt"), &claims())
+                .sign(SigningAlg::RS256, Some("logout+jwt"), &claims())
                 .unwrap(),
         ];
         assert!(keyring.verify(ISSUER, &good).is_ok());

@@ -9,8 +9,8 @@ use std::time::Duration;
 use sqlx::types::Json;
 
 use crate::clock::Time;
+use crate::oauth::signing_alg::SigningAlg;
 use crate::secret::{Place, Vault};
-use crate::store::clients::IdTokenAlg;
 use crate::store::db::{Db, StoreError};
 use crate::store::keys::{self, SigningKeyRow, Status};
 use crate::token::KeyError;
@@ -18,7 +18,7 @@ use crate::token::keyring::Keyring;
 use crate::token::signing_key::{SigningKey, generate};
 
 /// The algorithms every deployment has keys for.
-pub const ALGS: [IdTokenAlg; 2] = [IdTokenAlg::RS256, IdTokenAlg::ES256];
+pub const ALGS: [SigningAlg; 4] = SigningAlg::ALL;
 
 /// How long a replica may work with an old keyring; the server reloads at least that often.
 pub const RELOAD_LIMIT: Duration = Duration::from_secs(300);
@@ -59,13 +59,18 @@ pub async fn ensure(db: &Db, vault: &Vault, now: Time) -> Result<(), KeyError> {
     drop(conn);
     // Before the transaction, because RSA keys take long to make; what another replica made
     // meanwhile wins.
-    let mut missing = Vec::new();
+    let mut making = tokio::task::JoinSet::new();
     for alg in ALGS {
         for status in [Status::Active, Status::Next] {
             if find(&present, alg, status).is_none() {
-                missing.push(make(alg, status, vault, now).await?);
+                let vault = vault.clone();
+                making.spawn_blocking(move || seal_new_key(alg, status, &vault, now));
             }
         }
+    }
+    let mut missing = Vec::new();
+    while let Some(made) = making.join_next().await {
+        missing.push(made.map_err(|_| KeyError::Generation)??);
     }
     if missing.is_empty() {
         return Ok(());
@@ -86,7 +91,7 @@ pub async fn ensure(db: &Db, vault: &Vault, now: Time) -> Result<(), KeyError> {
 pub async fn stage_next(
     db: &Db,
     vault: &Vault,
-    alg: IdTokenAlg,
+    alg: SigningAlg,
     now: Time,
 ) -> Result<bool, KeyError> {
     let row = make(alg, Status::Next, vault, now).await?;
@@ -102,7 +107,7 @@ pub async fn stage_next(
 pub async fn rotate(
     db: &Db,
     vault: &Vault,
-    alg: IdTokenAlg,
+    alg: SigningAlg,
     why: Rotation,
     now: Time,
 ) -> Result<Rotated, KeyError> {
@@ -199,7 +204,7 @@ pub async fn load(db: &Db, vault: &Vault) -> Result<Keyring, KeyError> {
 
 /// Opens a row's private key. What we publish is derived from it and not from the row's JWK:
 /// whoever can write to the table but has no root key cannot publish a key of their own.
-fn parse(vault: &Vault, alg: IdTokenAlg, row: &SigningKeyRow) -> Result<SigningKey, KeyError> {
+fn parse(vault: &Vault, alg: SigningAlg, row: &SigningKeyRow) -> Result<SigningKey, KeyError> {
     let unreadable = || KeyError::Unreadable {
         table: "signing_keys",
         row: row.kid.clone(),
@@ -224,13 +229,13 @@ fn place(kid: &str) -> Place<'_> {
     }
 }
 
-fn find(rows: &[SigningKeyRow], alg: IdTokenAlg, status: Status) -> Option<&SigningKeyRow> {
+fn find(rows: &[SigningKeyRow], alg: SigningAlg, status: Status) -> Option<&SigningKeyRow> {
     rows.iter()
         .find(|row| row.alg == alg.as_str() && row.status == status)
 }
 
 async fn make(
-    alg: IdTokenAlg,
+    alg: SigningAlg,
     status: Status,
     vault: &Vault,
     now: Time,
@@ -242,7 +247,7 @@ async fn make(
 }
 
 fn seal_new_key(
-    alg: IdTokenAlg,
+    alg: SigningAlg,
     status: Status,
     vault: &Vault,
     now: Time,
@@ -277,15 +282,15 @@ mod tests {
     fn a_row_is_read_back_only_as_itself() {
         let now = Clock::system().now();
         let vault = vault(now);
-        let row = seal_new_key(IdTokenAlg::ES256, Status::Next, &vault, now).unwrap();
-        let key = parse(&vault, IdTokenAlg::ES256, &row).unwrap();
+        let row = seal_new_key(SigningAlg::ES256, Status::Next, &vault, now).unwrap();
+        let key = parse(&vault, SigningAlg::ES256, &row).unwrap();
         assert_eq!(key.kid(), row.kid);
         assert_eq!(
             serde_json::to_value(key.public()).unwrap(),
             row.public_jwk.0
         );
 
-        let other = seal_new_key(IdTokenAlg::ES256, Status::Next, &vault, now).unwrap();
+        let other = seal_new_key(SigningAlg::ES256, Status::Next, &vault, now).unwrap();
         let mut swapped = row.clone();
         swapped.sealed = other.sealed;
         let mut renamed = row.clone();
@@ -293,26 +298,26 @@ mod tests {
         let mut erased = row.clone();
         erased.sealed = None;
         for altered in [swapped, renamed, erased] {
-            assert!(parse(&vault, IdTokenAlg::ES256, &altered).is_err());
+            assert!(parse(&vault, SigningAlg::ES256, &altered).is_err());
         }
-        assert!(parse(&vault, IdTokenAlg::RS256, &row).is_err());
+        assert!(parse(&vault, SigningAlg::RS256, &row).is_err());
     }
 
     #[test]
     fn a_private_key_under_anothers_name_is_refused_even_if_well_sealed() {
         let now = Clock::system().now();
         let vault = vault(now);
-        let mut row = seal_new_key(IdTokenAlg::ES256, Status::Active, &vault, now).unwrap();
-        let pkcs8 = generate(IdTokenAlg::ES256).unwrap();
+        let mut row = seal_new_key(SigningAlg::ES256, Status::Active, &vault, now).unwrap();
+        let pkcs8 = generate(SigningAlg::ES256).unwrap();
         row.sealed = Some(vault.seal(place(&row.kid), &pkcs8));
-        assert!(parse(&vault, IdTokenAlg::ES256, &row).is_err());
+        assert!(parse(&vault, SigningAlg::ES256, &row).is_err());
     }
 
     #[test]
     fn a_retiring_key_stays_until_its_last_token_has_ended() {
         let now = Clock::system().now();
         let life = Duration::from_secs(600);
-        let mut row = seal_new_key(IdTokenAlg::ES256, Status::Active, &vault(now), now).unwrap();
+        let mut row = seal_new_key(SigningAlg::ES256, Status::Active, &vault(now), now).unwrap();
         let later = now + Duration::from_secs(1_000_000);
         assert!(!has_ended(&row, later, life));
         row.status = Status::Retiring;

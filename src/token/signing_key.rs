@@ -7,15 +7,16 @@ use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair,
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256,
+    RSA_PSS_SHA256, RsaEncoding, RsaKeyPair,
 };
 use jsonwebtoken::jwk::{Jwk, PublicKeyUse, ThumbprintHash};
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+use crate::oauth::signing_alg::SigningAlg;
 use crate::secret::b64;
-use crate::store::clients::IdTokenAlg;
 
 /// A private key was refused, or a token could not be signed.
 #[derive(Debug, thiserror::Error)]
@@ -24,13 +25,14 @@ pub struct SigningError(&'static str);
 
 /// The private half, per algorithm.
 enum Pair {
-    Rs256(Box<RsaKeyPair>),
+    Rsa(Box<RsaKeyPair>, &'static dyn RsaEncoding),
     Es256(EcdsaKeyPair),
+    Ed25519(Ed25519KeyPair),
 }
 
 /// A key that signs our tokens.
 pub struct SigningKey {
-    alg: IdTokenAlg,
+    alg: SigningAlg,
     pair: Pair,
     public: Jwk,
     verifier: DecodingKey,
@@ -47,7 +49,7 @@ struct Header<'a> {
     typ: &'a str,
 }
 
-fn encode_header(alg: IdTokenAlg, kid: &str, typ: &str) -> Result<String, SigningError> {
+fn encode_header(alg: SigningAlg, kid: &str, typ: &str) -> Result<String, SigningError> {
     let alg = alg.as_str();
     let json = serde_json::to_vec(&Header { alg, kid, typ })
         .map_err(|_| SigningError("the header cannot be written as JSON"))?;
@@ -60,15 +62,19 @@ fn encode_header(alg: IdTokenAlg, kid: &str, typ: &str) -> Result<String, Signin
 ///
 /// # Errors
 /// If aws-lc-rs fails.
-pub fn generate(alg: IdTokenAlg) -> Result<Zeroizing<Vec<u8>>, SigningError> {
+pub fn generate(alg: SigningAlg) -> Result<Zeroizing<Vec<u8>>, SigningError> {
     let failed = |_| SigningError("a new key could not be made");
     let pkcs8 = match alg {
-        IdTokenAlg::RS256 => {
+        SigningAlg::RS256 | SigningAlg::PS256 => {
             let pair = RsaKeyPair::generate(KeySize::Rsa2048).map_err(failed)?;
             pair.as_der().map_err(failed)?.as_ref().to_vec()
         }
-        IdTokenAlg::ES256 => {
+        SigningAlg::ES256 => {
             let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map_err(failed)?;
+            pair.to_pkcs8v1().map_err(failed)?.as_ref().to_vec()
+        }
+        SigningAlg::EdDSA => {
+            let pair = Ed25519KeyPair::generate().map_err(failed)?;
             pair.to_pkcs8v1().map_err(failed)?.as_ref().to_vec()
         }
     };
@@ -80,19 +86,28 @@ impl SigningKey {
     ///
     /// # Errors
     /// If it is no PKCS#8 key for this algorithm.
-    pub fn parse(alg: IdTokenAlg, pkcs8: &[u8]) -> Result<Self, SigningError> {
+    pub fn parse(alg: SigningAlg, pkcs8: &[u8]) -> Result<Self, SigningError> {
         let refused = |_| SigningError("not a private key of this algorithm");
         let (pair, verifier) = match alg {
-            IdTokenAlg::RS256 => {
+            SigningAlg::RS256 | SigningAlg::PS256 => {
+                let encoding: &'static dyn RsaEncoding = match alg {
+                    SigningAlg::PS256 => &RSA_PSS_SHA256,
+                    _ => &RSA_PKCS1_SHA256,
+                };
                 let pair = RsaKeyPair::from_pkcs8(pkcs8).map_err(refused)?;
                 let public = DecodingKey::from_rsa_der(pair.public_key().as_ref());
-                (Pair::Rs256(Box::new(pair)), public)
+                (Pair::Rsa(Box::new(pair), encoding), public)
             }
-            IdTokenAlg::ES256 => {
+            SigningAlg::ES256 => {
                 let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8)
                     .map_err(refused)?;
                 let public = DecodingKey::from_ec_der(pair.public_key().as_ref());
                 (Pair::Es256(pair), public)
+            }
+            SigningAlg::EdDSA => {
+                let pair = Ed25519KeyPair::from_pkcs8(pkcs8).map_err(refused)?;
+                let public = DecodingKey::from_ed_der(pair.public_key().as_ref());
+                (Pair::Ed25519(pair), public)
             }
         };
         let unpublishable = |_| SigningError("the public key cannot be written as a JWK");
@@ -116,7 +131,7 @@ impl SigningKey {
 
     /// Its algorithm.
     #[must_use]
-    pub fn alg(&self) -> IdTokenAlg {
+    pub fn alg(&self) -> SigningAlg {
         self.alg
     }
 
@@ -160,9 +175,9 @@ impl SigningKey {
         let failed = |_| SigningError("the token could not be signed");
         let rng = SystemRandom::new();
         match &self.pair {
-            Pair::Rs256(pair) => {
+            Pair::Rsa(pair, encoding) => {
                 let mut signature = vec![0; pair.public_modulus_len()];
-                pair.sign(&RSA_PKCS1_SHA256, &rng, message, &mut signature)
+                pair.sign(*encoding, &rng, message, &mut signature)
                     .map_err(failed)?;
                 Ok(signature)
             }
@@ -170,6 +185,7 @@ impl SigningKey {
                 let signature = pair.sign(&rng, message).map_err(failed)?;
                 Ok(signature.as_ref().to_vec())
             }
+            Pair::Ed25519(pair) => Ok(pair.sign(message).as_ref().to_vec()),
         }
     }
 }
@@ -180,10 +196,12 @@ impl std::fmt::Debug for SigningKey {
     }
 }
 
-fn algorithm(alg: IdTokenAlg) -> Algorithm {
+fn algorithm(alg: SigningAlg) -> Algorithm {
     match alg {
-        IdTokenAlg::RS256 => Algorithm::RS256,
-        IdTokenAlg::ES256 => Algorithm::ES256,
+        SigningAlg::RS256 => Algorithm::RS256,
+        SigningAlg::ES256 => Algorithm::ES256,
+        SigningAlg::PS256 => Algorithm::PS256,
+        SigningAlg::EdDSA => Algorithm::EdDSA,
     }
 }
 
@@ -195,9 +213,9 @@ mod tests {
     #[test]
     fn the_kid_is_the_thumbprint_of_the_public_key() {
         let rsa =
-            SigningKey::parse(IdTokenAlg::RS256, &generate(IdTokenAlg::RS256).unwrap()).unwrap();
+            SigningKey::parse(SigningAlg::RS256, &generate(SigningAlg::RS256).unwrap()).unwrap();
         let ec =
-            SigningKey::parse(IdTokenAlg::ES256, &generate(IdTokenAlg::ES256).unwrap()).unwrap();
+            SigningKey::parse(SigningAlg::ES256, &generate(SigningAlg::ES256).unwrap()).unwrap();
         let jwk = |key: &SigningKey| serde_json::to_value(key.public()).unwrap();
         // RFC 7638 section 3.2: the required members only, in lexical order, without spaces
         let member = |jwk: &serde_json::Value, name: &str| jwk[name].to_string();
@@ -218,17 +236,17 @@ mod tests {
 
     #[test]
     fn a_key_of_another_algorithm_is_refused() {
-        let rsa = generate(IdTokenAlg::RS256).unwrap();
-        let ec = generate(IdTokenAlg::ES256).unwrap();
-        assert!(SigningKey::parse(IdTokenAlg::ES256, &rsa).is_err());
-        assert!(SigningKey::parse(IdTokenAlg::RS256, &ec).is_err());
-        assert!(SigningKey::parse(IdTokenAlg::RS256, b"").is_err());
+        let rsa = generate(SigningAlg::RS256).unwrap();
+        let ec = generate(SigningAlg::ES256).unwrap();
+        assert!(SigningKey::parse(SigningAlg::ES256, &rsa).is_err());
+        assert!(SigningKey::parse(SigningAlg::RS256, &ec).is_err());
+        assert!(SigningKey::parse(SigningAlg::RS256, b"").is_err());
     }
 
     #[test]
     fn the_header_says_what_kind_of_token_it_is() {
         let key =
-            SigningKey::parse(IdTokenAlg::ES256, &generate(IdTokenAlg::ES256).unwrap()).unwrap();
+            SigningKey::parse(SigningAlg::ES256, &generate(SigningAlg::ES256).unwrap()).unwrap();
         for (typ, expected) in [(None, "JWT"), (Some("logout+jwt"), "logout+jwt")] {
             let token = key.sign(typ, &serde_json::json!({})).unwrap();
             let header = jsonwebtoken::decode_header(&token).unwrap();

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use numbercloak::clock::Clock;
+use numbercloak::oauth::signing_alg::SigningAlg;
 use numbercloak::phone::PhoneNumber;
 use numbercloak::secret::{RootKey, Vault};
-use numbercloak::store::clients::IdTokenAlg;
 use numbercloak::store::db::Db;
 use numbercloak::store::keys::{self, SigningKeyRow, Status};
 use numbercloak::token::keyring::Keyring;
@@ -33,7 +33,7 @@ fn published(keyring: &Keyring) -> Vec<String> {
 }
 
 fn active(keyring: &Keyring) -> String {
-    keyring.active(IdTokenAlg::ES256).unwrap().kid().to_owned()
+    keyring.active(SigningAlg::ES256).unwrap().kid().to_owned()
 }
 
 /// Replicas that start together on an empty database agree on every key.
@@ -90,7 +90,7 @@ async fn two_roots_cannot_both_be_first() {
 #[tokio::test]
 async fn a_key_is_published_before_it_signs_and_until_its_last_token_ended() {
     let db = &Database::migrated().await.open();
-    let alg = IdTokenAlg::ES256;
+    let alg = SigningAlg::ES256;
     let start = Clock::system().now();
     let vault = Vault::new(&[RootKey::generate(start)]);
     lifecycle::ensure(db, &vault, start).await.unwrap();
@@ -117,8 +117,8 @@ async fn a_key_is_published_before_it_signs_and_until_its_last_token_ended() {
         assert!(published(&after).contains(kid));
     }
     assert!(after.verify("https://i", &token).is_ok());
-    let other = before.active(IdTokenAlg::RS256).unwrap().kid();
-    assert_eq!(after.active(IdTokenAlg::RS256).unwrap().kid(), other);
+    let other = before.active(SigningAlg::RS256).unwrap().kid();
+    assert_eq!(after.active(SigningAlg::RS256).unwrap().kid(), other);
 
     let end = now + RELOAD_LIMIT + LIFE;
     let too_soon = lifecycle::retire(db, end - Duration::from_secs(1), LIFE)
@@ -151,7 +151,7 @@ async fn a_key_is_published_before_it_signs_and_until_its_last_token_ended() {
 #[tokio::test]
 async fn a_compromised_key_is_withdrawn_at_once() {
     let db = &Database::migrated().await.open();
-    let alg = IdTokenAlg::ES256;
+    let alg = SigningAlg::ES256;
     let now = Clock::system().now();
     let vault = Vault::new(&[RootKey::generate(now)]);
     lifecycle::ensure(db, &vault, now).await.unwrap();
@@ -168,7 +168,7 @@ async fn a_compromised_key_is_withdrawn_at_once() {
 #[tokio::test]
 async fn two_rotations_at_once_rotate_once() {
     let db = &Database::migrated().await.open();
-    let alg = IdTokenAlg::ES256;
+    let alg = SigningAlg::ES256;
     let start = Clock::system().now();
     let vault = Vault::new(&[RootKey::generate(start)]);
     lifecycle::ensure(db, &vault, start).await.unwrap();

@@ -5,9 +5,9 @@ use std::time::Duration;
 use numbercloak::admin::keys;
 use numbercloak::clock::Clock;
 use numbercloak::config;
+use numbercloak::oauth::signing_alg::SigningAlg;
 use numbercloak::secret::RootKey;
 use numbercloak::server::{self, Server, Start};
-use numbercloak::store::clients::IdTokenAlg;
 use numbercloak::token::lifecycle::Rotation;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
@@ -132,7 +132,7 @@ async fn a_key_is_published_before_it_signs() {
         min_publish: Duration::from_secs(3600),
     };
     let rotate =
-        async || keys::rotate(&app.desk(), &app.state().db, IdTokenAlg::RS256, planned).await;
+        async || keys::rotate(&app.desk(), &app.state().db, SigningAlg::RS256, planned).await;
     app.clock.advance(Duration::from_secs(7200));
     let rotated = rotate().await.unwrap();
     app.state().forget("keys").await;

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use numbercloak::admin::audit::Query;
-use numbercloak::store::clients::{IdTokenAlg, SubjectType};
+use numbercloak::oauth::signing_alg::SigningAlg;
+use numbercloak::store::clients::SubjectType;
 use openidconnect::core::CoreJwsSigningAlgorithm;
 use serde_json::{Value, json};
 
@@ -131,7 +132,7 @@ async fn txn_is_the_audit_record_of_the_check() {
 async fn a_client_may_have_es256_and_its_claims_at_userinfo_only() {
     let mut app = App::builder()
         .client(|client| {
-            client.settings.id_token_alg = IdTokenAlg::ES256;
+            client.settings.id_token_alg = SigningAlg::ES256;
             client.settings.claims_in_userinfo_only = true;
         })
         .start()
