@@ -35,9 +35,16 @@ impl PageClass {
     #[must_use]
     pub const fn policy(self) -> &'static str {
         match self {
-            Self::Journey | Self::Logout => {
+            Self::Journey => {
                 "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; \
                  base-uri 'none'; frame-ancestors 'none'"
+            }
+            // Apps are told of a logout by frames of theirs (Front-Channel Logout), and the answer to
+            // our form may redirect to where the app registered to be led.
+            Self::Logout => {
+                "default-src 'none'; style-src 'self'; img-src 'self' data:; \
+                 frame-src https: http:; form-action 'self' https: http:; base-uri 'none'; \
+                 frame-ancestors 'none'"
             }
             // Browsers apply form-action to every hop after the post, and the app's own hops are
             // not ours to know: any http(s) target is allowed, and the form has one fixed action.
