@@ -39,12 +39,10 @@ impl PageClass {
                 "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; \
                  base-uri 'none'; frame-ancestors 'none'"
             }
-            // Apps are told of a logout by frames of theirs (Front-Channel Logout), and the answer to
-            // our form may redirect to where the app registered to be led.
+            // Apps are told of a logout by frames of theirs (Front-Channel Logout).
             Self::Logout => {
                 "default-src 'none'; style-src 'self'; img-src 'self' data:; \
-                 frame-src https: http:; form-action 'self' https: http:; base-uri 'none'; \
-                 frame-ancestors 'none'"
+                 frame-src https: http:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
             }
             // Browsers apply form-action to every hop after the post, and the app's own hops are
             // not ours to know: any http(s) target is allowed, and the form has one fixed action.

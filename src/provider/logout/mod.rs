@@ -28,6 +28,9 @@ use crate::web::headers::PageClass;
 use crate::web::page::{self, Form, Frame, render};
 use crate::web::plain::{BadLink, ErrorPage, Problem};
 
+/// Seconds in which apps are told through frames before the browser goes on.
+const TIME_FOR_FRAMES: u8 = 3;
+
 /// An app, or the person, wants the session to end.
 pub async fn get(
     State(app): State<App>,
@@ -39,7 +42,7 @@ pub async fn get(
         Err(refusal) => return Ok(refusal),
     };
     match wish.session(&app, &browser).await? {
-        None => Ok(wish.done(&app, &browser, &[])),
+        None => Ok(wish.done(&app, &browser, &[], false)),
         Some((session, _)) if session.hinted => wish.end(&app, &browser, session, false).await,
         Some((_, cookie)) => Ok(wish.ask(&app, &browser, &cookie)),
     }
@@ -69,7 +72,7 @@ pub async fn confirm(
         Err(refusal) => return Ok(refusal),
     };
     let Some((session, cookie)) = wish.session(&app, &browser).await? else {
-        return Ok(wish.done(&app, &browser, &[]));
+        return Ok(wish.done(&app, &browser, &[], true));
     };
     let given = form.get("csrf").unwrap_or_default();
     let origin = app.config.issuer.origin();
@@ -199,18 +202,28 @@ impl Wish {
         )
         .await?;
         tokio::spawn(backchannel::deliver_now(app.clone()));
-        Ok(self.done(app, browser, &told))
+        Ok(self.done(app, browser, &told, asked))
     }
 
     /// The session is over: back to the app if it may be led there, else a page that says so. Apps that
-    /// want to be told through the browser are told by frames on a page that then goes on.
-    fn done(&self, app: &App, browser: &Browser, told: &[FrontChannel]) -> Response {
+    /// want to be told through the browser are told by frames on a page that then goes on. The answer to
+    /// a form is a page too: browsers apply `form-action` to every hop after it.
+    fn done(
+        &self,
+        app: &App,
+        browser: &Browser,
+        told: &[FrontChannel],
+        after_form: bool,
+    ) -> Response {
         let mut response = match &self.back {
-            Some(back) if told.is_empty() => Redirect::to(back.url()).into_response(),
+            Some(back) if told.is_empty() && !after_form => {
+                Redirect::to(back.url()).into_response()
+            }
             back => {
                 let page = SignedOut {
                     frame: self.frame(app, browser),
                     frames: told.iter().map(|to| frame_of(app, to)).collect(),
+                    wait: if told.is_empty() { 0 } else { TIME_FOR_FRAMES },
                     back: back.as_ref().map(|back| back.url().to_owned()),
                 };
                 render(StatusCode::OK, PageClass::Logout, &page)

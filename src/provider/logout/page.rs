@@ -24,6 +24,8 @@ pub struct SignedOut {
     pub frame: Frame,
     /// The addresses at which apps are told.
     pub frames: Vec<String>,
+    /// Seconds before the browser goes on.
+    pub wait: u8,
     /// Where to go on.
     pub back: Option<String>,
 }
