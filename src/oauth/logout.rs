@@ -37,9 +37,7 @@ impl LogoutRequest {
             return Err(format!("{name} was sent more than once"));
         }
         let take = |name: &'static str, most: usize| match params.get(name) {
-            Some(value) if value.len() > most => {
-                Err(format!("{name} is longer than {most} bytes"))
-            }
+            Some(value) if value.len() > most => Err(format!("{name} is longer than {most} bytes")),
             Some(value) if value.contains('\0') => Err(format!("{name} holds a NUL")),
             value => Ok(value.filter(|v| !v.is_empty()).map(str::to_owned)),
         };
@@ -123,8 +121,16 @@ mod tests {
         };
         for (requested, state, expected) in [
             ("https://a.example/bye", None, Some("https://a.example/bye")),
-            ("https://a.example/bye", Some("s t"), Some("https://a.example/bye?state=s+t")),
-            ("https://a.example/bye?x=1", Some("&"), Some("https://a.example/bye?x=1&state=%26")),
+            (
+                "https://a.example/bye",
+                Some("s t"),
+                Some("https://a.example/bye?state=s+t"),
+            ),
+            (
+                "https://a.example/bye?x=1",
+                Some("&"),
+                Some("https://a.example/bye?x=1&state=%26"),
+            ),
             ("https://a.example/bye?foo=bar", None, None),
             ("https://a.example/bye/", None, None),
             ("https://A.example/bye", None, None),
@@ -139,7 +145,11 @@ mod tests {
         let read = |text: &str| LogoutRequest::read(&Params::parse(text.as_bytes(), 50).unwrap());
         let good = read("state=s&id_token_hint=a.b.c&unknown=1").unwrap();
         assert_eq!(good.fields().len(), 2);
-        for bad in ["state=a&state=b", "state=%00", &format!("state={}", "x".repeat(2049))] {
+        for bad in [
+            "state=a&state=b",
+            "state=%00",
+            &format!("state={}", "x".repeat(2049)),
+        ] {
             assert!(read(bad).is_err(), "{bad}");
         }
     }

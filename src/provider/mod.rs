@@ -6,7 +6,7 @@
 //! | `GET /.well-known/openid-configuration`, `GET /jwks` | `discovery` | anybody |
 //! | `POST /token` | `token` | clients |
 //! | `GET`, `POST /userinfo` | `userinfo` | whoever holds an access token |
-| `GET`, `POST /logout` | `logout` | the person's browser; its pages are [`pages`] |
+//! | `GET`, `POST /logout` | `logout` | the person's browser |
 
 mod client_auth;
 mod discovery;

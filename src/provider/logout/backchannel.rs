@@ -93,22 +93,40 @@ async fn settle(app: &App, due: &Due) -> Result<(), StoreError> {
     let (result, event) = match (tried, wait) {
         (Tried::Confirmed, _) => ("confirmed", Event::BackchannelLogout { session, tries }),
         (Tried::Failed(reason), Some(wait)) => {
-            tracing::info!(client_id = due.client_id, reason, tries, "a client was not told of a logout");
+            tracing::info!(
+                client_id = due.client_id,
+                reason,
+                tries,
+                "a client was not told of a logout"
+            );
             metrics::counter!("numbercloak_logout_deliveries_total", "result" => "failed")
                 .increment(1);
             return logout::retry_at(app.db.relaxed(), due, now + *wait).await;
         }
         (Tried::Failed(reason), None) => (
             "given_up",
-            Event::BackchannelLogoutError { session, tries, reason },
+            Event::BackchannelLogoutError {
+                session,
+                tries,
+                reason,
+            },
         ),
         (Tried::Refused(reason), _) => (
             "refused",
-            Event::BackchannelLogoutError { session, tries, reason },
+            Event::BackchannelLogoutError {
+                session,
+                tries,
+                reason,
+            },
         ),
     };
     metrics::counter!("numbercloak_logout_deliveries_total", "result" => result).increment(1);
-    logout::finish(app.db.relaxed(), due, Appended::new([record(app, due, &event, now)])).await
+    logout::finish(
+        app.db.relaxed(),
+        due,
+        Appended::new([record(app, due, &event, now)]),
+    )
+    .await
 }
 
 fn record(app: &App, due: &Due, event: &Event, now: Time) -> crate::audit::record::Record {

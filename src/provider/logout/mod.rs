@@ -3,7 +3,7 @@
 //! that no page can sign anybody out. Back to the app only where it registered to be led.
 
 pub mod backchannel;
-mod page;
+mod pages;
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use http::StatusCode;
 use crate::audit::event::{Event, Subject};
 use crate::oauth::logout::{LogoutRequest, PostLogoutRedirect};
 use crate::oauth::params::Params;
-use crate::provider::logout::page::{Confirm, SignedOut};
+use crate::provider::logout::pages::{Confirm, SignedOut};
 use crate::secret::Token;
 use crate::store::audit::Appended;
 use crate::store::clients::Client;
@@ -184,7 +184,10 @@ impl Wish {
     ) -> Result<Response, Failure> {
         let now = app.clock.now();
         let subject = Subject {
-            client_id: self.hint.as_ref().map(|(client, _)| client.client_id.clone()),
+            client_id: self
+                .hint
+                .as_ref()
+                .map(|(client, _)| client.client_id.clone()),
             ..Subject::default()
         };
         let event = Event::Logout {
@@ -262,7 +265,11 @@ async fn hinted(
     let Some(client_id) = claims.get("aud").and_then(|aud| aud.as_str()) else {
         return Ok(None);
     };
-    if request.client_id.as_deref().is_some_and(|id| id != client_id) {
+    if request
+        .client_id
+        .as_deref()
+        .is_some_and(|id| id != client_id)
+    {
         return Ok(None);
     }
     let sid = claims.get("sid").and_then(|sid| sid.as_str());
