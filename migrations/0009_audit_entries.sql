@@ -19,7 +19,9 @@ create type audit_entry as (
 comment on type audit_entry is
     'A record as it is appended, with its sealed personal part if it has one.';
 
--- append_audit(jsonb) stays for a replica of the release before; the release after drops it.
+-- No release has called it yet, and beside it the new one could not be called with a parameter whose type
+-- is not known when the statement is prepared.
+drop function append_audit(jsonb);
 
 -- appends records with their personal parts; called inside the statement whose effect they record,
 -- so that neither is ever without the other
@@ -45,6 +47,6 @@ begin
     return cardinality(entries);
 end
 $$;
-comment on function append_audit is
+comment on function append_audit(audit_entry[]) is
     'Appends audit records, marks them pending, and stores their sealed personal parts.';
-grant execute on function append_audit to numbercloak_app;
+grant execute on function append_audit(audit_entry[]) to numbercloak_app;
