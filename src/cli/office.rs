@@ -122,6 +122,7 @@ pub fn open(tools: &Tools) -> Result<Db, Failure> {
         max_connections: CONNECTIONS,
         acquire_timeout: database.acquire_timeout,
         statement_timeout: database.statement_timeout,
+        clock: Clock::system(),
     })?)
 }
 

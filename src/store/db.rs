@@ -6,7 +6,7 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use sqlx::{Executor as _, PgPool};
 
-use crate::clock::Time;
+use crate::clock::{Clock, Time};
 use crate::store::lane::Lane;
 
 /// Why a statement failed.
@@ -65,6 +65,8 @@ pub struct Access {
     pub acquire_timeout: Duration,
     /// How long a statement may run.
     pub statement_timeout: Duration,
+    /// Tells how long a connection was idle.
+    pub clock: Clock,
 }
 
 /// The ways to one database: for the steps of a login two lanes, for everything else two pools. Of
@@ -113,7 +115,12 @@ impl Db {
         };
         let lane = |synchronous_commit| {
             let (most, wait) = (access.max_connections, access.acquire_timeout);
-            Lane::new(options(synchronous_commit), most, wait)
+            Lane::new(
+                options(synchronous_commit),
+                most,
+                wait,
+                access.clock.clone(),
+            )
         };
         Ok(Self {
             durable: pool("on"),

@@ -70,6 +70,7 @@ fn open(url: &str) -> Db {
         max_connections: 6,
         acquire_timeout: Duration::from_secs(20),
         statement_timeout: Duration::from_secs(20),
+        clock: Clock::system(),
     })
     .unwrap()
 }
