@@ -168,7 +168,6 @@ fn open_database(config: &Config, clock: &Clock) -> anyhow::Result<Db> {
     let database = &config.database;
     Ok(Db::open(&Access {
         url: database.url.reveal().to_owned(),
-        role: database.app_role.clone(),
         max_connections: database.max_connections,
         acquire_timeout: database.acquire_timeout,
         clock: clock.clone(),

@@ -52,13 +52,15 @@ impl StoreError {
     }
 }
 
+/// The role that every connection takes on after login: it may not alter audit records. Its name stands
+/// in the migrations, which grant it what it may do.
+pub const APP_ROLE: &str = "numbercloak_app";
+
 /// How to reach the database.
 #[derive(Clone, Debug)]
 pub struct Access {
     /// The URL.
     pub url: String,
-    /// The role to take on after login; it may not alter audit records.
-    pub role: String,
     /// Connections in each of the two pools.
     pub max_connections: u32,
     /// How long a request waits for a connection.
@@ -98,7 +100,7 @@ impl Db {
                 ("statement_timeout", timeout.as_str()),
                 ("lock_timeout", "1000"),
                 ("idle_in_transaction_session_timeout", "5000"),
-                ("role", access.role.as_str()),
+                ("role", APP_ROLE),
                 // The path's statements look rows up by key: planning them anew each time, as
                 // Postgres would for partitioned tables, costs a third of its processor time and
                 // finds the same plan.

@@ -1,5 +1,7 @@
 //! The operator could not, would not or did not say yes.
 
+use std::time::Duration;
+
 use numbercloak::simulator::scenario::Scenario;
 use numbercloak::simulator::{Device, Handle, Whose};
 
@@ -68,6 +70,37 @@ async fn an_operator_that_is_down_is_told_apart_from_a_no() {
     let told = ("temporarily_unavailable", "operator_unavailable");
     assert_refused(2010, "Simulator does not answer", true, told).await;
     assert_refused(2011, "Simulator does not answer", true, told).await;
+}
+
+#[tokio::test]
+async fn an_operator_that_says_when_it_will_answer_is_asked_then_and_not_before() {
+    // At the token endpoint 503 and 429 with a time, then 503 without one.
+    for (code, waits) in [(2011, true), (2012, true), (2010, false)] {
+        let app = App::start().await;
+        let mut browser = app.browser();
+        app.open(&mut browser, &Wish::of(&number(code))).await;
+        browser.press("Continue").await;
+        assert_eq!(browser.title(), "Simulator does not answer");
+        let page = browser.page().clone();
+        let wait = page.headers.get("retry-after");
+        let wait = wait.map(|value| value.to_str().unwrap().parse::<u64>().unwrap());
+        assert_eq!(wait.is_some(), waits, "{code}");
+        let text = &page.document.text;
+        let Some(wait) = wait else {
+            assert!(text.contains("Try again in a minute."), "{text}");
+            continue;
+        };
+        assert!((1..=60).contains(&wait), "{wait}");
+        let sentence = format!("Try again in {wait} seconds.");
+        assert!(text.contains(&sentence), "{text}");
+        let asked = app.operator.received().len();
+        browser.press("Try again").await;
+        assert_eq!(browser.title(), "Simulator does not answer");
+        assert_eq!(app.operator.received().len(), asked, "nobody was asked");
+        app.clock.advance(Duration::from_secs(wait));
+        browser.press("Try again").await;
+        assert!(app.operator.received().len() > asked);
+    }
 }
 
 #[tokio::test]
