@@ -19,8 +19,7 @@ create type audit_entry as (
 comment on type audit_entry is
     'A record as it is appended, with its sealed personal part if it has one.';
 
--- No release has called it yet, and beside it the new one could not be called with a parameter whose type
--- is not known when the statement is prepared.
+-- Nothing is released yet that still calls it.
 drop function append_audit(jsonb);
 
 -- appends records with their personal parts; called inside the statement whose effect they record,
