@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::process::Process;
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use sqlx::{Connection as _, PgConnection};
 
-use super::{callback_of, calls, count, depart, get_as, nothing_opened, tamper, until};
+use super::{callback_of, calls, count, depart, get_as, nothing_opened, until};
 use crate::support::app::{App, NUMBER};
 use crate::support::browser::{Browser, End};
 use crate::support::rp::Wish;
@@ -166,27 +166,31 @@ async fn a_stop_waits_for_a_callback_whose_browser_is_gone() {
     assert_eq!(count(&app, "codes").await, 1);
 }
 
-/// Ends every connection the server has to its database.
+/// Ends every connection that the server has to its database now.
 async fn cut_off(app: &App) {
-    let servers = "pg_stat_activity where datname = current_database() \
-        and application_name = 'numbercloak' and pid <> pg_backend_pid()";
-    tamper(
-        app,
-        &format!("select pg_terminate_backend(pid) from {servers}"),
-    )
-    .await;
     let superuser = app.database.superuser_url();
-    until("the connections are gone", async || {
-        let mut superuser = PgConnection::connect(&superuser).await.unwrap();
-        // Those that listen for changes come back by themselves.
-        let lanes = format!("select count(*) from {servers} and query not like 'LISTEN%'");
-        let left: i64 = sqlx::query_scalar(AssertSqlSafe(lanes))
-            .fetch_one(&mut superuser)
-            .await
-            .unwrap();
-        left == 0
-    })
-    .await;
+    let mut superuser = PgConnection::connect(&superuser).await.unwrap();
+    let ended: Vec<i32> = sqlx::query_scalar(
+        "select pid from pg_stat_activity where datname = current_database() \
+        and application_name = 'numbercloak' and pg_terminate_backend(pid)",
+    )
+    .fetch_all(&mut superuser)
+    .await
+    .unwrap();
+    assert!(ended.len() > 2, "{ended:?}");
+    for _ in 0..1500 {
+        let left: i64 =
+            sqlx::query_scalar("select count(*) from pg_stat_activity where pid = any($1)")
+                .bind(&ended)
+                .fetch_one(&mut superuser)
+                .await
+                .unwrap();
+        if left == 0 {
+            return superuser.close().await.unwrap();
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("they do not end");
 }
 
 #[tokio::test]

@@ -130,6 +130,8 @@ async fn an_operator_that_recovers_may_be_asked_again() {
     let departure = app.open(&mut browser, &Wish::of(NUMBER)).await;
     browser.press("Continue").await;
     assert_eq!(browser.title(), "Simulator does not answer");
+    // What it asked for.
+    app.clock.advance(Duration::from_secs(30));
     browser.press("Try again").await;
     app.redeem(&browser, &departure).await;
 }
