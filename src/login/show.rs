@@ -193,6 +193,23 @@ async fn operator_name(app: &App, frame: &Frame, login: &Login) -> Result<String
     Ok(live.map_or_else(|| alias.clone(), |live| live.operator.name.clone()))
 }
 
+/// How long the login's operator is left alone, seconds, if it is.
+async fn wait(app: &App, login: &Login) -> Result<Option<u64>, Failure> {
+    let Some(alias) = &login.operator else {
+        return Ok(None);
+    };
+    let registry = app.registry().await?;
+    let live = registry.get(alias);
+    Ok(live.and_then(|live| app.operators.wait(&live.operator, app.clock.now())))
+}
+
+/// Tells machines how long to wait, too.
+pub fn after(mut page: Response, seconds: u64) -> Response {
+    page.headers_mut()
+        .insert(RETRY_AFTER, HeaderValue::from(seconds));
+    page
+}
+
 /// A leg opened nothing: says what happened and what to do.
 async fn problem(
     app: &App,
@@ -201,6 +218,7 @@ async fn problem(
     number: Option<PhoneNumber>,
     may_change: bool,
 ) -> Result<Response, Failure> {
+    let retry_after_s = wait(app, login).await?;
     let operator_name = operator_name(app, &frame, login).await?;
     let outcome = login.outcome.unwrap_or(Outcome::Expired);
     Ok(match outcome {
@@ -232,13 +250,25 @@ async fn problem(
             ok(&view::OperatorDown {
                 frame,
                 operator_name,
-                retry_after_s: None,
+                retry_after_s,
             })
         }
         // The leg was closed for what somebody else did with it, or came too late: ask again.
         Outcome::BrowserMismatch | Outcome::Abandoned | Outcome::Expired => {
             ask(frame, number, may_change)
         }
+        Outcome::SimSwapped => ok(&view::Refused {
+            frame,
+            why: view::RefusedWhy::SimSwapped,
+        }),
+        Outcome::NumberRecycled => ok(&view::Refused {
+            frame,
+            why: view::RefusedWhy::NumberRecycled,
+        }),
+        Outcome::CheckUnavailable => ok(&view::Refused {
+            frame,
+            why: view::RefusedWhy::CheckUnavailable,
+        }),
         Outcome::RateLimited => too_many(frame, WAIT_FOR_NUMBER, None),
         _ => ok(&view::OperatorInvalid {
             frame,

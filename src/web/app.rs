@@ -13,7 +13,7 @@ use moka::future::Cache;
 use crate::clock::{Clock, Time};
 use crate::config::Config;
 use crate::operator::Operators;
-use crate::secret::Vault;
+use crate::secret::{Vault, b64, random};
 use crate::store::clients::{self, Client};
 use crate::store::db::{Db, StoreError};
 use crate::store::operators::{self, Credentials, Mode, Operator};
@@ -49,6 +49,8 @@ pub struct Parts {
     pub cookies: Cookies,
     /// Counts what callers cost.
     pub throttles: Throttles,
+    /// This server's name in records, new with every start.
+    pub replica: String,
     clients: Cache<String, Option<Arc<Client>>>,
     registry: ArcSwap<Registry>,
 }
@@ -108,6 +110,7 @@ impl App {
         Self(Arc::new(Parts {
             cookies,
             throttles: Throttles::new(&config.limits),
+            replica: b64(&random::<6>()),
             config,
             db,
             vault,
