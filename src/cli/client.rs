@@ -24,7 +24,7 @@ secrets (hint, created_at, expires_at), revision, disabled_at, created_at, updat
 pub enum ClientCommand {
     /// Register an app. Its secret, if it keeps one, is shown once.
     #[command(after_help = JSON_FIELDS)]
-    Create(Create),
+    Create(Box<Create>),
     /// List the apps.
     #[command(after_help = JSON_FIELDS)]
     List,

@@ -37,14 +37,11 @@ pub(super) async fn token(
         .ok_or_else(|| Failure::misconfigured("the token endpoint is not known"))?;
     let tel = format!("tel:{}", number.e164());
     match flow {
-        CheckFlow::ClientCredentials => {
-            let form = vec![
-                ("grant_type", "client_credentials".to_owned()),
-                ("scope", scope.to_owned()),
-            ];
-            let answer = post(operators, ask, endpoint, form, true, clock).await?;
-            read_token(&answer)
+        CheckFlow::Ciba => {
+            let request = vec![("scope", scope.to_owned()), ("login_hint", tel)];
+            poll(operators, ask, endpoint, request, clock).await
         }
+        CheckFlow::ClientCredentials => token_of_ours(operators, ask, scope, clock).await,
         CheckFlow::JwtBearer => {
             let mut claims = Map::new();
             claims.insert("sub".to_owned(), tel.into());
@@ -62,11 +59,27 @@ pub(super) async fn token(
             let answer = post(operators, ask, endpoint, form, false, clock).await?;
             read_token(&answer)
         }
-        CheckFlow::Ciba => {
-            let request = vec![("scope", scope.to_owned()), ("login_hint", tel)];
-            poll(operators, ask, endpoint, request, clock).await
-        }
     }
+}
+
+/// A token for `scope` about nobody in particular.
+pub(super) async fn token_of_ours(
+    operators: &Operators,
+    ask: &Ask<'_>,
+    scope: &str,
+    clock: &Clock,
+) -> Result<Redacted, Failure> {
+    let endpoints = operators.endpoints(ask.operator, clock.now()).await?;
+    let endpoint = endpoints
+        .token
+        .as_deref()
+        .ok_or_else(|| Failure::misconfigured("the token endpoint is not known"))?;
+    let form = vec![
+        ("grant_type", "client_credentials".to_owned()),
+        ("scope", scope.to_owned()),
+    ];
+    let answer = post(operators, ask, endpoint, form, true, clock).await?;
+    read_token(&answer)
 }
 
 /// CIBA in poll mode. The caller bounds the whole.
