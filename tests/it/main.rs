@@ -4,7 +4,9 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail anywhere")]
 
 mod attacks;
+mod bad_operators;
 mod budget;
+mod checks;
 mod journeys;
 mod keys;
 mod layers;
