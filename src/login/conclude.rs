@@ -223,8 +223,8 @@ impl Conclusion {
         )
         .await?;
         let subject = release::subject(&self.app, &self.client, &confirmed.number, known.epoch);
-        let words = login.request.scopes.words();
-        let remembered = policy::covers(&known.go_aheads, &subject, &words);
+        let release = login.request.release();
+        let remembered = policy::covers(&known.go_aheads, &subject, &release);
         let asks = policy::needs_go_ahead(&self.client, &login.request, remembered);
         Ok(asks.then_some(known.epoch))
     }
