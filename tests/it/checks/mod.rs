@@ -12,7 +12,7 @@ use numbercloak::store::checks::{CheckContract, CheckPolicy, Policy};
 use serde_json::Value;
 
 use crate::support::app::App;
-use crate::support::browser::Browser;
+use crate::support::browser::{Browser, End};
 use crate::support::rp::{Departure, Wish};
 
 /// A server whose operator offers both checks, and whose app wants them like this.
@@ -64,7 +64,7 @@ fn recycle(app: &App, number: &str, hours_ago: i64) {
 /// A login about this number as far as it goes, with a press of `Continue` if that is asked.
 async fn log_in(app: &App, browser: &mut Browser, number: &str) -> Departure {
     let departure = app.open(browser, &Wish::of(number)).await;
-    if matches!(browser.end, crate::support::browser::End::Page) {
+    if matches!(browser.end, End::Page) && browser.title() == "Check your number" {
         browser.press("Continue").await;
     }
     departure
