@@ -5,7 +5,9 @@
 
 mod attacks;
 mod backup;
+mod bad_operators;
 mod budget;
+mod checks;
 mod journeys;
 mod keys;
 mod layers;
