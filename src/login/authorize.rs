@@ -261,6 +261,7 @@ fn new_login(
         mismatches: 0,
         rerouted: false,
         outcome: None,
+        retry_at: None,
         opened_at: now,
         expires_at: now + app.config.login.login,
         sealed,

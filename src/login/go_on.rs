@@ -35,6 +35,10 @@ pub async fn post(
             };
             again(&app, &browser, &entry, Some(number)).await
         }
+        // The operator said when it can answer: the page says how long that is from now.
+        Stage::Problem if login.retry_at.is_some_and(|at| entry.now < at) => {
+            show::of(&app, &browser, &entry).await
+        }
         Stage::Problem if in_time && may_depart(&entry.login) => {
             let number = login.number(&app.vault)?;
             again(&app, &browser, &entry, number).await

@@ -11,6 +11,7 @@ use super::network::{Device, Network};
 use super::radio::RadioHandle;
 use super::scenario::Scenario;
 use super::sims::Trouble;
+use crate::clock::Time;
 use crate::phone::PhoneNumber;
 
 /// A cheap clone that reaches into the running operator.
@@ -71,6 +72,16 @@ impl Handle {
 
     pub(super) fn set_radio(&self, radio: &RadioHandle) {
         self.0.set_radio(radio);
+    }
+
+    /// When this number moved to its SIM, for the SIM swap check; `None`: never.
+    pub fn set_swapped(&self, number: &PhoneNumber, at: Option<Time>) {
+        self.0.history.set_swapped(number, at);
+    }
+
+    /// When this number was given to its owner, for the recycling check; `None`: never.
+    pub fn set_recycled(&self, number: &PhoneNumber, at: Option<Time>) {
+        self.0.history.set_recycled(number, at);
     }
 
     /// Makes the next authorization play this scenario, whatever its SIM; `None` takes it back.

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+use super::back_channel::BackChannel;
+use super::check_api::History;
 use super::client::{Client, SimulatedClient};
 use super::expiring::{Expiring, Key, key_of};
 use super::journal::{Entry, Journal};
@@ -120,6 +122,8 @@ pub(super) struct Network {
     pub(super) picks: Expiring<Device>,
     pub(super) journal: Journal,
     pub(super) sims: Sims,
+    pub(super) back_channel: BackChannel,
+    pub(super) history: History,
     clients: RwLock<HashMap<String, Arc<Client>>>,
     addresses: RwLock<HashMap<IpAddr, Device>>,
     /// Addresses of our own radio, whose header with the number is believed.
@@ -155,6 +159,8 @@ impl Network {
             picks: Expiring::new(PICK_LIFE),
             journal,
             sims: Sims::default(),
+            back_channel: BackChannel::new(),
+            history: History::default(),
             clients: RwLock::default(),
             addresses: RwLock::default(),
             gateways: RwLock::default(),
@@ -340,6 +346,8 @@ impl Network {
         self.picks.clear();
         self.journal.clear();
         self.sims.clear();
+        self.back_channel.clear();
+        self.history.clear();
         self.addresses
             .write()
             .unwrap_or_else(PoisonError::into_inner)

@@ -13,7 +13,9 @@ use uuid::Uuid;
 use crate::clock::Time;
 use crate::phone::PhoneNumber;
 use crate::secret::{Place, Redacted, Unsealable, Vault};
+use crate::store::checks::Offered;
 use crate::store::db::StoreError;
+use crate::store::restraint::Restraint;
 
 /// One operator.
 #[derive(Clone, Debug)]
@@ -223,6 +225,10 @@ pub struct Settings {
     pub aggregator: bool,
     /// Text the operator's law demands on our page.
     pub notice: Option<String>,
+    /// The extra checks it offers.
+    pub checks: Offered,
+    /// When it is left alone.
+    pub restraint: Restraint,
 }
 
 impl Default for Settings {
@@ -261,6 +267,8 @@ impl Default for Settings {
             network_ids: Vec::new(),
             aggregator: false,
             notice: None,
+            checks: Offered::default(),
+            restraint: Restraint::default(),
         }
     }
 }

@@ -141,9 +141,9 @@ async fn it_decides_where_no_other_rule_does() {
 async fn a_lying_one_leads_nowhere() {
     let (country, fake) = country().await;
     let app = &country.app;
-    let _meadow = app.add_operator("meadow", "Meadow", |_| {}).await;
+    let _meadow = app.add_network("meadow", "Meadow", |_| {}).await;
     let _away = app
-        .add_operator("away", "Away", |away| {
+        .add_network("away", "Away", |away| {
             away.prefixes = vec!["99071".to_owned()]
         })
         .await;

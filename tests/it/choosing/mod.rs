@@ -25,8 +25,8 @@ impl Country {
     async fn new() -> Self {
         let app = App::start().await;
         Self {
-            bluewave: app.add_operator("bluewave", "Bluewave", |_| {}).await,
-            kestrel: app.add_operator("kestrel", "kestrel Telecom", |_| {}).await,
+            bluewave: app.add_network("bluewave", "Bluewave", |_| {}).await,
+            kestrel: app.add_network("kestrel", "kestrel Telecom", |_| {}).await,
             app,
         }
     }

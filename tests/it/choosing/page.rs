@@ -68,7 +68,7 @@ async fn nobody_is_asked_where_there_is_nothing_to_choose() {
 async fn only_what_the_client_accepts_and_has_authority_is_offered() {
     let country = Country::new().await;
     let app = &country.app;
-    let _fourth = app.add_operator("meadow", "Meadow", |_| {}).await;
+    let _fourth = app.add_network("meadow", "Meadow", |_| {}).await;
     app.edit_client(&app.shop, |client| {
         client.settings.operators = ["simulator", "kestrel", "bluewave"]
             .map(str::to_owned)
@@ -180,9 +180,9 @@ async fn cancel_leads_back() {
 async fn a_forged_choice_leads_nowhere() {
     let country = Country::new().await;
     let app = &country.app;
-    let meadow = app.add_operator("meadow", "Meadow", |_| {}).await;
+    let meadow = app.add_network("meadow", "Meadow", |_| {}).await;
     let away = app
-        .add_operator("away", "Away", |away| {
+        .add_network("away", "Away", |away| {
             away.prefixes = vec!["99071".to_owned()]
         })
         .await;

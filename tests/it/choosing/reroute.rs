@@ -77,7 +77,7 @@ async fn the_next_operator_is_asked_without_the_person() {
 async fn it_happens_once_per_login_and_then_the_person_is_asked() {
     let country = Country::new().await;
     let app = &country.app;
-    let _meadow = app.add_operator("meadow", "Meadow", |_| {}).await;
+    let _meadow = app.add_network("meadow", "Meadow", |_| {}).await;
     app.edit_operator_at("bluewave", |bluewave| bluewave.aggregator = true)
         .await;
     disowns(&app.operator, 3011);
