@@ -178,7 +178,7 @@ pub async fn prepare(
         if first.is_some() || (!declined.is_empty() && rule != Rule::Person) {
             rule = Rule::Reroute;
         }
-        match prepare_at(app, login, &way, &choice, now).await? {
+        match prepare_at(app, client, login, &way, &choice, now).await? {
             Ok(mut prepared) => {
                 prepared.rule = rule;
                 prepared.gave_way = first.map(|(operator, refusal)| GaveWay {
@@ -258,6 +258,7 @@ pub fn question<'a>(
 
 async fn prepare_at(
     app: &App,
+    client: &Client,
     login: &Login,
     way: &Way<'_>,
     choice: &Choice,

@@ -34,8 +34,8 @@ use chrono::TimeDelta;
 use moka::future::Cache;
 
 pub use ask::{Ask, Callback, Departure, Kept};
-pub use finder::LiveFinder;
 pub use checks::Extras;
+pub use finder::LiveFinder;
 pub use gate::BreakerChange;
 
 use crate::clock::{Clock, Time};
