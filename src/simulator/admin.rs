@@ -10,6 +10,7 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
+use chrono::TimeDelta;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
@@ -143,8 +144,8 @@ pub(super) async fn set_latency(
     })
 }
 
-/// `POST /sim/admin/sims` with `sim`, and its `fault` (a magic number's code) and `delay_milliseconds`;
-/// without both, the SIM is an ordinary one again.
+/// `POST /sim/admin/sims` with `sim`, and its `fault` (a magic number's code), `delay_milliseconds`,
+/// `swapped_hours_ago` and `recycled_days_ago`; without all of them, it is an ordinary SIM again.
 pub(super) async fn set_sim(
     State(network): State<Arc<Network>>,
     headers: HeaderMap,
@@ -164,7 +165,22 @@ pub(super) async fn set_sim(
             fault,
             delay: Duration::from_millis(delay),
         };
-        (delay <= LONGEST_LATENCY && network.sims.set(&number, trouble)).then_some(())
+        let ago = |name, hours: u32| match given.get(name) {
+            None => Some(None),
+            Some(text) => {
+                let many: u32 = text.trim().parse().ok()?;
+                let hours = i64::from(many.checked_mul(hours)?);
+                Some(Some(network.clock.now() - TimeDelta::hours(hours)))
+            }
+        };
+        let swapped = ago("swapped_hours_ago", 1)?;
+        let recycled = ago("recycled_days_ago", 24)?;
+        if delay > LONGEST_LATENCY || !network.sims.set(&number, trouble) {
+            return None;
+        }
+        network.history.set_swapped(&number, swapped);
+        network.history.set_recycled(&number, recycled);
+        Some(())
     })
 }
 

@@ -42,6 +42,8 @@ fn phone(radio: &Radio) -> Client {
     Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .proxy(reqwest::Proxy::all(proxy).unwrap())
+        // A phone that changes networks keeps nothing open.
+        .pool_max_idle_per_host(0)
         .build()
         .unwrap()
 }
@@ -293,4 +295,8 @@ async fn a_sim_s_trouble_stays_until_it_is_mended() {
     );
     assert_eq!(post(json!({ "sim": SIM })).await.unwrap().status(), 204);
     assert_eq!(error().await, None);
+    let swapped = json!({ "sim": SIM, "swapped_hours_ago": 3, "recycled_days_ago": 2 });
+    assert_eq!(post(swapped).await.unwrap().status(), 204);
+    let wrong = json!({ "sim": SIM, "swapped_hours_ago": "soon" });
+    assert_eq!(post(wrong).await.unwrap().status(), 400);
 }
