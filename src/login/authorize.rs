@@ -361,7 +361,7 @@ async fn depart_at_once(
             }
             depart::too_many_tries()
         }
-        Err(Stopped::Refused(stopped)) => stopped,
+        Err(Stopped::Refused(stopped)) => *stopped,
         Err(Stopped::Ask(several)) => {
             open(app, login, now, started).await?;
             let frame = frame(app, browser, login, client, cookie);

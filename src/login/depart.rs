@@ -35,7 +35,7 @@ use crate::web::page::{Frame, render};
 /// Why no leg departs.
 pub enum Stopped {
     /// The person is told why.
-    Refused(Refusal),
+    Refused(Box<Refusal>),
     /// Several operators could be asked: the person says which.
     Ask(Vec<Arc<Operator>>),
 }
@@ -172,7 +172,11 @@ pub async fn prepare(
         };
         let choice = match choose_operator(app, browser, client, login, &way, now).await? {
             Ok(choice) => choice,
-            Err(stopped) => return Ok(Err(first.map_or(stopped, |(_, no)| Stopped::Refused(no)))),
+            Err(stopped) => {
+                return Ok(Err(
+                    first.map_or(stopped, |(_, no)| Stopped::Refused(Box::new(no)))
+                ));
+            }
         };
         let (alias, mut rule) = (choice.operator.alias.clone(), choice.rule);
         if first.is_some() || (!declined.is_empty() && rule != Rule::Person) {
@@ -191,7 +195,7 @@ pub async fn prepare(
                 let not_theirs = refusal.outcome == Outcome::OperatorUnsupportedNumber;
                 let may_reroute = !login.rerouted && rule != Rule::Reroute;
                 if !not_theirs || !may_reroute {
-                    return Ok(Err(Stopped::Refused(refusal)));
+                    return Ok(Err(Stopped::Refused(Box::new(refusal))));
                 }
                 declined.push(alias.clone());
                 first = Some((alias, refusal));
@@ -213,7 +217,10 @@ async fn choose_operator(
     let question = question(&registry, browser, client, login, way);
     if let Some(alias) = way.picked {
         let picked = routing::picked(&question, alias);
-        let gone = || Stopped::Refused(refusal(Outcome::OperatorUnknown, "no operator fits"));
+        let gone = || {
+            let unknown = refusal(Outcome::OperatorUnknown, "no operator fits");
+            Stopped::Refused(Box::new(unknown))
+        };
         return Ok(picked.ok_or_else(gone));
     }
     let several = match routing::choose(&question) {
@@ -221,7 +228,7 @@ async fn choose_operator(
         Err(NoOperator::Several(several)) => several,
         Err(NoOperator::NoneAccepted | NoOperator::NotServed) => {
             let unknown = refusal(Outcome::OperatorUnknown, "no operator fits");
-            return Ok(Err(Stopped::Refused(unknown)));
+            return Ok(Err(Stopped::Refused(Box::new(unknown))));
         }
     };
     if let Some(finder) = registry.finder()
@@ -382,7 +389,7 @@ pub async fn from_page(
             };
         }
         Err(Stopped::Refused(stopped)) => {
-            return stop(app, browser, client, cookie, &login, number, stopped, *now).await;
+            return stop(app, browser, client, cookie, &login, number, *stopped, *now).await;
         }
     };
     records.extend(prepared.records(app, browser, &login, number));
