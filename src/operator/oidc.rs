@@ -39,6 +39,8 @@ use crate::verdict::{Method, Outcome};
 const LEEWAY: TimeDelta = TimeDelta::seconds(30);
 /// How far `iat` may lie from our time.
 const FRESHNESS: TimeDelta = TimeDelta::seconds(300);
+/// What is wrong with a discovery document of somebody else.
+pub(super) const ANOTHER_ISSUER: &str = "the discovery document names another issuer";
 /// What the request itself sets; `authorize_params` may not.
 const OURS: [&str; 14] = [
     "response_type",
@@ -164,9 +166,7 @@ pub(super) async fn discover(
         .map_err(|_| Failure::misconfigured("the discovery document cannot be read"))?;
     // Character by character (OpenID Connect Discovery section 4.3): the mix-up defence.
     if metadata.issuer().as_str() != issuer {
-        return Err(Failure::misconfigured(
-            "the discovery document names another issuer",
-        ));
+        return Err(Failure::misconfigured(ANOTHER_ISSUER));
     }
     Ok(Endpoints {
         authorization: Some(metadata.authorization_endpoint().to_string()),

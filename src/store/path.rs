@@ -513,14 +513,16 @@ pub async fn release(
             from login
         ),
         go_ahead as (
-            insert into go_aheads (browser_hash, client_id, subject, release, given_at, expires_at)
-            select $24, $15, $16, $25, $4, $26
+            insert into go_aheads
+                (browser_hash, client_id, subject, number_hash, release, given_at, expires_at)
+            select $24, $15, $16, $10, $25, $4, $26
             from login
             where $24::bytea is not null
             on conflict (browser_hash, client_id, subject) do update
             set release = array(
                     select distinct unnest(go_aheads.release || excluded.release) order by 1),
-                given_at = excluded.given_at, expires_at = excluded.expires_at
+                number_hash = excluded.number_hash, given_at = excluded.given_at,
+                expires_at = excluded.expires_at
         ),
         audit as (
             select append_audit($27) as appended
@@ -854,6 +856,10 @@ pub async fn redeem(
             from grants g
             join code on g.id = code.grant_id
             where code.fits and g.ended_at is null and g.expires_at > $3
+                and not exists (
+                    select from subject_epochs e
+                    where e.number_hash = g.number_hash and e.epoch > g.epoch
+                )
         ),
         token as (
             insert into access_tokens (hash, grant_id, expires_at)

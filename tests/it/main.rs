@@ -5,11 +5,14 @@
 
 mod attacks;
 mod backup;
+mod bad_operators;
 mod budget;
+mod checks;
 mod journeys;
 mod keys;
 mod layers;
 mod limits;
+mod logout;
 mod stack;
 mod support;
 mod tls;

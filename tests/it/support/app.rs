@@ -299,6 +299,23 @@ impl App {
         self.state().forget("operators").await;
     }
 
+    /// Adds one more operator, at first the same simulator under another alias.
+    pub async fn add_operator(&self, alias: &str, name: &str, change: impl FnOnce(&mut Settings)) {
+        let callback = |alias: &str| format!("{}/broker/{alias}/endpoint", self.issuer);
+        self.operator.register(SimulatedClient {
+            client_id: "numbercloak".to_owned(),
+            client_secret: Some("a secret between operator and us".to_owned()),
+            jwks: None,
+            redirect_uris: vec![callback(OPERATOR), callback(alias)],
+        });
+        let mut new = operator(self.operator.issuer());
+        new.alias = alias.to_owned();
+        new.name = name.to_owned();
+        change(&mut new.settings);
+        operators::add(&self.desk(), new).await.unwrap();
+        self.state().forget("operators").await;
+    }
+
     /// Stops the server and starts it anew on the same database and address.
     pub async fn restart(self) -> Self {
         let (url, root) = (self.database.app_url(), self.database.root().clone());
