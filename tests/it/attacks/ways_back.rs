@@ -83,6 +83,8 @@ async fn every_page_of_a_problem_leads_back_with_its_error() {
         browser.press("Continue").await;
         assert_eq!(browser.title(), title, "{code}");
         leads_back(&app, browser, &departure, error).await;
+        // Whoever answers 429 is left alone for half a minute.
+        app.clock.advance(Duration::from_secs(31));
     }
 }
 
