@@ -11,6 +11,7 @@ mod desk;
 mod endpoint;
 pub mod keys;
 pub mod operators;
+pub mod presets;
 mod refused;
 pub mod staff;
 

@@ -6,17 +6,24 @@
 //! own task, after it claimed the leg) and [`routing::choose`]; staff's `operator test` calls
 //! [`test::walk`].
 
+pub mod amr;
 mod ask;
 mod busy;
+mod by_hand;
 mod camara;
 mod errors;
 mod fetched;
+mod leg;
+mod mobile_connect;
+mod number_verification;
 mod oidc;
 pub mod routing;
 mod sign;
 mod strict;
+mod telefonica;
 pub mod test;
 mod token_answer;
+mod vonage;
 mod words;
 
 use std::fmt;
@@ -34,6 +41,7 @@ use crate::verdict::{Refusal, Verdict};
 use busy::Busy;
 use errors::Failure;
 use fetched::{Fetched, Key};
+use leg::{Leg, not_departed};
 use oidc::{Endpoints, IdTokenFault, Keys, Tokens};
 use sign::Signer;
 
@@ -76,15 +84,19 @@ impl Operators {
     }
 
     /// Makes the URL that the phone's browser goes to. Calls the operator only for its discovery
-    /// document, and only if that is not known.
+    /// document, if that is not known, and to ask whether the number is covered, if the record says so.
     ///
     /// # Errors
     /// Why the operator cannot be asked.
     pub async fn depart(&self, ask: &Ask<'_>) -> Result<Departure, Refusal> {
         let _place = self.busy.enter(ask.operator.id, "departure").await?;
-        match ask.operator.settings.dialect {
+        let departed = match ask.operator.settings.dialect {
             Dialect::Camara => camara::depart(self, ask).await,
-        }
+            Dialect::Telefonica => telefonica::depart(self, ask).await,
+            Dialect::Vonage => vonage::depart(self, ask).await,
+            Dialect::MobileConnect => mobile_connect::depart(self, ask).await,
+        };
+        departed.map_err(not_departed)
     }
 
     /// Turns a callback into a verdict: exchanges the code, checks the ID token, makes the one
@@ -101,9 +113,14 @@ impl Operators {
             Ok(place) => place,
             Err(refusal) => return Verdict::Refused(refusal),
         };
-        match ask.operator.settings.dialect {
-            Dialect::Camara => camara::conclude(self, ask, kept, callback, clock).await,
-        }
+        let mut leg = Leg::new(self, ask, kept, callback, clock);
+        let concluded = match ask.operator.settings.dialect {
+            Dialect::Camara => camara::conclude(&mut leg).await,
+            Dialect::Telefonica => telefonica::conclude(&mut leg).await,
+            Dialect::Vonage => vonage::conclude(&mut leg).await,
+            Dialect::MobileConnect => mobile_connect::conclude(&mut leg).await,
+        };
+        leg.into_verdict(concluded)
     }
 
     fn outbound(&self) -> &Outbound {
@@ -122,6 +139,14 @@ impl Operators {
         Ok(by_hand.or(&found))
     }
 
+    /// Where the phone's browser goes.
+    async fn authorization_endpoint(&self, ask: &Ask<'_>) -> Result<String, Failure> {
+        let endpoints = self.endpoints(ask.operator, ask.now).await?;
+        endpoints
+            .authorization
+            .ok_or_else(|| Failure::misconfigured("the authorization endpoint is not known"))
+    }
+
     async fn exchange(
         &self,
         ask: &Ask<'_>,
@@ -130,13 +155,12 @@ impl Operators {
         endpoints: &Endpoints,
         now: Time,
     ) -> Result<Tokens, Failure> {
-        let endpoint = endpoints
-            .token
-            .as_deref()
-            .ok_or_else(|| Failure::misconfigured("the token endpoint is not known"))?;
+        let endpoint = endpoints.token()?;
         let signer = match ask.operator.settings.token_auth {
             TokenAuth::PrivateKeyJwt => Some(self.signer(ask).await?),
-            TokenAuth::ClientSecretBasic | TokenAuth::ClientSecretPost => None,
+            TokenAuth::ClientSecretBasic
+            | TokenAuth::ClientSecretPost
+            | TokenAuth::ApplicationJwt => None,
         };
         let signer = signer.as_deref();
         oidc::exchange(&self.outbound, ask, kept, code, endpoint, signer, now).await

@@ -75,6 +75,18 @@ impl Signer {
         self.sign("JWT", claims, client_id, audience, now)
     }
 
+    /// Vonage's JWT of an application: nobody's audience, nobody's issuer.
+    pub(super) fn application_jwt(&self, application_id: &str, now: Time) -> String {
+        let now = now.timestamp();
+        let id = uuid::Builder::from_random_bytes(random()).into_uuid();
+        let mut claims = Map::new();
+        claims.insert("application_id".to_owned(), application_id.into());
+        claims.insert("jti".to_owned(), id.to_string().into());
+        claims.insert("iat".to_owned(), now.into());
+        claims.insert("exp".to_owned(), (now + LIFETIME).into());
+        self.compact("JWT", claims)
+    }
+
     /// A request object of `parameters` for `audience`.
     pub(super) fn request_object(
         &self,
@@ -100,6 +112,10 @@ impl Signer {
         claims.insert("iat".to_owned(), now.into());
         claims.insert("exp".to_owned(), (now + LIFETIME).into());
         claims.insert("jti".to_owned(), b64(&random::<16>()).into());
+        self.compact(typ, claims)
+    }
+
+    fn compact(&self, typ: &str, claims: Map<String, Value>) -> String {
         let mut header = json!({ "alg": self.alg, "typ": typ });
         if let Some(kid) = &self.kid {
             header["kid"] = kid.as_str().into();
