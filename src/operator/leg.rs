@@ -100,7 +100,7 @@ impl<'a> Leg<'a> {
         self.operators.endpoints(self.ask.operator, now).await
     }
 
-    /// Exchanges the code through the `openidconnect` crate.
+    /// Exchanges the code.
     pub(super) async fn exchange(
         &mut self,
         code: &str,
@@ -114,19 +114,6 @@ impl<'a> Leg<'a> {
             .await;
         self.evidence.token_ms = Some(milliseconds_since(started));
         tokens
-    }
-
-    /// Exchanges the code by a request that the crate cannot make.
-    pub(super) async fn exchange_by(
-        &mut self,
-        request: Request<Vec<u8>>,
-    ) -> Result<Tokens, Failure> {
-        "token".clone_into(&mut self.evidence.stage);
-        let limits = limits(self.settings());
-        let started = Instant::now();
-        let answer = self.operators.outbound().send(request, limits).await;
-        self.evidence.token_ms = Some(milliseconds_since(started));
-        token_answer::read(&answer?)
     }
 
     /// Refuses tokens that do not let us make the call. `needed` is the scope it needs, where a

@@ -15,7 +15,6 @@ use http::{Request, Response, StatusCode, header};
 use serde_json::json;
 
 use crate::operator::ask::{Ask, Departure};
-use crate::operator::by_hand::{basic, token_request};
 use crate::operator::errors::Failure;
 use crate::operator::leg::{Leg, asked_number, check_question};
 use crate::operator::number_verification::{authorize, confirmed, read_verified};
@@ -54,8 +53,7 @@ pub(super) async fn conclude(leg: &mut Leg<'_>) -> Result<PhoneNumber, Failure> 
         ));
     }
     let endpoints = leg.endpoints().await?;
-    let request = token_request(leg.ask, endpoints.token()?, code, &basic(leg.ask)?)?;
-    let tokens = leg.exchange_by(request).await?;
+    let tokens = leg.exchange(code, &endpoints).await?;
     leg.check_scope(&tokens, "")?;
     leg.check_id_token(&tokens, &endpoints).await?;
     let request = match_request(leg.ask, &tokens.access, &correlation)?;

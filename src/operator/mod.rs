@@ -36,7 +36,10 @@ pub use ask::{Ask, Callback, Departure, Kept};
 
 use crate::clock::{Clock, Time};
 use crate::outbound::{Limits, Outbound};
-use crate::store::operators::{Dialect, IdTokenRule, Operator, Settings, TokenAuth};
+use crate::secret::Redacted;
+use crate::store::operators::{
+    Dialect, IdTokenRule, Operator, Settings, TokenAuth, TokenParameters,
+};
 use crate::verdict::{Refusal, Verdict};
 use busy::Busy;
 use errors::Failure;
@@ -147,6 +150,8 @@ impl Operators {
             .ok_or_else(|| Failure::misconfigured("the authorization endpoint is not known"))
     }
 
+    /// Exchanges the code, as the record says. Sent once; whatever becomes of it, the code is not
+    /// used again.
     async fn exchange(
         &self,
         ask: &Ask<'_>,
@@ -156,14 +161,30 @@ impl Operators {
         now: Time,
     ) -> Result<Tokens, Failure> {
         let endpoint = endpoints.token()?;
-        let signer = match ask.operator.settings.token_auth {
-            TokenAuth::PrivateKeyJwt => Some(self.signer(ask).await?),
-            TokenAuth::ClientSecretBasic
-            | TokenAuth::ClientSecretPost
-            | TokenAuth::ApplicationJwt => None,
+        let settings = &ask.operator.settings;
+        let credential = match (settings.token_auth, settings.token_parameters) {
+            (TokenAuth::ApplicationJwt, _) => self.application_bearer(ask, now).await?,
+            (TokenAuth::ClientSecretBasic, TokenParameters::Query) => by_hand::basic(ask)?,
+            (TokenAuth::PrivateKeyJwt, _) => {
+                let signer = self.signer(ask).await?;
+                let signer = Some(&*signer);
+                return oidc::exchange(&self.outbound, ask, kept, code, endpoint, signer, now)
+                    .await;
+            }
+            (TokenAuth::ClientSecretBasic | TokenAuth::ClientSecretPost, _) => {
+                return oidc::exchange(&self.outbound, ask, kept, code, endpoint, None, now).await;
+            }
         };
-        let signer = signer.as_deref();
-        oidc::exchange(&self.outbound, ask, kept, code, endpoint, signer, now).await
+        let request = by_hand::token_request(ask, endpoint, code, &credential)?;
+        let answer = self.outbound.send(request, limits(settings)).await?;
+        token_answer::read(&answer)
+    }
+
+    /// Vonage: a fresh JWT of the application, as a bearer token.
+    async fn application_bearer(&self, ask: &Ask<'_>, now: Time) -> Result<Redacted, Failure> {
+        let signer = self.signer(ask).await?;
+        let jwt = signer.application_jwt(&ask.operator.settings.client_id, now);
+        Ok(Redacted::new(format!("Bearer {jwt}")))
     }
 
     /// Checks the ID token if there is one, or if there must be one. An unknown key is looked for

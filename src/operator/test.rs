@@ -13,7 +13,7 @@ use crate::operator::oidc::{self, Endpoints};
 use crate::operator::{Operators, limits};
 use crate::outbound::{Outbound, OutboundError};
 use crate::secret::{b64, random};
-use crate::store::operators::{Credentials, IdTokenRule, Mode, Operator};
+use crate::store::operators::{Credentials, Dialect, IdTokenRule, Mode, Operator};
 use crate::verdict::{Method, Outcome};
 
 /// The largest difference between the clocks that no check of ours or theirs trips over.
@@ -205,9 +205,16 @@ async fn check_departure(operators: &Operators, ask: &Ask<'_>, endpoints: &Endpo
         None
     };
     let endpoint = endpoints.authorization.as_deref().unwrap_or_default();
-    match oidc::depart(ask, endpoint, signer.as_deref()) {
-        Ok(departure) => {
-            let origin = departure.url.origin().ascii_serialization();
+    // Vonage's request cannot be made without a number, and none is sent from here.
+    let made = match ask.operator.settings.dialect {
+        Dialect::Vonage => oidc::browser_url(endpoint),
+        Dialect::Camara | Dialect::Telefonica | Dialect::MobileConnect => {
+            oidc::depart(ask, endpoint, signer.as_deref()).map(|departure| departure.url)
+        }
+    };
+    match made {
+        Ok(url) => {
+            let origin = url.origin().ascii_serialization();
             Step::good(NAME, format!("browsers are sent to {origin}"))
         }
         Err(failure) => Step::bad(NAME, told(&failure), "mend the setting it names"),
@@ -330,6 +337,12 @@ async fn check_token(
     let word = said.split(':').next().unwrap_or_default();
     match word {
         "invalid_grant" => Step::good(NAME, "the operator knows us and refuses a made-up code"),
+        // Telefónica has no OAuth words, and tells who is not known by 401.
+        "" if ask.operator.settings.dialect == Dialect::Telefonica
+            && failure.http_status == Some(400) =>
+        {
+            Step::good(NAME, "the operator knows us and refuses a made-up code")
+        }
         "invalid_client" | "unauthorized_client" => Step::bad(
             NAME,
             told(&failure),

@@ -20,13 +20,12 @@ use serde_json::{Value, json};
 use url::Url;
 
 use crate::operator::ask::{Ask, Departure};
-use crate::operator::by_hand::token_request;
 use crate::operator::errors::Failure;
 use crate::operator::leg::{Leg, asked_number, check_question};
 use crate::operator::number_verification::{self, Plus};
 use crate::operator::{Operators, limits, oidc, strict};
 use crate::phone::PhoneNumber;
-use crate::secret::{Redacted, b64, random};
+use crate::secret::{b64, random};
 use crate::store::operators::Release;
 use crate::verdict::Outcome;
 
@@ -76,7 +75,8 @@ async fn ask_coverage(
         "scopes": [scope],
         "state": ask.state,
     });
-    let mut bearer = HeaderValue::from_str(bearer(operators, ask, ask.now).await?.reveal())
+    let bearer = operators.application_bearer(ask, ask.now).await?;
+    let mut bearer = HeaderValue::from_str(bearer.reveal())
         .map_err(|_| Failure::misconfigured("the application's JWT does not fit a header"))?;
     bearer.set_sensitive(true);
     let request = Request::post(enablement)
@@ -152,10 +152,7 @@ fn check_offered(url: &Url, endpoint: &Url, ask: &Ask<'_>) -> Result<(), Failure
 pub(super) async fn conclude(leg: &mut Leg<'_>) -> Result<PhoneNumber, Failure> {
     let code = leg.read_code()?;
     let endpoints = leg.endpoints().await?;
-    let endpoint = endpoints.token()?;
-    let authorization = bearer(leg.operators, leg.ask, leg.now()).await?;
-    let request = token_request(leg.ask, endpoint, code, &authorization)?;
-    let exchanged = leg.exchange_by(request).await;
+    let exchanged = leg.exchange(code, &endpoints).await;
     let tokens = exchanged.map_err(explain_token_error)?;
     leg.check_scope(
         &tokens,
@@ -166,16 +163,6 @@ pub(super) async fn conclude(leg: &mut Leg<'_>) -> Result<PhoneNumber, Failure> 
     let request = number_verification::request(leg.ask, &tokens.access, &correlator)?;
     let answer = leg.call(request).await?;
     number_verification::read(leg.ask, &answer, Plus::ByRelease)
-}
-
-async fn bearer(
-    operators: &Operators,
-    ask: &Ask<'_>,
-    now: crate::clock::Time,
-) -> Result<Redacted, Failure> {
-    let signer = operators.signer(ask).await?;
-    let jwt = signer.application_jwt(&ask.operator.settings.client_id, now);
-    Ok(Redacted::new(format!("Bearer {jwt}")))
 }
 
 /// What their SDK reads out of a status.
