@@ -12,6 +12,7 @@ use super::network::{Code, Grant, Network};
 use super::pages;
 use super::parameters::with_query;
 use super::scenario::{AtCallback, Effect};
+use crate::secret::new_id;
 
 /// The first hop of a chain: with the redirect at the authorization endpoint and the last one to the
 /// client there are eight.
@@ -52,8 +53,19 @@ pub(super) fn refuse(
     if let Some(state) = state {
         pairs.push(("state", state));
     }
-    pairs.push(("iss", &network.issuer));
-    redirect(&with_query(redirect_uri, &pairs))
+    if network.contract().iss {
+        pairs.push(("iss", &network.issuer));
+    }
+    leave(network, with_query(redirect_uri, &pairs))
+}
+
+/// Off to the client; from behind a channel partner by way of the partner.
+fn leave(network: &Network, location: String) -> Response {
+    if !network.contract().second_hop {
+        return redirect(&location);
+    }
+    let ticket = network.chains.issue(network.clock.now(), location);
+    redirect(&network.url(&format!("/sim/hop/{ticket}/{CHAIN_END}")))
 }
 
 /// Back with a code.
@@ -85,7 +97,7 @@ pub(super) fn deliver(network: &Network, grant: Grant, state: Option<&str>) -> R
             | AtCallback::CodeAndError
             | AtCallback::UnknownError
             | AtCallback::ForeignIssuer,
-        ) => redirect(&location),
+        ) => leave(network, location),
     }
 }
 
@@ -154,6 +166,10 @@ fn location(
     effect: Option<AtCallback>,
 ) -> String {
     let redirect_uri = grant.redirect_uri.clone();
+    let correlation = network.contract().correlation.then(|| {
+        let made = || new_id(network.clock.now()).to_string();
+        grant.correlation.clone().unwrap_or_else(made)
+    });
     let code = network
         .codes
         .issue(network.clock.now(), Code::Fresh(Box::new(grant)));
@@ -163,8 +179,8 @@ fn location(
         _ => state.map(str::to_owned),
     };
     let iss = match effect {
-        Some(AtCallback::ForeignIssuer) => FOREIGN_ISSUER,
-        _ => network.issuer.as_str(),
+        Some(AtCallback::ForeignIssuer) => Some(FOREIGN_ISSUER),
+        _ => network.contract().iss.then_some(network.issuer.as_str()),
     };
     let mut pairs = match effect {
         Some(AtCallback::UnknownError) => vec![("error", "sim_not_amused")],
@@ -183,7 +199,12 @@ fn location(
     if let Some(state) = &state {
         pairs.push(("state", state));
     }
-    pairs.push(("iss", iss));
+    if let Some(iss) = iss {
+        pairs.push(("iss", iss));
+    }
+    if let Some(correlation) = &correlation {
+        pairs.push(("correlation_id", correlation));
+    }
     with_query(&redirect_uri, &pairs)
 }
 
