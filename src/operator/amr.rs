@@ -2,7 +2,10 @@
 //! text message or a password where their network does not see the SIM; that proves possession of
 //! something else, and is not what the app was promised.
 
+use serde_json::Value;
+
 use crate::operator::errors::Failure;
+use crate::secret::{Redacted, from_b64};
 use crate::verdict::Outcome;
 
 /// Words for what is not the network: RFC 8176, and those of Mobile Connect (`SMS_URL_OK`,
@@ -38,9 +41,40 @@ pub(super) fn check(methods: &[&str], accepted: &[String]) -> Result<(), Failure
     Ok(())
 }
 
+/// The same of an ID token that is not relied on: unsigned as far as we know, so that it can only make
+/// us refuse. One that cannot be read says nothing.
+pub(super) fn check_unsigned(id_token: &Redacted) -> Result<(), Failure> {
+    let claims = id_token
+        .reveal()
+        .split('.')
+        .nth(1)
+        .and_then(from_b64)
+        .and_then(|payload| serde_json::from_slice::<Value>(&payload).ok());
+    let methods = claims.as_ref().and_then(|claims| claims.get("amr"));
+    let methods = match methods {
+        Some(Value::Array(methods)) => methods.iter().filter_map(Value::as_str).collect(),
+        Some(Value::String(method)) => vec![method.as_str()],
+        _ => Vec::new(),
+    };
+    check(&methods, &[])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secret::b64;
+
+    #[test]
+    fn an_id_token_that_is_not_relied_on_can_only_make_us_refuse() {
+        let read = |payload: &str| {
+            let token = format!("x.{}.x", b64(payload.as_bytes()));
+            check_unsigned(&Redacted::new(token)).is_ok()
+        };
+        assert!(read(r#"{"amr":["nba"]}"#) && read("{}") && read("garbage") && read(""));
+        assert!(!read(r#"{"amr":["nba","sms"]}"#));
+        assert!(!read(r#"{"amr":"SMS_OTP"}"#));
+        assert!(check_unsigned(&Redacted::new("garbage")).is_ok());
+    }
 
     #[test]
     fn a_text_message_or_a_password_is_no_network_check() {

@@ -199,7 +199,8 @@ impl Operators {
     ) -> Result<(), Failure> {
         let settings = &operator.settings;
         let id_token = match (settings.id_token, &tokens.id) {
-            (IdTokenRule::Ignored, _) | (IdTokenRule::IfPresent, None) => return Ok(()),
+            (IdTokenRule::Ignored, Some(id_token)) => return amr::check_unsigned(id_token),
+            (IdTokenRule::Ignored | IdTokenRule::IfPresent, None) => return Ok(()),
             (IdTokenRule::Required, None) => {
                 return Err(Failure::violation("the operator sent no ID token"));
             }

@@ -190,7 +190,7 @@ pub enum IdTokenRule {
     /// If it does, it is checked.
     #[default]
     IfPresent,
-    /// It is not asked for, and one that comes is not looked at.
+    /// It is not asked for, and of one that comes only `amr` is read, and only to refuse.
     Ignored,
 }
 
