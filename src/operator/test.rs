@@ -333,16 +333,18 @@ async fn check_token(
         }
         Err(failure) => failure,
     };
+    // Telefónica has no OAuth words, and tells who is not known by 401.
+    let dialect = ask.operator.settings.dialect;
+    if dialect == Dialect::Telefonica
+        && failure.http_status == Some(400)
+        && !failure.says_oauth_error()
+    {
+        return Step::good(NAME, "the operator knows us and refuses a made-up code");
+    }
     let said = failure.operator_error.as_deref().unwrap_or_default();
     let word = said.split(':').next().unwrap_or_default();
     match word {
         "invalid_grant" => Step::good(NAME, "the operator knows us and refuses a made-up code"),
-        // Telefónica has no OAuth words, and tells who is not known by 401.
-        "" if ask.operator.settings.dialect == Dialect::Telefonica
-            && failure.http_status == Some(400) =>
-        {
-            Step::good(NAME, "the operator knows us and refuses a made-up code")
-        }
         "invalid_client" | "unauthorized_client" => Step::bad(
             NAME,
             told(&failure),
