@@ -7,6 +7,7 @@ use axum::response::{IntoResponse as _, Response};
 use http::header::{CACHE_CONTROL, LOCATION, REFERRER_POLICY};
 use http::{HeaderValue, StatusCode};
 
+use super::authorize::OPERATOR;
 use super::expiring::key_of;
 use super::network::{Code, Grant, Network};
 use super::pages;
@@ -124,7 +125,15 @@ pub(super) fn deliver_by_relative(
     grant: Grant,
     state: Option<&str>,
 ) -> Response {
-    redirect(chain(network, grant, state, CHAIN_END).trim_start_matches('/'))
+    let contract = network.contract();
+    let here = if contract.second_hop {
+        OPERATOR
+    } else {
+        contract.authorize
+    };
+    let up = "../".repeat(here.matches('/').count() - 1);
+    let path = chain(network, grant, state, CHAIN_END);
+    redirect(&format!("{up}{}", path.trim_start_matches('/')))
 }
 
 /// `GET /sim/hop/{ticket}/{hop}`: one step of a chain, or of the loop that never ends.
