@@ -8,6 +8,7 @@ pub mod audit;
 mod change;
 pub mod clients;
 mod desk;
+mod dialects;
 mod endpoint;
 pub mod keys;
 pub mod operators;
