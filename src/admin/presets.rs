@@ -56,7 +56,7 @@ pub fn all() -> &'static BTreeMap<String, Preset> {
 pub fn find(name: &str) -> Result<&'static Preset, Refused> {
     all().get(name).ok_or_else(|| {
         let names: Vec<_> = all().keys().map(String::as_str).collect();
-        Refused::invalid("preset", &format!("is one of {}", names.join(", ")))
+        Refused::invalid("preset", format!("is one of {}", names.join(", ")))
     })
 }
 

@@ -197,6 +197,27 @@ async fn every_magic_number_has_its_outcome_by_mobile_connect() {
     every_magic_number_at(Persona::VodafoneMc).await;
 }
 
+/// The others of the table are not an operator's to cause, or end a login that nobody came back to.
+#[test]
+fn every_outcome_that_an_operator_can_cause_has_a_number() {
+    for outcome in [
+        Outcome::Verified,
+        Outcome::Mismatch,
+        Outcome::NotOnMobileNetwork,
+        Outcome::OperatorUnsupportedNumber,
+        Outcome::ConsentDenied,
+        Outcome::ConsentRequired,
+        Outcome::OperatorTimeout,
+        Outcome::OperatorUnavailable,
+        Outcome::OperatorRateLimited,
+        Outcome::OperatorMisconfigured,
+        Outcome::ProtocolViolation,
+    ] {
+        let reached = |row: &Scenario| expected(Persona::Camara21, row.effect) == Goes::To(outcome);
+        assert!(TABLE.iter().any(reached), "{outcome}");
+    }
+}
+
 async fn every_magic_number_at(persona: Persona) {
     let app = App::builder()
         .persona(persona)
