@@ -8,6 +8,7 @@ use sqlx::PgConnection;
 
 use crate::admin::desk::{Act, commit};
 use crate::admin::endpoint::{check_endpoint, is_guarded};
+use crate::admin::extras::{check_offered, check_restraint, need_a_key};
 use crate::admin::refused::{check_alias, check_name};
 use crate::admin::{Desk, Refused, change, dialects};
 use crate::operator::amr::shows_other_means;
@@ -287,6 +288,8 @@ fn check_settings(settings: &Settings, mode: Mode) -> Result<(), Refused> {
         check_endpoint(field, url)?;
     }
     check_prefixes(&settings.prefixes, mode)?;
+    check_offered(&settings.checks)?;
+    check_restraint(&settings.restraint)?;
     let openid = settings
         .scope_verify
         .split(' ')
@@ -373,7 +376,7 @@ fn check_credentials(settings: &Settings, credentials: &Credentials) -> Result<(
         settings.token_auth,
         TokenAuth::PrivateKeyJwt | TokenAuth::ApplicationJwt
     );
-    let needs_key = settings.signed_request || by_key;
+    let needs_key = settings.signed_request || by_key || need_a_key(&settings.checks);
     if !by_key && credentials.client_secret.is_none() {
         let message = "token_auth needs the secret the operator gave you (--client-secret-file)";
         return refuse("client_secret", message);

@@ -8,11 +8,16 @@
 
 pub mod amr;
 mod ask;
+mod back_channel;
+mod breaker;
+mod budget;
 mod busy;
 mod by_hand;
 mod camara;
+mod checks;
 mod errors;
 mod fetched;
+mod gate;
 mod leg;
 mod mobile_connect;
 mod number_verification;
@@ -33,6 +38,8 @@ use chrono::TimeDelta;
 use moka::future::Cache;
 
 pub use ask::{Ask, Callback, Departure, Kept};
+pub use checks::Extras;
+pub use gate::BreakerChange;
 
 use crate::clock::{Clock, Time};
 use crate::outbound::{Limits, Outbound};
@@ -40,10 +47,12 @@ use crate::secret::Redacted;
 use crate::store::operators::{
     Dialect, IdTokenRule, Operator, Settings, TokenAuth, TokenParameters,
 };
-use crate::verdict::{Refusal, Verdict};
+use crate::verdict::checks::CheckedAll;
+use crate::verdict::{Outcome, Refusal, Verdict};
 use busy::Busy;
 use errors::Failure;
 use fetched::{Fetched, Key};
+use gate::Gates;
 use leg::{Leg, not_departed};
 use oidc::{Endpoints, IdTokenFault, Keys, Tokens};
 use sign::Signer;
@@ -64,6 +73,7 @@ pub struct Operators {
     keys: Fetched<Keys>,
     signers: Cache<Key, Arc<Signer>>,
     busy: Busy,
+    gates: Gates,
 }
 
 impl fmt::Debug for Operators {
@@ -83,7 +93,42 @@ impl Operators {
             metadata: Fetched::new(METADATA_LIFETIME),
             keys: Fetched::new(KEYS_LIFETIME),
             signers: Cache::new(CAPACITY),
+            gates: Gates::default(),
         }
+    }
+
+    /// Whether a login of this app may depart to the operator now; counts it if so. To be asked
+    /// before [`Operators::depart`].
+    ///
+    /// # Errors
+    /// Why it may not, and when it may.
+    pub fn admit(
+        &self,
+        operator: &Operator,
+        client_id: &str,
+        client_per_minute: u32,
+        now: Time,
+    ) -> Result<(), Refusal> {
+        self.gates
+            .admit(operator, client_id, client_per_minute, now)
+    }
+
+    /// Seconds until the operator is asked again, while it is left alone.
+    #[must_use]
+    pub fn wait(&self, operator: &Operator, now: Time) -> Option<u64> {
+        self.gates.wait(operator.id, now)
+    }
+
+    /// The changes of breakers that nobody recorded yet: whoever takes them records them, or gives
+    /// them back.
+    #[must_use]
+    pub fn take_breaker_changes(&self) -> Vec<BreakerChange> {
+        self.gates.take_changes()
+    }
+
+    /// Gives changes back that could not be recorded.
+    pub fn give_back_breaker_changes(&self, changes: Vec<BreakerChange>) {
+        self.gates.give_back(changes);
     }
 
     /// Makes the URL that the phone's browser goes to. Calls the operator only for its discovery
@@ -99,7 +144,9 @@ impl Operators {
             Dialect::Vonage => vonage::depart(self, ask).await,
             Dialect::MobileConnect => mobile_connect::depart(self, ask).await,
         };
-        departed.map_err(not_departed)
+        departed
+            .map_err(not_departed)
+            .inspect_err(|refusal| self.gates.learn_refused(ask.operator, refusal, ask.now))
     }
 
     /// Turns a callback into a verdict: exchanges the code, checks the ID token, makes the one
@@ -123,10 +170,21 @@ impl Operators {
             Dialect::Vonage => vonage::conclude(&mut leg).await,
             Dialect::MobileConnect => mobile_connect::conclude(&mut leg).await,
         };
-        leg.into_verdict(concluded)
+        let verdict = leg.into_verdict(concluded);
+        self.gates.learn(ask.operator, &verdict, clock.now());
+        charged(verdict, ask)
     }
 
-    fn outbound(&self) -> &Outbound {
+    /// Makes the extra checks about a number that this operator has just confirmed. Brings a result
+    /// for each that is wanted, within the time on the operator's record.
+    pub async fn check(&self, ask: &Ask<'_>, extras: &Extras<'_>, clock: &Clock) -> CheckedAll {
+        match self.busy.enter(ask.operator.id, "checks").await {
+            Ok(_place) => checks::make(self, ask, extras, clock).await,
+            Err(refusal) => checks::unavailable(extras, &refusal.evidence, clock.now()),
+        }
+    }
+
+    pub fn outbound(&self) -> &Outbound {
         &self.outbound
     }
 
@@ -233,6 +291,23 @@ impl Operators {
             .await
             .map_err(|fault| Failure::misconfigured(*fault))
     }
+}
+
+/// Writes into the evidence what the operator charges for: an answer about the number, and perhaps
+/// one that was lost.
+fn charged(mut verdict: Verdict, ask: &Ask<'_>) -> Verdict {
+    let call = ask.method.into();
+    match &mut verdict {
+        Verdict::Verified(proof) => proof.evidence.billable.push(call),
+        Verdict::Refused(refusal) => match refusal.outcome {
+            Outcome::Mismatch => refusal.evidence.billable.push(call),
+            Outcome::OperatorTimeout if refusal.evidence.stage == ask.method.as_str() => {
+                refusal.evidence.unsure.push(call);
+            }
+            _ => {}
+        },
+    }
+    verdict
 }
 
 fn key(operator: &Operator) -> Key {

@@ -47,11 +47,16 @@ impl Fault {
         Self::new(400, "INVALID_ARGUMENT", message)
     }
 
-    fn unauthenticated(message: &'static str) -> Self {
+    pub(super) fn unauthenticated(message: &'static str) -> Self {
         Self::new(401, "UNAUTHENTICATED", message)
     }
 
-    fn into_response(self, call: &contract::Call) -> Response {
+    /// In CAMARA's shape.
+    pub(super) fn into_response(self) -> Response {
+        self.shaped(&super::contracts::CAMARA_2_1.call)
+    }
+
+    fn shaped(self, call: &contract::Call) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let Self { code, message, .. } = self;
         let body = match call {
@@ -110,7 +115,7 @@ pub(super) async fn verify(
 ) -> Response {
     let correlator = match correlator(&network, &headers) {
         Ok(correlator) => correlator,
-        Err(fault) => return finish(fault.into_response(&network.contract().call), None),
+        Err(fault) => return finish(fault.shaped(&network.contract().call), None),
     };
     let called = take_token(&network, &headers).and_then(|token| {
         if !token.scope.verify {
@@ -135,7 +140,7 @@ pub(super) async fn share(
 ) -> Response {
     let correlator = match correlator(&network, &headers) {
         Ok(correlator) => correlator,
-        Err(fault) => return finish(fault.into_response(&network.contract().call), None),
+        Err(fault) => return finish(fault.shaped(&network.contract().call), None),
     };
     let called = take_token(&network, &headers).and_then(|token| {
         if !token.scope.share {
@@ -152,8 +157,7 @@ pub(super) async fn share(
 
 /// Any path we do not have.
 pub(super) async fn not_found() -> Response {
-    let call = &super::contracts::CAMARA_2_1.call;
-    Fault::new(404, "NOT_FOUND", "There is nothing here.").into_response(call)
+    Fault::new(404, "NOT_FOUND", "There is nothing here.").into_response()
 }
 
 /// Answers a call whose token and body were read, or not.
@@ -166,7 +170,7 @@ pub(super) async fn conclude(
     let (token, call) = match called {
         Ok(called) => called,
         Err(fault) => {
-            return finish(fault.into_response(&network.contract().call), correlator);
+            return finish(fault.shaped(&network.contract().call), correlator);
         }
     };
     let contract = network.contract();
@@ -177,12 +181,14 @@ pub(super) async fn conclude(
         return finish(plain(&call, number), correlator);
     };
     match scenario.effect {
-        // The rest of the way is ordinary for what acted earlier.
+        // The rest of the way is ordinary for what acted earlier, or acts on other calls.
         Effect::Authorize(_)
         | Effect::Callback(_)
         | Effect::Token(_)
         | Effect::IdToken(_)
-        | Effect::Discovery(_) => finish(plain(&call, number), correlator),
+        | Effect::Discovery(_)
+        | Effect::Check(_)
+        | Effect::BackChannel(_) => finish(plain(&call, number), correlator),
         Effect::Verify(effect) => {
             network.acted(entry, scenario);
             let response = match (effect, &call) {
@@ -197,11 +203,10 @@ pub(super) async fn conclude(
                 (_, Call::Verify(_)) | (AtShare::Number, Call::Share) => plain(&call, number),
                 (AtShare::WithoutPlus, Call::Share) => shared(json!(number.digits())),
                 (AtShare::Forbidden, Call::Share) => {
-                    Fault::new(403, "PERMISSION_DENIED", scenario.says)
-                        .into_response(&contract.call)
+                    Fault::new(403, "PERMISSION_DENIED", scenario.says).shaped(&contract.call)
                 }
                 (AtShare::NotOffered, Call::Share) => {
-                    Fault::new(404, "NOT_FOUND", scenario.says).into_response(&contract.call)
+                    Fault::new(404, "NOT_FOUND", scenario.says).shaped(&contract.call)
                 }
             };
             finish(response, correlator)
@@ -216,7 +221,7 @@ pub(super) async fn conclude(
                         message: scenario.says,
                         retry_after,
                     };
-                    fault.into_response(&contract.call)
+                    fault.shaped(&contract.call)
                 }
                 AtApi::WrongType => match &call {
                     Call::Verify(_) => verified(json!("true")),
@@ -266,7 +271,7 @@ fn shared(value: Value) -> Response {
     Json(json!({ "devicePhoneNumber": value })).into_response()
 }
 
-fn finish(mut response: Response, correlator: Option<HeaderValue>) -> Response {
+pub(super) fn finish(mut response: Response, correlator: Option<HeaderValue>) -> Response {
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Some(correlator) = correlator {
@@ -276,7 +281,10 @@ fn finish(mut response: Response, correlator: Option<HeaderValue>) -> Response {
 }
 
 /// The correlator to echo; an empty one is none.
-fn correlator(network: &Network, headers: &HeaderMap) -> Result<Option<HeaderValue>, Fault> {
+pub(super) fn correlator(
+    network: &Network,
+    headers: &HeaderMap,
+) -> Result<Option<HeaderValue>, Fault> {
     let Some(value) = headers.get(CORRELATOR).filter(|value| !value.is_empty()) else {
         return Ok(None);
     };

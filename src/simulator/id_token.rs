@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::keys::Signing;
-use super::network::{Grant, ID_TOKEN_LIFE, Network};
+use super::network::{Grant, Network, TOKEN_LIFE};
 use super::scenario::{AtDiscovery, AtIdToken, Effect};
 use crate::secret::Token;
 
@@ -14,7 +14,7 @@ pub(super) fn issue(network: &Network, grant: &Grant) -> String {
         _ => None,
     };
     let now = network.clock.now().timestamp();
-    let life = i64::try_from(ID_TOKEN_LIFE.as_secs()).unwrap_or(i64::MAX);
+    let life = i64::try_from(TOKEN_LIFE.as_secs()).unwrap_or(i64::MAX);
     let mut claims = json!({
         "iss": network.issuer,
         "sub": network.keys.pairwise(&grant.client.id, grant.number.e164()),

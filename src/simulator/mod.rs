@@ -9,7 +9,9 @@
 mod admin;
 mod api;
 mod authorize;
+mod back_channel;
 mod callback;
+mod check_api;
 mod client;
 mod client_auth;
 mod contract;
@@ -200,7 +202,12 @@ fn routes(network: &Arc<Network>) -> Router {
         .route(contract.token, post(token::token));
     if contract.discovery {
         let path = "/.well-known/openid-configuration";
-        protocol = protocol.route(path, get(discovery::metadata));
+        protocol = protocol
+            .route(path, get(discovery::metadata))
+            .route("/bc-authorize", post(back_channel::authorize))
+            .route("/sim-swap/v2/check", post(check_api::swap_check))
+            .route("/sim-swap/v2/retrieve-date", post(check_api::swap_date))
+            .route("/number-recycling/v0.2/check", post(check_api::recycling));
     }
     if contract.second_hop {
         protocol = protocol.route(authorize::OPERATOR, get(authorize::at_operator));

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+use super::back_channel::BackChannel;
+use super::check_api::History;
 use super::client::{Client, SimulatedClient};
 use super::contract::Contract;
 use super::expiring::{Expiring, Key, key_of};
@@ -23,8 +25,8 @@ use crate::phone::PhoneNumber;
 
 /// Life of an authorization code (10.4).
 const CODE_LIFE: Duration = Duration::from_secs(60);
-/// Life of an ID token.
-pub(super) const ID_TOKEN_LIFE: Duration = Duration::from_secs(300);
+/// Life of an ID token, and of a token from the back channel.
+pub(super) const TOKEN_LIFE: Duration = Duration::from_secs(300);
 /// Life of a page's ticket: consent, redirect chains.
 const TICKET_LIFE: Duration = Duration::from_secs(300);
 /// How long an assertion's `jti` is remembered: longer than the assertion lives.
@@ -125,6 +127,8 @@ pub(super) struct Network {
     pub(super) chains: Expiring<String>,
     pub(super) picks: Expiring<Device>,
     pub(super) journal: Journal,
+    pub(super) back_channel: BackChannel,
+    pub(super) history: History,
     clients: RwLock<HashMap<String, Arc<Client>>>,
     addresses: RwLock<HashMap<IpAddr, Device>>,
     /// Picks set by tests under a cookie value of their own.
@@ -159,6 +163,8 @@ impl Network {
             chains: Expiring::new(TICKET_LIFE),
             picks: Expiring::new(PICK_LIFE),
             journal,
+            back_channel: BackChannel::new(),
+            history: History::default(),
             clients: RwLock::default(),
             addresses: RwLock::default(),
             fixed_picks: Mutex::default(),
@@ -332,6 +338,8 @@ impl Network {
         self.chains.clear();
         self.picks.clear();
         self.journal.clear();
+        self.back_channel.clear();
+        self.history.clear();
         self.addresses
             .write()
             .unwrap_or_else(PoisonError::into_inner)

@@ -13,6 +13,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, PRAGMA, RETRY_AFTER, WWW_AUTHENT
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::{Map, Value, json};
 
+use super::back_channel;
 use super::client::Client;
 use super::client_auth::{Denied, authenticate};
 use super::contract::{Pkce, TokenErrors};
@@ -106,6 +107,11 @@ async fn answer(
             "a parameter is repeated",
         ));
     }
+    if contract.discovery
+        && let Some(answer) = back_channel::token(network, entry, headers, &form)
+    {
+        return Ok(answer);
+    }
     let client = authenticate(network, headers, &form).map_err(|denied| match denied {
         Denied::InvalidClient(text) => Fault::InvalidClient(text),
         Denied::InvalidRequest(text) => Fault::BadRequest("invalid_request", text),
@@ -121,7 +127,7 @@ async fn answer(
         Some(_) => {
             return Err(Fault::BadRequest(
                 "unsupported_grant_type",
-                "only authorization_code is supported",
+                "authorization_code and the back channel's are supported",
             ));
         }
     }
@@ -153,7 +159,9 @@ async fn answer(
             | Effect::Discovery(_)
             | Effect::Verify(_)
             | Effect::Share(_)
-            | Effect::Api(_) => None,
+            | Effect::Api(_)
+            | Effect::Check(_)
+            | Effect::BackChannel(_) => None,
         },
         None => None,
     };

@@ -13,7 +13,9 @@ use uuid::Uuid;
 use crate::clock::Time;
 use crate::phone::{PhoneNumber, sha256_hex};
 use crate::secret::{Place, Redacted, Unsealable, Vault};
+use crate::store::checks::Offered;
 use crate::store::db::StoreError;
+use crate::store::restraint::Restraint;
 
 /// One operator.
 #[derive(Clone, Debug)]
@@ -271,6 +273,10 @@ pub struct Settings {
     pub correlation_in_call: bool,
     /// Text the operator's law demands on our page.
     pub notice: Option<String>,
+    /// The extra checks it offers.
+    pub checks: Offered,
+    /// When it is left alone.
+    pub restraint: Restraint,
 }
 
 impl Default for Settings {
@@ -313,6 +319,8 @@ impl Default for Settings {
             ip_ranges: Vec::new(),
             correlation_in_call: false,
             notice: None,
+            checks: Offered::default(),
+            restraint: Restraint::default(),
         }
     }
 }

@@ -46,13 +46,18 @@ async fn every_operator_that_is_registered_right_passes_every_step() {
 }
 
 #[tokio::test]
-async fn an_operator_that_does_not_know_us_fails_at_the_token_endpoint() {
+async fn an_operator_that_does_not_know_us_fails_at_client_authentication() {
     for persona in Persona::ALL {
         let app = at(persona).await;
         let steps = walked(&app, |operator| {
             operator.settings.client_id = "somebody-else".to_owned();
         })
         .await;
-        assert_eq!(bad(&steps), ["token"], "{}: {steps:?}", persona.name());
+        assert_eq!(
+            bad(&steps),
+            ["client_authentication"],
+            "{}: {steps:?}",
+            persona.name()
+        );
     }
 }
