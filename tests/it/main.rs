@@ -13,6 +13,7 @@ mod keys;
 mod layers;
 mod limits;
 mod logout;
+mod operators;
 mod stack;
 mod support;
 mod tls;
