@@ -1,6 +1,9 @@
 //! The words and rules of OAuth and OpenID Connect. Pure: no I/O, no clock, no database.
 
+pub mod distinguished_name;
 pub mod error;
+pub mod jwk;
+pub mod jws;
 pub mod params;
 pub mod pkce;
 pub mod redirect;
