@@ -315,6 +315,7 @@ fn secret_row(desk: &Desk, secret: &Token) -> Secret {
         hint: secret.reveal().chars().take(4).collect(),
         created_at: desk.now,
         expires_at: None,
+        last_used_at: None,
     }
 }
 

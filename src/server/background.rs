@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use crate::login::sweep;
 use crate::server::tls::Reloaded;
-use crate::store::{db, grants};
+use crate::store::{assertions, clients, db, grants};
 use crate::token::lifecycle;
 use crate::web::app::App;
 
@@ -27,21 +27,20 @@ const PURGE_BATCH: i64 = 1000;
 pub fn spawn(
     tasks: &mut JoinSet<()>,
     app: &App,
-    tls: Option<Arc<Reloaded>>,
+    certificates: Vec<Arc<Reloaded>>,
     stop: &watch::Receiver<bool>,
 ) {
     tasks.spawn(until_stopped(stop, listen(app.clone())));
     tasks.spawn(until_stopped(stop, every(SWEEP, app.clone(), sweep_logins)));
     tasks.spawn(until_stopped(stop, every(PURGE, app.clone(), purge)));
     tasks.spawn(until_stopped(stop, every(CARE, app.clone(), care)));
-    if let Some(tls) = tls {
-        tasks.spawn(until_stopped(stop, async move {
-            loop {
-                tokio::time::sleep(CARE).await;
-                tls.refresh();
-            }
-        }));
-    }
+    tasks.spawn(until_stopped(stop, async move {
+        loop {
+            tokio::time::sleep(CARE).await;
+            certificates.iter().for_each(|tls| tls.refresh());
+        }
+    }));
+    tasks.spawn(write_secret_uses(app.clone(), stop.clone()));
 }
 
 fn until_stopped<W: Future<Output = ()> + Send>(
@@ -90,6 +89,22 @@ async fn listen(app: App) {
     }
 }
 
+/// Writes when client secrets were used, now and then and once more at the end.
+async fn write_secret_uses(app: App, mut stop: watch::Receiver<bool>) {
+    loop {
+        let stopped = tokio::time::timeout(CARE, stop.wait_for(|stop| *stop))
+            .await
+            .is_ok();
+        let uses = app.secret_uses.take();
+        if let Err(error) = clients::secrets_used(app.db.relaxed(), &uses).await {
+            tracing::warn!(%error, "when client secrets were used could not be written");
+        }
+        if stopped {
+            return;
+        }
+    }
+}
+
 async fn sweep_logins(app: App) -> anyhow::Result<()> {
     let ended = sweep::run(&app).await?;
     if ended > 0 {
@@ -99,6 +114,8 @@ async fn sweep_logins(app: App) -> anyhow::Result<()> {
 }
 
 async fn purge(app: App) -> anyhow::Result<()> {
+    let now = app.clock.now();
+    while assertions::purge(app.db.relaxed(), now, PURGE_BATCH).await? >= PURGE_BATCH {}
     let before = app.clock.now() - chrono::TimeDelta::days(1);
     while grants::purge(app.db.relaxed(), before, PURGE_BATCH).await? >= PURGE_BATCH {}
     Ok(())

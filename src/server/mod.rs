@@ -2,6 +2,7 @@
 
 mod background;
 mod bounds;
+mod client_certificates;
 mod listener;
 mod log;
 mod management;
@@ -44,6 +45,8 @@ pub struct Start {
     pub migrate: bool,
     /// The bound public listener; by default the configured address is bound.
     pub listener: Option<TcpListener>,
+    /// The bound listener for mutual TLS; by default the configured address is bound, if there is one.
+    pub mtls: Option<TcpListener>,
     /// The bound management listener; by default the configured address is bound.
     pub management: Option<TcpListener>,
 }
@@ -57,6 +60,7 @@ impl Start {
             clock: Clock::system(),
             migrate: true,
             listener: None,
+            mtls: None,
             management: None,
         }
     }
@@ -86,6 +90,7 @@ pub async fn start(start: Start) -> anyhow::Result<Server> {
         clock,
         migrate,
         listener,
+        mtls,
         management,
     } = start;
     let database = &config.database;
@@ -119,7 +124,14 @@ pub async fn start(start: Start) -> anyhow::Result<Server> {
     })?;
     let operators = Operators::new(outbound.clone(), config.limits.operator_calls_in_flight);
     let tls = match &config.tls {
-        Some(files) => Some(Arc::new(tls::Reloaded::read(files)?)),
+        Some(files) => Some(Arc::new(tls::Reloaded::read(files, false)?)),
+        None => None,
+    };
+    let mtls = match config.mtls.as_ref().and_then(|mtls| mtls.listen.as_ref()) {
+        Some((address, files)) => Some((
+            bound(mtls, *address).await?,
+            Arc::new(tls::Reloaded::read(files, true)?),
+        )),
         None => None,
     };
     let client_ca_file = config
@@ -153,25 +165,36 @@ pub async fn start(start: Start) -> anyhow::Result<Server> {
         stopping,
         tasks: JoinSet::new(),
     };
-    let router = routes::router(&app);
     let proxies = &app.config.proxies;
+    let front = |tls| Front {
+        tls,
+        proxies: proxies.protocol.then(|| proxies.trusted.as_slice().into()),
+    };
     server.tasks.spawn(listener::serve(
         listener,
-        Front {
-            tls: tls.clone(),
-            proxies: proxies.protocol.then(|| proxies.trusted.as_slice().into()),
-        },
-        router,
+        front(tls.clone()),
+        routes::router(&app),
         app.config.clone(),
         stop.clone(),
     ));
+    let mut certificates: Vec<_> = tls.into_iter().collect();
+    if let Some((listener, tls)) = mtls {
+        certificates.push(tls.clone());
+        server.tasks.spawn(listener::serve(
+            listener,
+            front(Some(tls)),
+            routes::for_programs(&app),
+            app.config.clone(),
+            stop.clone(),
+        ));
+    }
     server.tasks.spawn(management::serve(
         management,
         app.clone(),
         app.config.clone(),
         stop.clone(),
     ));
-    background::spawn(&mut server.tasks, &app, tls, &stop);
+    background::spawn(&mut server.tasks, &app, certificates, &stop);
     Ok(server)
 }
 
