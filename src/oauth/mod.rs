@@ -1,12 +1,16 @@
 //! The words and rules of OAuth and OpenID Connect. Pure: no I/O, no clock, no database.
 
+pub mod acr;
+pub mod claims_request;
 pub mod distinguished_name;
 pub mod error;
 pub mod jwk;
 pub mod jws;
 pub mod params;
 pub mod pkce;
+pub mod prompt;
 pub mod redirect;
 pub mod request;
+pub mod response_mode;
 pub mod scope;
 pub mod signing_alg;
