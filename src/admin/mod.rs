@@ -6,6 +6,10 @@
 
 pub mod audit;
 mod change;
+pub mod client_registration;
+pub mod client_secrets;
+pub mod client_sector;
+mod client_settings;
 pub mod clients;
 mod desk;
 mod endpoint;

@@ -3,6 +3,9 @@
 
 mod audit;
 mod client;
+mod client_flags;
+mod client_shown;
+mod client_tokens;
 mod config;
 mod demo;
 mod doctor;

@@ -4,6 +4,7 @@
 
 pub mod assertions;
 pub mod audit;
+pub mod client_registrations;
 pub mod client_settings;
 pub mod clients;
 pub mod db;
