@@ -72,6 +72,8 @@ pub struct Server {
     pub app: App,
     /// Where browsers and apps reach it.
     pub address: SocketAddr,
+    /// Where apps with certificates reach it, if mutual TLS is on.
+    pub mtls: Option<SocketAddr>,
     /// Where `/healthz`, `/readyz` and `/metrics` are.
     pub management: SocketAddr,
     tls: Option<Arc<tls::Reloaded>>,
@@ -158,6 +160,10 @@ pub async fn start(start: Start) -> anyhow::Result<Server> {
     let (stopping, stop) = watch::channel(false);
     let mut server = Server {
         address: listener.local_addr()?,
+        mtls: match &mtls {
+            Some((listener, _)) => Some(listener.local_addr()?),
+            None => None,
+        },
         management: management.local_addr()?,
         grace: app.config.listen.shutdown_grace,
         app: app.clone(),

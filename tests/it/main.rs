@@ -5,6 +5,7 @@
 
 mod attacks;
 mod budget;
+mod clients;
 mod journeys;
 mod keys;
 mod layers;
