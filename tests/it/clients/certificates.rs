@@ -10,7 +10,7 @@ use numbercloak::secret::b64;
 use numbercloak::store::clients::{AuthMethod, CertificateSubject};
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyPair,
+    Issuer, KeyPair, PublicKeyData as _,
 };
 use serde_json::json;
 
