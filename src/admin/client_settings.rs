@@ -7,6 +7,7 @@ use url::Url;
 use crate::admin::Refused;
 use crate::admin::clients::Editable;
 use crate::admin::endpoint::{check_endpoint, check_page};
+use crate::admin::extras::check_wanted;
 use crate::admin::refused::{check_alias, check_name};
 use crate::oauth::acr::Acr;
 use crate::oauth::distinguished_name::DistinguishedName;
@@ -92,6 +93,7 @@ fn check_policy(settings: &Settings) -> Result<(), Refused> {
         let message = "an access token lives 60 to 86400 seconds";
         return Err(Refused::invalid("access_token_s", message));
     }
+    check_wanted(&settings.checks)?;
     for alias in &settings.operators {
         check_alias("operators", alias)?;
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use serde::de::DeserializeOwned;
 
+use crate::cli::check_flags::CheckFlags;
 use crate::cli::input::{duration, jwk_set, word};
 use crate::oauth::signing_alg::SigningAlg;
 use crate::store::clients::{
@@ -73,6 +74,8 @@ pub struct Flags {
     logout: Logout,
     #[command(flatten)]
     policy: Policy,
+    #[command(flatten, next_help_heading = "Extra checks")]
+    checks: CheckFlags,
     #[command(flatten)]
     links: Links,
 }
@@ -96,6 +99,7 @@ impl Flags {
         self.tokens.apply(settings);
         self.logout.apply(settings);
         self.policy.apply(settings);
+        self.checks.apply(&mut settings.checks);
         self.links.apply(settings);
     }
 }
@@ -431,7 +435,7 @@ mod tests {
         --certificate-bound-access-tokens true --post-logout-redirect-uri https://a.example/bye \
         --backchannel-logout-uri https://a.example/b --backchannel-logout-session-required true \
         --frontchannel-logout-uri https://a.example/f --frontchannel-logout-session-required true \
-        --confirm always --hint suggestion --operator o2-de --fresh-for 0 --silent-check true \
+        --confirm always --hint suggestion --operator o2-de --fresh-for 0 --silent-check true --sim-swap require \
         --client-uri https://a.example --logo-uri https://a.example/i.png \
         --policy-uri https://a.example/p --tos-uri https://a.example/t --contact a@a.example";
 

@@ -7,9 +7,11 @@
 //! | `POST /register`, `GET`, `PUT`, `DELETE /register/{client_id}` | `registration` | whoever has a token for it |
 //! | `POST /token` | `token` | clients |
 //! | `GET`, `POST /userinfo` | `userinfo` | whoever holds an access token |
+//! | `GET`, `POST /logout` | `logout` | the person's browser |
 
 mod client_auth;
 mod discovery;
+pub mod logout;
 mod registration;
 mod registration_metadata;
 mod token;
@@ -42,4 +44,11 @@ pub fn routes() -> Router<App> {
                 .post(userinfo::post)
                 .options(userinfo::preflight),
         )
+}
+
+/// The pages people see on the way out.
+pub fn pages() -> Router<App> {
+    Router::new()
+        .route("/logout", get(logout::get).post(logout::post))
+        .route("/logout/confirm", post(logout::confirm))
 }

@@ -4,12 +4,16 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail anywhere")]
 
 mod attacks;
+mod backup;
+mod bad_operators;
 mod budget;
+mod checks;
 mod clients;
 mod journeys;
 mod keys;
 mod layers;
 mod limits;
+mod logout;
 mod stack;
 mod support;
 mod tls;
