@@ -32,7 +32,7 @@ use crate::store::db::{self, Access, Db};
 use crate::store::operators::{self, Mode};
 use crate::token::keyring::LiveKeyring;
 use crate::token::{lifecycle, root};
-use crate::web::app::App;
+use crate::web::app::{App, Others};
 use crate::web::client_authorities::ClientAuthorities;
 
 /// What a server starts from.
@@ -153,9 +153,11 @@ pub async fn start(start: Start) -> anyhow::Result<Server> {
         clock,
         LiveKeyring::new(keyring),
         subject_key,
-        operators,
-        outbound,
-        client_authorities,
+        Others {
+            operators,
+            outbound,
+            client_authorities,
+        },
     );
     let (stopping, stop) = watch::channel(false);
     let mut server = Server {

@@ -43,7 +43,8 @@ pub fn methods(app: &App) -> Vec<&'static str> {
         (AuthMethod::None, true),
     ]
     .into_iter()
-    .filter_map(|(method, on)| on.then(|| method.as_str()))
+    .filter(|(_, on)| *on)
+    .map(|(method, _)| method.as_str())
     .collect()
 }
 
