@@ -7,6 +7,10 @@
 pub mod audit;
 pub mod breakers;
 mod change;
+pub mod client_registration;
+pub mod client_secrets;
+pub mod client_sector;
+mod client_settings;
 pub mod clients;
 mod desk;
 mod dialects;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::admin::clients::{self, NewClient};
 use crate::admin::operators::{self, NewOperator};
-use crate::admin::{Desk, Refused, staff};
+use crate::admin::{Desk, Refused, client_secrets, staff};
 use crate::config::Issuer;
 use crate::dev::files;
 use crate::dev::personas::{OurKeys, register as register_persona};
@@ -117,7 +117,8 @@ pub async fn client(desk: &Desk, data: &Path, redirect_uri: &str) -> anyhow::Res
     let secret = match kept {
         Some(secret) => secret,
         None => {
-            let rotated = clients::rotate_secret(desk, CLIENT, std::time::Duration::ZERO).await?;
+            let rotated =
+                client_secrets::rotate(desk, CLIENT, std::time::Duration::ZERO, None).await?;
             let secret = rotated.secret.reveal();
             files::keep_demo_secret(data, &secret)?;
             secret
@@ -135,6 +136,8 @@ async fn register(desk: &Desk, data: &Path, redirect_uri: &str) -> anyhow::Resul
         NewClient {
             name: "Demo app".to_owned(),
             kind: Kind::Web,
+            auth_method: None,
+            sector: None,
             redirect_uris: vec![redirect_uri.to_owned()],
             test: true,
             client_id: Some(CLIENT.to_owned()),

@@ -8,6 +8,7 @@ mod backup;
 mod bad_operators;
 mod budget;
 mod checks;
+mod clients;
 mod journeys;
 mod keys;
 mod layers;

@@ -219,6 +219,8 @@ pub fn new_client(name: &str) -> NewClient {
     NewClient {
         name: name.to_owned(),
         kind: Kind::Web,
+        auth_method: None,
+        sector: None,
         redirect_uris: vec![format!("https://{name}.example/callback")],
         test: true,
         client_id: Some(name.to_owned()),
