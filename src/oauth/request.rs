@@ -209,7 +209,7 @@ pub fn check(
     params: &Params,
     registered: &Registered<'_>,
 ) -> Result<AuthorizeRequest, AuthorizeError> {
-    let redirect = redirect(params, registered)?;
+    let redirect = way_back(params, registered)?;
     let checked = rest(params, registered, &redirect);
     checked.map_err(|error| AuthorizeError::Redirect(redirect, error))
 }
@@ -254,7 +254,11 @@ fn rest(
     })
 }
 
-fn redirect(
+/// The way back: the redirect URI, if it is registered, with mode and state.
+///
+/// # Errors
+/// What to put on the page; or what to tell there.
+pub fn way_back(
     params: &Params,
     registered: &Registered<'_>,
 ) -> Result<VerifiedRedirect, AuthorizeError> {
@@ -316,18 +320,19 @@ fn nothing_holds_a_nul(params: &Params) -> Result<(), OAuthError> {
     }
 }
 
-/// OIDC Core section 3.1.2.6.
+/// Request objects were unpacked before; no address is ever fetched for one (OIDC Core section
+/// 3.1.2.6).
 fn no_request_object(params: &Params) -> Result<(), OAuthError> {
     if params.get("request").is_some() {
         return Err(OAuthError::new(
             ErrorCode::RequestNotSupported,
-            "request objects are not accepted",
+            "a request object is not accepted here",
         ));
     }
     if params.get("request_uri").is_some() {
         return Err(OAuthError::new(
             ErrorCode::RequestUriNotSupported,
-            "request_uri is not accepted",
+            "request_uri must be one of ours, from the pushed authorization request endpoint",
         ));
     }
     Ok(())
@@ -659,7 +664,9 @@ mod tests {
         let Err(AuthorizeError::Redirect(redirect, error)) = run(&long, false) else {
             panic!("not redirected");
         };
-        assert!(!redirect.with_error(&error, "https://id").contains("xxxx"));
+        let answer = crate::oauth::redirect::Answer::from(&error);
+        let told = redirect.with(&redirect.parameters(&answer, "https://id"));
+        assert!(told.contains("error=invalid_request") && !told.contains("xxxx"));
     }
 
     proptest::proptest! {

@@ -13,5 +13,6 @@ pub mod lane;
 pub mod logins;
 pub mod operators;
 pub mod path;
+pub mod pushed;
 pub mod sessions;
 pub mod staff;

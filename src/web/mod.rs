@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod assets;
+pub mod authorization;
 pub mod browser;
 pub mod cookies;
 pub mod csrf;
