@@ -128,15 +128,21 @@ fn posted(frame: Frame, action: String, fields: Vec<(String, String)>) -> Respon
     render(StatusCode::OK, PageClass::FormPost, &page)
 }
 
-/// The link that gives an app the answer of a login that is over.
-pub fn link(app: &App, login: &Login, answer: &Answer) -> String {
-    let redirect = &login.request.redirect;
+/// The answer as an address, if it can be one: what a form carries cannot, and a signed answer has a
+/// time.
+pub fn url(app: &App, redirect: &VerifiedRedirect, answer: &Answer) -> Option<String> {
     match redirect.mode() {
         ResponseMode::Query | ResponseMode::Fragment => {
-            redirect.with(&redirect.parameters(answer, app.config.issuer.as_str()))
+            Some(redirect.with(&redirect.parameters(answer, app.config.issuer.as_str())))
         }
-        _ => format!("/login/{}/answer", login.id),
+        _ => None,
     }
+}
+
+/// The link that gives an app the answer of a login that is over.
+pub fn link(app: &App, login: &Login, answer: &Answer) -> String {
+    url(app, &login.request.redirect, answer)
+        .unwrap_or_else(|| format!("/login/{}/answer", login.id))
 }
 
 /// The error an app is told for an outcome.

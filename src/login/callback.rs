@@ -141,7 +141,10 @@ async fn unexpected(
             let released = login.stage == Stage::Ended
                 && login.outcome == Some(Outcome::Verified)
                 && logins::has_live_code(app.db.relaxed_steps(), login.id, now).await?;
-            match (login.answer(&app.vault)?, app.client(&login.client_id).await?) {
+            match (
+                login.answer(&app.vault)?,
+                app.client(&login.client_id).await?,
+            ) {
                 (Some(code), Some(client)) if released => {
                     answer::at_once(app, browser, &client, &login.request.redirect, &code)
                 }

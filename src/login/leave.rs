@@ -37,7 +37,10 @@ pub async fn post(
         _ if entry.now >= login.expires_at => Outcome::Expired,
         // The app asked for no silence, so what the operator lacked was the person's yes.
         Stage::Problem if login.outcome == Some(Outcome::ConsentRequired) => Outcome::ConsentDenied,
-        Stage::Problem => login.outcome.filter(is_told).unwrap_or(Outcome::UserCancelled),
+        Stage::Problem => login
+            .outcome
+            .filter(is_told)
+            .unwrap_or(Outcome::UserCancelled),
         Stage::Confirm => Outcome::ConsentDenied,
         Stage::Open | Stage::Away | Stage::Checking => Outcome::UserCancelled,
     };

@@ -261,9 +261,8 @@ async fn ended(
     }
     // An error may be told twice: it opens nothing.
     let told = login.answer(&app.vault)?;
-    let told = told.unwrap_or_else(|| {
-        answer::of_outcome(login.outcome.unwrap_or(Outcome::Expired))
-    });
+    let told =
+        told.unwrap_or_else(|| answer::of_outcome(login.outcome.unwrap_or(Outcome::Expired)));
     let url = answer::link(app, login, &told);
     Ok(match login.outcome {
         Some(Outcome::Expired | Outcome::Abandoned) => render(

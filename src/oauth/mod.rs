@@ -2,7 +2,9 @@
 
 pub mod acr;
 pub mod claims_request;
+pub mod distinguished_name;
 pub mod error;
+pub mod jwk;
 pub mod jws;
 pub mod params;
 pub mod pkce;

@@ -102,7 +102,10 @@ fn is_in_time(object: &Jws, expected: &Expected<'_>) -> Result<(), &'static str>
     let now = expected.now.timestamp();
     let exp = object.seconds("exp")?;
     let nbf = object.seconds("nbf")?;
-    if object.seconds("iat")?.is_some_and(|iat| iat > now.saturating_add(AHEAD)) {
+    if object
+        .seconds("iat")?
+        .is_some_and(|iat| iat > now.saturating_add(AHEAD))
+    {
         return Err("iat is in the future");
     }
     if exp.is_some_and(|exp| exp <= now) {
@@ -155,7 +158,11 @@ mod tests {
     fn fate(change: impl Fn(&mut Value), fapi: bool) -> Result<Params, &'static str> {
         let mut claims = good();
         change(&mut claims);
-        read(&json!({ "alg": "ES256", "typ": "oauth-authz-req+jwt" }), &claims, fapi)
+        read(
+            &json!({ "alg": "ES256", "typ": "oauth-authz-req+jwt" }),
+            &claims,
+            fapi,
+        )
     }
 
     #[test]

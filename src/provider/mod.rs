@@ -4,11 +4,13 @@
 //! | endpoint | file | who may call it |
 //! |---|---|---|
 //! | `GET /.well-known/openid-configuration`, `GET /jwks` | `discovery` | anybody |
+//! | `POST /par` | `par` | clients |
 //! | `POST /token` | `token` | clients |
 //! | `GET`, `POST /userinfo` | `userinfo` | whoever holds an access token |
 
 mod client_auth;
 mod discovery;
+mod par;
 mod token;
 mod userinfo;
 
@@ -25,6 +27,7 @@ pub fn routes() -> Router<App> {
             get(discovery::configuration),
         )
         .route("/jwks", get(discovery::jwks))
+        .route("/par", post(par::push))
         .route("/token", post(token::exchange))
         .route(
             "/userinfo",

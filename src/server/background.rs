@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use crate::login::sweep;
 use crate::server::tls::Reloaded;
-use crate::store::{db, grants};
+use crate::store::{db, grants, pushed};
 use crate::token::lifecycle;
 use crate::web::app::App;
 
@@ -101,6 +101,7 @@ async fn sweep_logins(app: App) -> anyhow::Result<()> {
 async fn purge(app: App) -> anyhow::Result<()> {
     let before = app.clock.now() - chrono::TimeDelta::days(1);
     while grants::purge(app.db.relaxed(), before, PURGE_BATCH).await? >= PURGE_BATCH {}
+    pushed::purge(app.db.relaxed(), before, PURGE_BATCH).await?;
     Ok(())
 }
 

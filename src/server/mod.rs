@@ -32,6 +32,7 @@ use crate::store::operators::{self, Mode};
 use crate::token::keyring::LiveKeyring;
 use crate::token::{lifecycle, root};
 use crate::web::app::App;
+use crate::web::client_authorities::ClientAuthorities;
 
 /// What a server starts from.
 pub struct Start {
@@ -116,9 +117,17 @@ pub async fn start(start: Start) -> anyhow::Result<Server> {
         }),
         ..Rules::default()
     })?;
-    let operators = Operators::new(outbound, config.limits.operator_calls_in_flight);
+    let operators = Operators::new(outbound.clone(), config.limits.operator_calls_in_flight);
     let tls = match &config.tls {
         Some(files) => Some(Arc::new(tls::Reloaded::read(files)?)),
+        None => None,
+    };
+    let client_ca_file = config
+        .mtls
+        .as_ref()
+        .and_then(|mtls| mtls.client_ca_file.as_ref());
+    let client_authorities = match client_ca_file {
+        Some(file) => Some(ClientAuthorities::read(file)?),
         None => None,
     };
     let listener = bound(listener, config.listen.public).await?;
@@ -131,6 +140,8 @@ pub async fn start(start: Start) -> anyhow::Result<Server> {
         LiveKeyring::new(keyring),
         subject_key,
         operators,
+        outbound,
+        client_authorities,
     );
     let (stopping, stop) = watch::channel(false);
     let mut server = Server {

@@ -2,6 +2,7 @@
 //! [`path`]. Functions take a connection (or a pool for single statements); callers own
 //! transactions. Only the layers above call these; nothing here decides.
 
+pub mod assertions;
 pub mod audit;
 pub mod client_settings;
 pub mod clients;

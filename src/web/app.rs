@@ -13,14 +13,18 @@ use moka::future::Cache;
 use crate::clock::{Clock, Time};
 use crate::config::Config;
 use crate::operator::Operators;
+use crate::outbound::Outbound;
 use crate::secret::Vault;
 use crate::store::clients::{self, Client};
 use crate::store::db::{Db, StoreError};
 use crate::store::operators::{self, Credentials, Mode, Operator};
 use crate::token::keyring::LiveKeyring;
 use crate::token::subject::SubjectKey;
+use crate::web::client_authorities::ClientAuthorities;
+use crate::web::client_keys::ClientKeys;
 use crate::web::cookies::Cookies;
 use crate::web::limits::Throttles;
+use crate::web::secret_uses::SecretUses;
 
 /// How long a cached client or operator may be out of date if a notification was lost.
 const STALE_FOR: Duration = Duration::from_secs(5);
@@ -45,6 +49,14 @@ pub struct Parts {
     pub subject_key: SubjectKey,
     /// Asks operators.
     pub operators: Operators,
+    /// Calls what clients registered.
+    pub outbound: Outbound,
+    /// The clients' own keys.
+    pub client_keys: ClientKeys,
+    /// The authorities that vouch for certificates of clients.
+    pub client_authorities: Option<ClientAuthorities>,
+    /// When client secrets were used.
+    pub secret_uses: SecretUses,
     /// Names cookies.
     pub cookies: Cookies,
     /// Counts what callers cost.
@@ -103,6 +115,8 @@ impl App {
         keyring: LiveKeyring,
         subject_key: SubjectKey,
         operators: Operators,
+        outbound: Outbound,
+        client_authorities: Option<ClientAuthorities>,
     ) -> Self {
         let cookies = Cookies::new(config.issuer.is_https());
         Self(Arc::new(Parts {
@@ -115,6 +129,10 @@ impl App {
             keyring,
             subject_key,
             operators,
+            client_authorities,
+            secret_uses: SecretUses::default(),
+            client_keys: ClientKeys::new(outbound.clone()),
+            outbound,
             clients: Cache::builder()
                 .max_capacity(50_000)
                 .time_to_live(STALE_FOR)

@@ -14,6 +14,7 @@ use crate::secret::{Unsealable, Vault};
 use crate::store::clients::Client;
 use crate::store::pushed;
 use crate::web::app::App;
+use crate::web::client_keys;
 
 /// What `request_uri`s of ours begin with (RFC 9126 section 2.2).
 pub const URN: &str = "urn:ietf:params:oauth:request_uri:";
@@ -163,43 +164,4 @@ pub fn open(vault: &Vault, row: &Uuid, sealed: &[u8]) -> Result<Unpacked, Unseal
         params: Params::of(stored.params),
         signed: stored.signed,
     })
-}
-
-/// Until the keys of clients have a file of their own: only those registered by value.
-mod client_keys {
-    use jsonwebtoken::jwk::JwkSet;
-    use jsonwebtoken::{Algorithm, DecodingKey};
-
-    use super::*;
-    use crate::oauth::jws::Jws;
-    use crate::secret::b64;
-
-    #[expect(clippy::unused_async, reason = "the coming one fetches")]
-    pub async fn verify(
-        _app: &App,
-        client: &Client,
-        jwt: &str,
-        allowed: &[SigningAlg],
-        _now: Time,
-    ) -> Result<Jws, &'static str> {
-        let jws = Jws::parse(jwt)?;
-        if !allowed.contains(&jws.alg) {
-            return Err("is not signed with an algorithm that the client may use here");
-        }
-        let set = client.settings.jwks.clone().unwrap_or_default();
-        let set: JwkSet = serde_json::from_value(set).map_err(|_| "no keys")?;
-        let alg = match jws.alg {
-            SigningAlg::RS256 => Algorithm::RS256,
-            SigningAlg::PS256 => Algorithm::PS256,
-            SigningAlg::ES256 => Algorithm::ES256,
-            SigningAlg::EdDSA => Algorithm::EdDSA,
-        };
-        let fits = set.keys.iter().any(|jwk| {
-            DecodingKey::from_jwk(jwk).is_ok_and(|key| {
-                let (signature, signed) = (b64(&jws.signature), jws.signed.as_bytes());
-                jsonwebtoken::crypto::verify(&signature, signed, &key, alg).unwrap_or(false)
-            })
-        });
-        if fits { Ok(jws) } else { Err("is not signed with a key of the client") }
-    }
 }
