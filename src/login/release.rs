@@ -312,7 +312,8 @@ impl Context<'_> {
         Facts {
             sub: subject.to_owned(),
             scopes: login.request.scopes.clone(),
-            claims: login.request.claims.clone(),
+            claims: (login.request.claims.clone())
+                .verified_before((self.now - confirmed.verified_at).num_seconds()),
             nonce: login.request.nonce.clone(),
             auth_time: confirmed.verified_at,
             sid: b64(&sid),
