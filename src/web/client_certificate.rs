@@ -191,9 +191,8 @@ fn material(certificate: &X509Certificate<'_>) -> Option<Material> {
 
 #[cfg(test)]
 mod tests {
-    use rcgen::{
-        CertificateParams, DistinguishedName as Name, DnType, Ia5String, KeyPair, SanType,
-    };
+    use rcgen::string::Ia5String;
+    use rcgen::{CertificateParams, DistinguishedName as Name, DnType, KeyPair, SanType};
 
     use super::*;
 

@@ -9,6 +9,7 @@ mod journeys;
 mod keys;
 mod layers;
 mod limits;
+mod requests;
 mod stack;
 mod support;
 mod tls;
