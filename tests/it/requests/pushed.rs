@@ -124,14 +124,19 @@ async fn of_browsers_that_bring_a_reference_at_once_one_is_served() {
     let replica = app.second_replica().await;
     let departure = app.shop.depart(&Wish::of(NUMBER)).await;
     let departure = app.shop.push_departure(&departure).await;
-    let mut browsers: Vec<Browser> = (0..4).map(|_| app.browser()).collect();
-    for browser in browsers.iter_mut().skip(2) {
-        browser.goes_to(&app.issuer, replica.address);
+    let mut opens = tokio::task::JoinSet::new();
+    for at_replica in [false, true, false, true] {
+        let mut browser = app.browser();
+        if at_replica {
+            browser.goes_to(&app.issuer, replica.address);
+        }
+        let url = departure.url.clone();
+        opens.spawn(async move {
+            browser.open(&url).await;
+            browser
+        });
     }
-    let opens = browsers
-        .iter_mut()
-        .map(|browser| browser.open(&departure.url));
-    futures_util::future::join_all(opens).await;
+    let browsers: Vec<Browser> = opens.join_all().await;
     let served = browsers
         .iter()
         .filter(|browser| browser.page().status == 200);
