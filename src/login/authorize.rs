@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::audit::event::{Event, Subject};
 use crate::clock::Time;
 use crate::login::entry::{bad_link, frame};
+use crate::login::release::number_hashes;
 use crate::login::view::{Checking, Links};
 use crate::login::{answer, depart, policy, show};
 use crate::oauth::error::{ErrorCode, OAuthError};
@@ -26,7 +27,8 @@ use crate::store::audit::Appended;
 use crate::store::clients::Client;
 use crate::store::logins::{self, Login, NumberSource, Stage};
 use crate::store::path::{self, Departed, Opening};
-use crate::store::{pushed, sessions};
+use crate::store::pushed::Bringing;
+use crate::store::sessions::{self, Known};
 use crate::verdict::Outcome;
 use crate::web::app::App;
 use crate::web::authorization::{self, URN, Unpacked};
@@ -57,7 +59,7 @@ pub async fn get(
     // Whoever asks too often is told so whatever is asked about, and opens nothing.
     let in_time = app.throttles.login_from(browser.address);
     let login = in_time.is_ok().then(|| new_id(now));
-    match ask(&app, params, login, now).await? {
+    match ask(&app, &browser, params, login, now).await? {
         Asked::Nobody(reason) => Ok(bad_link(&app, &browser, &reason)),
         Asked::Before(login) => before(&app, &browser, login).await,
         Asked::Refused(client, redirect, error) if in_time.is_err() => {
@@ -66,8 +68,8 @@ pub async fn get(
         Asked::Refused(client, redirect, error) => {
             refuse(&app, &browser, &client, &redirect, &error).await
         }
-        Asked::Login(client, request) => match (in_time, login) {
-            (Ok(()), Some(id)) => start(&app, &browser, &client, id, *request, now).await,
+        Asked::Login(client, request, known) => match (in_time, login) {
+            (Ok(()), Some(id)) => start(&app, &browser, &client, id, *request, known, now).await,
             (in_time, _) => {
                 let wait = in_time.err().unwrap_or(TooMany(1));
                 too_many(&app, &browser, &client, &request, &query, wait)
@@ -96,17 +98,24 @@ enum Asked {
     Before(Uuid),
     /// The app is told what is wrong.
     Refused(Arc<Client>, VerifiedRedirect, OAuthError),
-    /// It is valid.
-    Login(Arc<Client>, Box<AuthorizeRequest>),
+    /// It is valid. What is known of the browser was looked up with a pushed request.
+    Login(Arc<Client>, Box<AuthorizeRequest>, Option<Known>),
 }
 
 /// Reads a request: its client, then what was pushed or signed, then the checks. `login` is what a
 /// pushed request will have opened; without it nothing is used up.
-async fn ask(app: &App, params: Params, login: Option<Uuid>, now: Time) -> Result<Asked, Failure> {
+async fn ask(
+    app: &App,
+    browser: &Browser,
+    params: Params,
+    login: Option<Uuid>,
+    now: Time,
+) -> Result<Asked, Failure> {
     let client_id = match request::client_id(&params) {
         Ok(client_id) => client_id,
-        Err(AuthorizeError::Page(reason)) => return Ok(Asked::Nobody(reason)),
-        Err(AuthorizeError::Redirect(_, error)) => return Ok(Asked::Nobody(error.to_string())),
+        Err(AuthorizeError::Page(error) | AuthorizeError::Redirect(_, error)) => {
+            return Ok(Asked::Nobody(error.to_string()));
+        }
     };
     let Some(client) = app.client(client_id).await? else {
         return Ok(Asked::Nobody("client_id is not registered here".to_owned()));
@@ -115,10 +124,14 @@ async fn ask(app: &App, params: Params, login: Option<Uuid>, now: Time) -> Resul
         .get("request_uri")
         .and_then(|uri| uri.strip_prefix(URN));
     let pushed = reference.is_some();
+    let mut known = None;
     let unpacked = match reference {
         // Only client_id and request_uri count (RFC 9126 section 4).
-        Some(reference) => match bring(app, &client, reference, login, now).await? {
-            Brought::Request(unpacked) => Ok(unpacked),
+        Some(reference) => match bring(app, browser, &client, reference, login, now).await? {
+            Brought::Request(unpacked, looked_up) => {
+                known = Some(looked_up);
+                Ok(unpacked)
+            }
             Brought::Before(login) => return Ok(Asked::Before(login)),
             Brought::Unknown => return Ok(Asked::Nobody(NO_SUCH_REQUEST.to_owned())),
         },
@@ -135,16 +148,20 @@ async fn ask(app: &App, params: Params, login: Option<Uuid>, now: Time) -> Resul
     };
     let checked = unpacked.and_then(|unpacked| authorization::check(&unpacked, &client));
     Ok(match checked {
-        Ok(request) => Asked::Login(client, Box::new(AuthorizeRequest { pushed, ..request })),
-        Err(AuthorizeError::Page(reason)) => Asked::Nobody(reason),
+        Ok(request) => Asked::Login(
+            client,
+            Box::new(AuthorizeRequest { pushed, ..request }),
+            known,
+        ),
+        Err(AuthorizeError::Page(error)) => Asked::Nobody(error.to_string()),
         Err(AuthorizeError::Redirect(redirect, error)) => Asked::Refused(client, redirect, error),
     })
 }
 
 /// What a `request_uri` brings.
 enum Brought {
-    /// The pushed request.
-    Request(Unpacked),
+    /// The pushed request, and what is known of the browser.
+    Request(Unpacked, Known),
     /// It has opened this login before.
     Before(Uuid),
     /// Nothing: unknown, expired or another client's.
@@ -156,6 +173,7 @@ const NO_SUCH_REQUEST: &str =
 
 async fn bring(
     app: &App,
+    browser: &Browser,
     client: &Client,
     reference: &str,
     login: Option<Uuid>,
@@ -164,13 +182,27 @@ async fn bring(
     let Some(handle) = Handle::parse(reference) else {
         return Ok(Brought::Unknown);
     };
-    let lane = app.db.relaxed_steps();
-    let found = pushed::bring(lane, &handle, &client.client_id, login, now).await?;
-    Ok(match found {
+    let cookie = browser.cookies(app).browser().map(|cookie| cookie.hash());
+    let mut known = sessions::look_up(
+        app.db.relaxed_steps(),
+        cookie.as_deref(),
+        &client.client_id,
+        &[],
+        Some(&Bringing {
+            handle: &handle,
+            login,
+        }),
+        now,
+    )
+    .await?;
+    Ok(match known.pushed.take() {
         None => Brought::Unknown,
         Some(pushed) => match pushed.login {
             Some(before) if Some(before) != login => Brought::Before(before),
-            _ => Brought::Request(authorization::open(&app.vault, &handle.id, &pushed.sealed)?),
+            _ => Brought::Request(
+                authorization::open(&app.vault, &handle.id, &pushed.sealed)?,
+                known,
+            ),
         },
     })
 }
@@ -247,6 +279,7 @@ async fn start(
     client: &Client,
     id: Uuid,
     request: AuthorizeRequest,
+    known: Option<Known>,
     now: Time,
 ) -> Result<Response, Failure> {
     if request.prompt.is_silent() {
@@ -254,7 +287,7 @@ async fn start(
         let error = OAuthError::new(ErrorCode::LoginRequired, "nobody is signed in here");
         return refuse(app, browser, client, &request.redirect, &error).await;
     }
-    let remembered = is_remembered(app, browser, client, &request, now).await?;
+    let remembered = is_remembered(app, browser, client, &request, known, now).await?;
     let cookie = Token::random();
     let login = new_login(app, client, id, &cookie, request, now);
     let started = started(app, browser, &login, now);
@@ -289,25 +322,26 @@ async fn is_remembered(
     browser: &Browser,
     client: &Client,
     request: &AuthorizeRequest,
+    known: Option<Known>,
     now: Time,
 ) -> Result<bool, Failure> {
     let (Some(cookie), Some(number)) = (browser.cookies(app).browser(), &request.number) else {
         return Ok(false);
     };
-    let hashes: Vec<Vec<u8>> = app
-        .vault
-        .search_hashes(number.e164())
-        .into_iter()
-        .map(|(_, hash)| hash)
-        .collect();
-    let known = sessions::look_up(
-        app.db.relaxed_steps(),
-        Some(&cookie.hash()),
-        &client.client_id,
-        &hashes,
-        now,
-    )
-    .await?;
+    let known = match known {
+        Some(known) => known,
+        None => {
+            sessions::look_up(
+                app.db.relaxed_steps(),
+                Some(&cookie.hash()),
+                &client.client_id,
+                &number_hashes(app, number),
+                None,
+                now,
+            )
+            .await?
+        }
+    };
     let subject = crate::login::release::subject(app, client, number, known.epoch);
     Ok(policy::covers(
         &known.go_aheads,

@@ -175,6 +175,7 @@ impl Conclusion {
                     Some(&cookie.hash()),
                     &self.client.client_id,
                     &hashes,
+                    None,
                     now,
                 )
                 .await?;

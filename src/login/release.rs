@@ -191,6 +191,7 @@ impl Context<'_> {
                     None,
                     &self.client.client_id,
                     &hashes,
+                    None,
                     self.now,
                 )
                 .await?;

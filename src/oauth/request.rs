@@ -154,9 +154,15 @@ impl Display {
 #[derive(Clone, Debug)]
 pub enum AuthorizeError {
     /// There is no safe place to return to.
-    Page(String),
+    Page(OAuthError),
     /// Tell the app.
     Redirect(VerifiedRedirect, OAuthError),
+}
+
+impl AuthorizeError {
+    fn page(reason: &str) -> Self {
+        Self::Page(OAuthError::invalid_request(reason))
+    }
 }
 
 const KNOWN: &[&str] = &[
@@ -191,14 +197,12 @@ const KNOWN: &[&str] = &[
 /// What to put on the page.
 pub fn client_id(params: &Params) -> Result<&str, AuthorizeError> {
     if params.repeated(&["client_id"]).is_some() {
-        return Err(AuthorizeError::Page(
-            "client_id was sent more than once".to_owned(),
-        ));
+        return Err(AuthorizeError::page("client_id was sent more than once"));
     }
     params
         .get("client_id")
         .filter(|id| id.len() <= 200 && !id.contains('\0'))
-        .ok_or_else(|| AuthorizeError::Page("client_id is missing".to_owned()))
+        .ok_or_else(|| AuthorizeError::page("client_id is missing"))
 }
 
 /// Checks a request: the redirect URI first, then everything else in order. The first fault is told.
@@ -263,18 +267,16 @@ pub fn way_back(
     registered: &Registered<'_>,
 ) -> Result<VerifiedRedirect, AuthorizeError> {
     if params.repeated(&["redirect_uri", "state"]).is_some() {
-        return Err(AuthorizeError::Page(
-            "redirect_uri or state was sent more than once".to_owned(),
+        return Err(AuthorizeError::page(
+            "redirect_uri or state was sent more than once",
         ));
     }
     let Some(requested) = params.get("redirect_uri") else {
-        return Err(AuthorizeError::Page("redirect_uri is missing".to_owned()));
+        return Err(AuthorizeError::page("redirect_uri is missing"));
     };
     let redirect =
         VerifiedRedirect::matching(registered.redirect_uris, requested, registered.native)
-            .ok_or_else(|| {
-                AuthorizeError::Page("redirect_uri is not registered for this app".to_owned())
-            })?;
+            .ok_or_else(|| AuthorizeError::page("redirect_uri is not registered for this app"))?;
     // A mode that cannot be read cannot be answered in: the default one is.
     let mode = match params.repeated(&["response_mode"]) {
         Some(_) => ResponseMode::default(),

@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::oauth::error::OAuthError;
 use crate::oauth::params::Params;
 use crate::oauth::request::AuthorizeError;
+use crate::phone::PhoneNumber;
 use crate::provider::client_auth::{Refused, authenticate};
 use crate::secret::{Handle, new_id};
 use crate::store::db::StoreError;
@@ -51,7 +52,13 @@ async fn try_push(app: &App, browser: &Browser, body: &[u8]) -> Result<Pushed, P
         return Err(OAuthError::invalid_request("request_uri cannot be pushed").into());
     }
     let unpacked = authorization::unpack(app, &client, form, now).await?;
-    authorization::check(&unpacked, &client)?;
+    let request = authorization::check(&unpacked, &client)?;
+    let number = request.number.as_ref().map(PhoneNumber::e164);
+    let number_hashes: Vec<Vec<u8>> = number
+        .into_iter()
+        .flat_map(|number| app.vault.search_hashes(number))
+        .map(|(_, hash)| hash)
+        .collect();
     let handle = Handle::random(new_id(now));
     let lifetime = app.config.login.pushed_request;
     pushed::insert(
@@ -59,6 +66,7 @@ async fn try_push(app: &App, browser: &Browser, body: &[u8]) -> Result<Pushed, P
         &handle,
         &client.client_id,
         &authorization::seal(&app.vault, &handle.id, &without_credentials(unpacked)),
+        &number_hashes,
         now + lifetime,
     )
     .await?;
@@ -110,8 +118,7 @@ impl From<OAuthError> for PushError {
 impl From<AuthorizeError> for PushError {
     fn from(error: AuthorizeError) -> Self {
         match error {
-            AuthorizeError::Page(reason) => OAuthError::invalid_request(reason).into(),
-            AuthorizeError::Redirect(_, error) => error.into(),
+            AuthorizeError::Page(error) | AuthorizeError::Redirect(_, error) => error.into(),
         }
     }
 }

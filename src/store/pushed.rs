@@ -15,30 +15,44 @@ pub fn place(request: &Uuid) -> Place<'_> {
     Place::new("pushed_requests", "sealed", request)
 }
 
-/// Keeps a pushed request.
+/// Keeps a pushed request. `number_hashes` are those of the number it names, under every live root key.
 pub async fn insert(
     lane: &Lane,
     handle: &Handle,
     client_id: &str,
     sealed: &[u8],
+    number_hashes: &[Vec<u8>],
     expires_at: Time,
 ) -> Result<(), StoreError> {
     let mut lent = lane.get().await?;
     sqlx::query!(
         r#"
-        insert into pushed_requests (id, hash, client_id, sealed, expires_at)
-        values ($1, $2, $3, $4, $5)
+        insert into pushed_requests (id, hash, client_id, sealed, number_hashes, expires_at)
+        values ($1, $2, $3, $4, $5, $6)
         "#,
         handle.id,
         &handle.hash(),
         client_id,
         sealed,
+        number_hashes,
         expires_at,
     )
     .execute(lent.connection())
     .await?;
     lent.give_back();
     Ok(())
+}
+
+/// A browser brings a `request_uri`. That happens in the statement that looks up what is known of the
+/// browser ([`super::sessions::look_up`]), so that a pushed request costs one statement more and not
+/// two.
+#[derive(Debug)]
+pub struct Bringing<'a> {
+    /// The reference.
+    pub handle: &'a Handle,
+    /// The login that the request opens, unless it has opened one before; absent: it is only looked
+    /// at.
+    pub login: Option<Uuid>,
 }
 
 /// What a `request_uri` stands for.
@@ -48,37 +62,6 @@ pub struct Pushed {
     pub sealed: Vec<u8>,
     /// The login it opens or has opened; absent if it was only looked at.
     pub login: Option<Uuid>,
-}
-
-/// Brings a pushed request to the login it opens: the named one, unless it has opened another before.
-/// With no login it is only looked at. In time, and for its own client.
-pub async fn bring(
-    lane: &Lane,
-    handle: &Handle,
-    client_id: &str,
-    login: Option<Uuid>,
-    now: Time,
-) -> Result<Option<Pushed>, StoreError> {
-    let mut lent = lane.get().await?;
-    let pushed = sqlx::query_as!(
-        Pushed,
-        r#"
-        update pushed_requests
-        set login_id = coalesce(login_id, $4)
-        where id = $1 and hash = $2 and client_id = $3
-            and (expires_at > $5 or login_id is not null)
-        returning sealed, login_id as login
-        "#,
-        handle.id,
-        &handle.hash(),
-        client_id,
-        login,
-        now,
-    )
-    .fetch_optional(lent.connection())
-    .await?;
-    lent.give_back();
-    Ok(pushed)
 }
 
 /// Deletes what expired before a time, in batches. Returns how many.

@@ -45,8 +45,7 @@ pub async fn unpack(
         let error = OAuthError::new(code, reason);
         Err(match request::way_back(&params, &registered) {
             Ok(redirect) => AuthorizeError::Redirect(redirect, error),
-            Err(AuthorizeError::Page(page)) => AuthorizeError::Page(format!("{page}; {error}")),
-            Err(other) => other,
+            Err(_) => AuthorizeError::Page(error),
         })
     };
     let Some(object) = params.get("request") else {

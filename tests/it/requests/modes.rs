@@ -197,7 +197,7 @@ async fn the_answer_of_a_login_is_its_own_browsers() {
     app.shop.redeem(&departure, &code).await;
     browser.open(&link).await;
     assert!(!browser.page().source.contains(&code));
-    assert_eq!(browser.title(), "All done");
+    assert_eq!(browser.title(), "You are already done");
 }
 
 // JARM section 2.1, client metadata authorization_signed_response_alg
