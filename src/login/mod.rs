@@ -25,13 +25,16 @@
 //! | `GET /login/{id}/answer` | `answer` |
 //! | `GET /broker/{alias}/endpoint` | `callback` |
 
+mod admit;
 mod answer;
 mod authorize;
+pub mod breakers;
 mod callback;
 mod conclude;
 mod counted;
 mod depart;
 mod entry;
+mod extras;
 mod go_on;
 mod leave;
 mod number;

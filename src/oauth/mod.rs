@@ -6,6 +6,7 @@ pub mod distinguished_name;
 pub mod error;
 pub mod jwk;
 pub mod jws;
+pub mod logout;
 pub mod params;
 pub mod pkce;
 pub mod prompt;

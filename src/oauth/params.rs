@@ -33,10 +33,10 @@ impl Params {
         Self(pairs)
     }
 
-    /// All of them, in order.
+    /// All of them, in order, to be kept or changed.
     #[must_use]
-    pub fn pairs(&self) -> &[(String, String)] {
-        &self.0
+    pub fn into_pairs(self) -> Vec<(String, String)> {
+        self.0
     }
 
     /// The value of a parameter; an empty value counts as absent (RFC 6749 section 3.1).
@@ -46,6 +46,11 @@ impl Params {
             .iter()
             .find(|(n, v)| n == name && !v.is_empty())
             .map(|(_, v)| v.as_str())
+    }
+
+    /// All of them, in order.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(n, v)| (n.as_str(), v.as_str()))
     }
 
     /// Every value of a parameter that may come several times.

@@ -7,9 +7,11 @@
 //! | `POST /par` | `par` | clients |
 //! | `POST /token` | `token` | clients |
 //! | `GET`, `POST /userinfo` | `userinfo` | whoever holds an access token |
+//! | `GET`, `POST /logout` | `logout` | the person's browser |
 
 mod client_auth;
 mod discovery;
+pub mod logout;
 mod par;
 mod token;
 mod userinfo;
@@ -35,4 +37,11 @@ pub fn routes() -> Router<App> {
                 .post(userinfo::post)
                 .options(userinfo::preflight),
         )
+}
+
+/// The pages people see on the way out.
+pub fn pages() -> Router<App> {
+    Router::new()
+        .route("/logout", get(logout::get).post(logout::post))
+        .route("/logout/confirm", post(logout::confirm))
 }

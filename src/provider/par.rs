@@ -95,11 +95,11 @@ fn read(headers: &HeaderMap, body: &[u8], most: usize) -> Result<Params, OAuthEr
 }
 
 fn without_credentials(unpacked: Unpacked) -> Unpacked {
-    let mut pairs = unpacked.params.pairs().to_vec();
+    let mut pairs = unpacked.params.into_pairs();
     pairs.retain(|(name, _)| !CREDENTIALS.contains(&name.as_str()));
     Unpacked {
         params: Params::of(pairs),
-        ..unpacked
+        signed: unpacked.signed,
     }
 }
 

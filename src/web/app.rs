@@ -14,7 +14,7 @@ use crate::clock::{Clock, Time};
 use crate::config::Config;
 use crate::operator::Operators;
 use crate::outbound::Outbound;
-use crate::secret::Vault;
+use crate::secret::{Vault, b64, random};
 use crate::store::clients::{self, Client};
 use crate::store::db::{Db, StoreError};
 use crate::store::operators::{self, Credentials, Mode, Operator};
@@ -25,6 +25,7 @@ use crate::web::client_keys::ClientKeys;
 use crate::web::cookies::Cookies;
 use crate::web::limits::Throttles;
 use crate::web::secret_uses::SecretUses;
+use crate::web::unfinished::Unfinished;
 
 /// How long a cached client or operator may be out of date if a notification was lost.
 const STALE_FOR: Duration = Duration::from_secs(5);
@@ -61,6 +62,10 @@ pub struct Parts {
     pub cookies: Cookies,
     /// Counts what callers cost.
     pub throttles: Throttles,
+    /// What goes on without a request.
+    pub unfinished: Unfinished,
+    /// This server's name in records, new with every start.
+    pub replica: String,
     clients: Cache<String, Option<Arc<Client>>>,
     registry: ArcSwap<Registry>,
 }
@@ -122,6 +127,8 @@ impl App {
         Self(Arc::new(Parts {
             cookies,
             throttles: Throttles::new(&config.limits),
+            unfinished: Unfinished::default(),
+            replica: b64(&random::<6>()),
             config,
             db,
             vault,

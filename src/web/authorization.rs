@@ -108,16 +108,18 @@ pub async fn unpack(
 /// OIDC Core section 6.1: `response_type` and `scope` must also stand beside the request object, where
 /// OAuth wants them, and may stand only there.
 fn with_outer(outer: &Params, inner: Params) -> Result<Params, &'static str> {
-    let mut pairs = inner.pairs().to_vec();
+    let mut added = Vec::new();
     for name in ["response_type", "scope"] {
         match (outer.get(name), inner.get(name)) {
             (Some(outer), Some(inner)) if name == "response_type" && outer != inner => {
                 return Err("response_type is another one in the request object");
             }
-            (Some(value), None) => pairs.push((name.to_owned(), value.to_owned())),
+            (Some(value), None) => added.push((name.to_owned(), value.to_owned())),
             _ => {}
         }
     }
+    let mut pairs = inner.into_pairs();
+    pairs.append(&mut added);
     Ok(Params::of(pairs))
 }
 
@@ -145,7 +147,7 @@ struct Stored {
 #[must_use]
 pub fn seal(vault: &Vault, row: &Uuid, unpacked: &Unpacked) -> Vec<u8> {
     let stored = Stored {
-        params: unpacked.params.pairs().to_vec(),
+        params: unpacked.params.clone().into_pairs(),
         signed: unpacked.signed,
     };
     let plain = zeroize::Zeroizing::new(serde_json::to_vec(&stored).expect("strings serialise"));

@@ -16,3 +16,4 @@ pub mod page;
 pub mod plain;
 pub mod secret_uses;
 pub mod text;
+pub mod unfinished;
