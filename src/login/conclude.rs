@@ -219,6 +219,7 @@ impl Conclusion {
             cookie.map(|cookie| cookie.hash()).as_deref(),
             &self.client.client_id,
             &hashes,
+            None,
             now,
         )
         .await?;

@@ -12,6 +12,7 @@ pub mod pkce;
 pub mod prompt;
 pub mod redirect;
 pub mod request;
+pub mod request_object;
 pub mod response_mode;
 pub mod scope;
 pub mod signing_alg;

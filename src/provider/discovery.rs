@@ -7,7 +7,10 @@ use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE};
 use serde_json::{Value, json};
 
 use crate::oauth::acr::Acr;
+use crate::oauth::claims_request::{EVIDENCE, RECORD, TRUST_FRAMEWORK};
 use crate::oauth::prompt::Prompt;
+use crate::oauth::request::Display;
+use crate::oauth::response_mode::ResponseMode;
 use crate::oauth::scope::Scope;
 use crate::oauth::signing_alg::SigningAlg;
 use crate::provider::client_auth;
@@ -33,7 +36,13 @@ pub async fn configuration(State(app): State<App>) -> Response {
         "frontchannel_logout_session_supported": true,
         "scopes_supported": Scope::ALL.map(Scope::as_str),
         "response_types_supported": ["code"],
-        "response_modes_supported": ["query"],
+        "response_modes_supported": ResponseMode::WORDS,
+        "pushed_authorization_request_endpoint": issuer.url("/par"),
+        "require_pushed_authorization_requests": false,
+        "require_signed_request_object": false,
+        "request_object_signing_alg_values_supported": SigningAlg::names(SigningAlg::ALL),
+        "authorization_signing_alg_values_supported": SigningAlg::names(SigningAlg::ALL),
+        "display_values_supported": Display::ALL.map(Display::as_str),
         "grant_types_supported": ["authorization_code"],
         "subject_types_supported": ["pairwise", "public"],
         "id_token_signing_alg_values_supported": SigningAlg::names(SigningAlg::ALL),
@@ -44,11 +53,17 @@ pub async fn configuration(State(app): State<App>) -> Response {
         "acr_values_supported": Acr::OFFERED.map(Acr::as_str),
         "claims_supported": [
             "iss", "sub", "aud", "exp", "iat", "nonce", "at_hash", "auth_time", "acr", "amr", "sid",
-            "txn", "phone_number", "phone_number_verified", "number_verification"
+            "txn", "phone_number", "phone_number_verified", "number_verification",
+            "verified_claims"
         ],
         "claim_types_supported": ["normal"],
-        "claims_parameter_supported": false,
-        "request_parameter_supported": false,
+        "claims_parameter_supported": true,
+        "verified_claims_supported": true,
+        "trust_frameworks_supported": [TRUST_FRAMEWORK],
+        "claims_in_verified_claims_supported": ["phone_number"],
+        "evidence_supported": [EVIDENCE],
+        "electronic_records_supported": [RECORD],
+        "request_parameter_supported": true,
         "request_uri_parameter_supported": false,
         "authorization_response_iss_parameter_supported": true,
         "ui_locales_supported": crate::web::text::Language::tags().collect::<Vec<_>>(),

@@ -5,6 +5,7 @@
 //! |---|---|---|
 //! | `GET /.well-known/openid-configuration`, `GET /jwks` | `discovery` | anybody |
 //! | `POST /register`, `GET`, `PUT`, `DELETE /register/{client_id}` | `registration` | whoever has a token for it |
+//! | `POST /par` | `par` | clients |
 //! | `POST /token` | `token` | clients |
 //! | `GET`, `POST /userinfo` | `userinfo` | whoever holds an access token |
 //! | `GET`, `POST /logout` | `logout` | the person's browser |
@@ -12,6 +13,7 @@
 mod client_auth;
 mod discovery;
 pub mod logout;
+mod par;
 mod registration;
 mod registration_metadata;
 mod token;
@@ -37,6 +39,7 @@ pub fn routes() -> Router<App> {
                 .put(registration::replace)
                 .delete(registration::remove),
         )
+        .route("/par", post(par::push))
         .route("/token", post(token::exchange))
         .route(
             "/userinfo",

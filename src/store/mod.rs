@@ -19,6 +19,7 @@ pub mod logins;
 pub mod logout;
 pub mod operators;
 pub mod path;
+pub mod pushed;
 pub mod restraint;
 pub mod sessions;
 pub mod staff;

@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod assets;
+pub mod authorization;
 pub mod browser;
 pub mod client_authorities;
 pub mod client_certificate;

@@ -15,6 +15,7 @@ mod layers;
 mod limits;
 mod logout;
 mod operators;
+mod requests;
 mod stack;
 mod support;
 mod tls;

@@ -5,6 +5,7 @@ pub mod browser;
 pub mod client_key;
 pub mod database;
 pub mod html;
+pub mod keys;
 pub mod listener;
 pub mod rp;
 pub mod served;
