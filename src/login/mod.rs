@@ -40,6 +40,7 @@ mod leave;
 mod number;
 mod policy;
 mod release;
+mod retry;
 mod show;
 pub mod sweep;
 pub mod view;

@@ -86,10 +86,7 @@ impl Jws {
             None => Ok(None),
             Some(value) => {
                 let whole = value.as_i64();
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    reason = "saturating is what is wanted"
-                )]
+                // A cast saturates, which is what is wanted.
                 let rounded = || value.as_f64().map(|seconds| seconds.floor() as i64);
                 whole
                     .or_else(rounded)

@@ -4,7 +4,7 @@
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::oauth::acr::Acr;
 use crate::oauth::claims_request::{EVIDENCE, RECORD, TRUST_FRAMEWORK};
@@ -13,6 +13,7 @@ use crate::oauth::request::Display;
 use crate::oauth::response_mode::ResponseMode;
 use crate::oauth::scope::Scope;
 use crate::oauth::signing_alg::SigningAlg;
+use crate::provider::client_auth;
 use crate::web::app::App;
 
 /// How long both documents may be cached. The next signing key is in the JWKS for much longer before
@@ -22,7 +23,7 @@ const CACHED: &str = "public, max-age=300";
 /// The provider's metadata.
 pub async fn configuration(State(app): State<App>) -> Response {
     let issuer = &app.config.issuer;
-    let document = json!({
+    let mut document = json!({
         "issuer": issuer.as_str(),
         "authorization_endpoint": issuer.url("/authorize"),
         "token_endpoint": issuer.url("/token"),
@@ -45,9 +46,8 @@ pub async fn configuration(State(app): State<App>) -> Response {
         "grant_types_supported": ["authorization_code"],
         "subject_types_supported": ["pairwise", "public"],
         "id_token_signing_alg_values_supported": SigningAlg::names(SigningAlg::ALL),
-        "token_endpoint_auth_methods_supported": [
-            "client_secret_basic", "client_secret_post", "none"
-        ],
+        "token_endpoint_auth_methods_supported": client_auth::methods(&app),
+        "token_endpoint_auth_signing_alg_values_supported": SigningAlg::names(SigningAlg::ALL),
         "code_challenge_methods_supported": ["S256"],
         "prompt_values_supported": Prompt::ALL.map(Prompt::as_str),
         "acr_values_supported": Acr::OFFERED.map(Acr::as_str),
@@ -68,7 +68,33 @@ pub async fn configuration(State(app): State<App>) -> Response {
         "authorization_response_iss_parameter_supported": true,
         "ui_locales_supported": crate::web::text::Language::tags().collect::<Vec<_>>(),
     });
+    if app.config.registration.enabled {
+        document["registration_endpoint"] = issuer.url("/register").into();
+    }
+    if let Some(aliases) = mtls_aliases(&app, &document) {
+        document["mtls_endpoint_aliases"] = aliases;
+    }
     public("application/json", document.to_string())
+}
+
+/// The endpoints that clients with certificates call, on the listener that asks for them (RFC 8705
+/// section 5).
+fn mtls_aliases(app: &App, document: &Value) -> Option<Value> {
+    const CALLED_BY_CLIENTS: [&str; 5] = [
+        "token_endpoint",
+        "revocation_endpoint",
+        "introspection_endpoint",
+        "pushed_authorization_request_endpoint",
+        "userinfo_endpoint",
+    ];
+    let mtls = app.config.mtls.as_ref()?;
+    let aliases = CALLED_BY_CLIENTS.into_iter().filter_map(|name| {
+        let path = document[name]
+            .as_str()?
+            .strip_prefix(app.config.issuer.as_str())?;
+        Some((name.to_owned(), Value::from(mtls.url(path))))
+    });
+    Some(aliases.collect())
 }
 
 /// The public halves of every key that a live token may be signed with, and of the next one.

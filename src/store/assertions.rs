@@ -33,7 +33,7 @@ pub async fn use_once(
 }
 
 /// Forgets assertions that have ended, a bounded number of them. Returns how many.
-pub async fn purge(db: &PgPool, now: Time, limit: i64) -> Result<u64, StoreError> {
+pub async fn purge(db: &PgPool, now: Time, limit: i64) -> Result<i64, StoreError> {
     let done = sqlx::query!(
         r#"
         delete from assertion_ids
@@ -45,5 +45,5 @@ pub async fn purge(db: &PgPool, now: Time, limit: i64) -> Result<u64, StoreError
     )
     .execute(db)
     .await?;
-    Ok(done.rows_affected())
+    Ok(i64::try_from(done.rows_affected()).unwrap_or(i64::MAX))
 }

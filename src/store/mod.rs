@@ -6,6 +6,7 @@ pub mod assertions;
 pub mod audit;
 pub mod breakers;
 pub mod checks;
+pub mod client_registrations;
 pub mod client_settings;
 pub mod clients;
 pub mod db;

@@ -70,6 +70,16 @@ pub struct Parts {
     registry: ArcSwap<Registry>,
 }
 
+/// Everybody else, as this server reaches and knows them.
+pub struct Others {
+    /// Asks operators.
+    pub operators: Operators,
+    /// Calls what clients registered.
+    pub outbound: Outbound,
+    /// The authorities that vouch for certificates of clients.
+    pub client_authorities: Option<ClientAuthorities>,
+}
+
 /// An operator with its credentials opened.
 #[derive(Debug)]
 pub struct LiveOperator {
@@ -119,10 +129,13 @@ impl App {
         clock: Clock,
         keyring: LiveKeyring,
         subject_key: SubjectKey,
-        operators: Operators,
-        outbound: Outbound,
-        client_authorities: Option<ClientAuthorities>,
+        others: Others,
     ) -> Self {
+        let Others {
+            operators,
+            outbound,
+            client_authorities,
+        } = others;
         let cookies = Cookies::new(config.issuer.is_https());
         Self(Arc::new(Parts {
             cookies,

@@ -28,6 +28,26 @@ use crate::web::failure::Failure;
 use crate::web::limits::TooMany;
 use presented::{Presented, Proof};
 
+/// The methods that are on, for metadata.
+pub fn methods(app: &App) -> Vec<&'static str> {
+    let mtls = app.config.mtls.is_some();
+    [
+        (AuthMethod::ClientSecretBasic, true),
+        (AuthMethod::ClientSecretPost, true),
+        (AuthMethod::PrivateKeyJwt, true),
+        (
+            AuthMethod::TlsClientAuth,
+            mtls && app.client_authorities.is_some(),
+        ),
+        (AuthMethod::SelfSignedTlsClientAuth, mtls),
+        (AuthMethod::None, true),
+    ]
+    .into_iter()
+    .filter(|(_, on)| *on)
+    .map(|(method, _)| method.as_str())
+    .collect()
+}
+
 /// Why a client is refused. It is the answer, too (RFC 6749 section 5.2).
 #[derive(Debug)]
 pub enum Refused {
