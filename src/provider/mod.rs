@@ -4,8 +4,8 @@
 //! | endpoint | file | who may call it |
 //! |---|---|---|
 //! | `GET /.well-known/openid-configuration`, `GET /jwks` | `discovery` | anybody |
-//! | `POST /register`, `GET`, `PUT`, `DELETE /register/{client_id}` | `registration` | whoever has a token for it |
 //! | `POST /par` | `par` | clients |
+//! | `POST /register`, `GET`, `PUT`, `DELETE /register/{client_id}` | `registration` | whoever has a token for it |
 //! | `POST /token` | `token` | clients |
 //! | `GET`, `POST /userinfo` | `userinfo` | whoever holds an access token |
 //! | `GET`, `POST /logout` | `logout` | the person's browser |
@@ -32,6 +32,7 @@ pub fn routes() -> Router<App> {
             get(discovery::configuration),
         )
         .route("/jwks", get(discovery::jwks))
+        .route("/par", post(par::push))
         .route("/register", post(registration::register))
         .route(
             "/register/{client_id}",
@@ -39,7 +40,6 @@ pub fn routes() -> Router<App> {
                 .put(registration::replace)
                 .delete(registration::remove),
         )
-        .route("/par", post(par::push))
         .route("/token", post(token::exchange))
         .route(
             "/userinfo",
