@@ -9,7 +9,7 @@ use crate::audit::event::{Event, Subject};
 use crate::clock::Time;
 use crate::login::conclude::{Concluded, Conclusion};
 use crate::login::entry::{bad_link, frame, lost_cookie, lost_cookie_of};
-use crate::login::{show, sweep};
+use crate::login::{answer, retry, show, sweep};
 use crate::operator::Callback;
 use crate::secret::{Handle, same};
 use crate::store::audit::{self, Appended};
@@ -86,25 +86,24 @@ async fn take(
         return Ok(bad_link(&app, &browser, "the app or the operator is gone"));
     };
     let login = claimed.login.clone();
-    let asked_for = client.clone();
-    let back = browser.clone();
+    let (asked, back) = (live.clone(), browser.clone());
     let conclusion = Conclusion {
         app: app.clone(),
         browser: browser.clone(),
         claimed,
-        client,
+        client: client.clone(),
         live,
         state,
         callback,
         now,
     };
     match conclusion.run().await {
-        Ok(Concluded::Released(released)) => Ok(released.redirect(&app)),
-        Ok(Concluded::Page) => Ok(show::again(login.id)),
+        Ok(Concluded::Released(released)) => released.redirect(&app, &browser, &client),
         Ok(Concluded::Onward(next)) => Ok(match back.cookies(&app).login(login.id) {
-            Some(cookie) => next.leave(frame(&app, &back, &login, &asked_for, &cookie)),
+            Some(cookie) => next.leave(frame(&app, &back, &login, &client, &cookie)),
             None => show::again(login.id),
         }),
+        Ok(Concluded::Page) => retry::or_page(&app, &back, &login, &asked.operator).await,
         Err(failure) => {
             // The answer is lost. If that can be recorded now, the person need not wait for the
             // sweeper to try again; a verdict that was stored after all stays.
@@ -158,8 +157,13 @@ async fn unexpected(
             let released = login.stage == Stage::Ended
                 && login.outcome == Some(Outcome::Verified)
                 && logins::has_live_code(app.db.relaxed_steps(), login.id, now).await?;
-            match login.answer(&app.vault)? {
-                Some(answer) if released => Ok(crate::login::authorize::to_app(&answer)),
+            match (
+                login.answer(&app.vault)?,
+                app.client(&login.client_id).await?,
+            ) {
+                (Some(code), Some(client)) if released => {
+                    answer::at_once(app, browser, &client, &login.request.redirect, &code)
+                }
                 _ => Ok(show::again(login.id)),
             }
         }

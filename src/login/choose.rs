@@ -74,6 +74,7 @@ pub async fn post(
         number: number.as_ref(),
         picked: named,
         declined: &declined,
+        ..Way::default()
     };
     let able = {
         let registry = app.registry().await?;
@@ -104,8 +105,8 @@ pub async fn offered(
     let declined = declined(app, login).await?;
     let way = Way {
         number,
-        picked: None,
         declined: &declined,
+        ..Way::default()
     };
     let registry = app.registry().await?;
     let question = question(&registry, browser, client, login, &way);

@@ -222,6 +222,7 @@ impl Conclusion {
             cookie.map(|cookie| cookie.hash()).as_deref(),
             &self.client.client_id,
             &hashes,
+            None,
             now,
         )
         .await?;
@@ -358,8 +359,8 @@ impl Conclusion {
         declined.push(leg.operator.clone());
         let way = Way {
             number,
-            picked: None,
             declined: &declined,
+            ..Way::default()
         };
         let Self {
             app,

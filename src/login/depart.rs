@@ -47,6 +47,8 @@ pub struct Way<'a> {
     pub number: Option<&'a PhoneNumber>,
     /// The operator that the person named, by alias.
     pub picked: Option<&'a str>,
+    /// The operator that was asked already and is asked once more, by alias, whatever chose it.
+    pub again: Option<&'a str>,
     /// The operators that said that the number is not theirs.
     pub declined: &'a [String],
 }
@@ -182,6 +184,9 @@ pub async fn prepare(
         if first.is_some() || (!declined.is_empty() && rule != Rule::Person) {
             rule = Rule::Reroute;
         }
+        if way.again == Some(alias.as_str()) {
+            rule = Rule::Again;
+        }
         match prepare_at(app, client, login, &way, &choice, now).await? {
             Ok(mut prepared) => {
                 prepared.rule = rule;
@@ -215,7 +220,7 @@ async fn choose_operator(
 ) -> Result<Result<Choice, Stopped>, Failure> {
     let registry = app.registry().await?;
     let question = question(&registry, browser, client, login, way);
-    if let Some(alias) = way.picked {
+    if let Some(alias) = way.again.or(way.picked) {
         let picked = routing::picked(&question, alias);
         let gone = || {
             let unknown = refusal(Outcome::OperatorUnknown, "no operator fits");

@@ -23,9 +23,11 @@
 //! | `POST /login/{id}/number` | `number` |
 //! | `POST /login/{id}/operator` | `choose` |
 //! | `POST /login/{id}/cancel`, `/return` | `leave` |
+//! | `GET /login/{id}/answer` | `answer` |
 //! | `GET /broker/{alias}/endpoint` | `callback` |
 
 mod admit;
+mod answer;
 mod authorize;
 pub mod breakers;
 mod callback;
@@ -40,6 +42,7 @@ mod leave;
 mod number;
 mod policy;
 mod release;
+mod retry;
 mod show;
 pub mod sweep;
 pub mod view;
@@ -67,6 +70,7 @@ pub fn routes() -> Router<App> {
         .route("/login/{id}/operator", post(choose::post).get(show::get))
         .route("/login/{id}/cancel", post(leave::post).get(show::get))
         .route("/login/{id}/return", post(leave::post).get(show::get))
+        .route("/login/{id}/answer", get(answer::get))
         .layer(from_fn(lead_back))
         .route("/broker/{alias}/endpoint", get(callback::get))
         .layer(from_fn(refuse_head))

@@ -11,17 +11,18 @@ use uuid::Uuid;
 use crate::audit::event::{Event, Subject};
 use crate::audit::record::{Record, Recorder};
 use crate::clock::Time;
-use crate::login::authorize::{about, to_app};
+use crate::login::authorize::about;
 use crate::login::entry::Entry;
 use crate::login::view::Why;
-use crate::login::{counted, policy, show};
+use crate::login::{answer, counted, policy, show};
+use crate::oauth::redirect::{Answer, VerifiedRedirect};
 use crate::phone::PhoneNumber;
 use crate::secret::{Handle, Token, b64, new_id};
 use crate::store::audit::Appended;
 use crate::store::clients::{Client, SubjectType};
 use crate::store::db::StoreError;
 use crate::store::grants;
-use crate::store::logins::{Login, NumberSource, answer_place};
+use crate::store::logins::{Login, NumberSource, seal_answer};
 use crate::store::path::{self, GoAhead, Release, SessionRow};
 use crate::store::sessions::{self, Remembered};
 use crate::token::claims::{Facts, NamedBy, NumberVerification};
@@ -76,8 +77,10 @@ pub fn number_hashes(app: &App, number: &PhoneNumber) -> Vec<Vec<u8>> {
 
 /// What the browser gets after a release.
 pub struct Released {
-    /// The redirect URI with the code.
-    pub url: String,
+    /// The way back.
+    redirect: VerifiedRedirect,
+    /// The code.
+    code: Answer,
     /// The new session's cookie.
     session: Token,
     /// The browser's new cookie, if it had none and a go-ahead hangs on it.
@@ -105,11 +108,15 @@ impl Released {
     }
 
     /// Back to the app at once.
-    #[must_use]
-    pub fn redirect(&self, app: &App) -> Response {
-        let mut response = to_app(&self.url);
+    pub fn redirect(
+        &self,
+        app: &App,
+        browser: &Browser,
+        client: &Client,
+    ) -> Result<Response, Failure> {
+        let mut response = answer::at_once(app, browser, client, &self.redirect, &self.code)?;
         self.set_cookies(app, &mut response);
-        response
+        Ok(response)
     }
 }
 
@@ -192,6 +199,7 @@ impl Context<'_> {
                     None,
                     &self.client.client_id,
                     &hashes,
+                    None,
                     self.now,
                 )
                 .await?;
@@ -235,9 +243,7 @@ impl Context<'_> {
             .releases_number()
             .then(|| app.vault.seal(grants::number_place(&login.id), e164));
         let code = Handle::random(login.id);
-        let url = request
-            .redirect
-            .with_code(&code.reveal(), app.config.issuer.as_str());
+        let told = Answer::code(&code.reveal());
         let recorder = browser.recorder(app, now);
         let checked =
             check.map(|check| verified_record(&recorder, login, confirmed, check, &subject, epoch));
@@ -259,7 +265,7 @@ impl Context<'_> {
                 number_hashes: &hashes,
                 epoch,
                 subject: &subject,
-                sealed_answer: &app.vault.seal(answer_place(&login.id), url.as_bytes()),
+                sealed_answer: &seal_answer(&app.vault, &login.id, &told),
                 facts: &serde_json::to_value(&facts).expect("facts serialise"),
                 sealed_number: sealed_number.as_deref(),
                 grant_expires_at: now + lifetimes.code + lifetimes.access_token,
@@ -298,7 +304,8 @@ impl Context<'_> {
         .await?;
         counted::end(Outcome::Verified);
         Ok(Released {
-            url,
+            redirect: request.redirect.clone(),
+            code: told,
             session: session_cookie,
             browser: new_cookie,
         })
@@ -314,7 +321,8 @@ impl Context<'_> {
         Facts {
             sub: subject.to_owned(),
             scopes: login.request.scopes.clone(),
-            claims: login.request.claims.clone(),
+            claims: (login.request.claims.clone())
+                .verified_before((self.now - confirmed.verified_at).num_seconds()),
             nonce: login.request.nonce.clone(),
             auth_time: confirmed.verified_at,
             sid: b64(&sid),
@@ -385,7 +393,9 @@ pub async fn held(app: &App, browser: &Browser, entry: &Entry) -> Result<Respons
     match context.release(&confirmed, None).await {
         Ok(released) => {
             let frame = entry.frame(app, browser);
-            let mut page = show::leaving(frame, released.url.clone(), Why::Confirmed);
+            let (redirect, code) = (&released.redirect, &released.code);
+            let client = &entry.client;
+            let mut page = answer::leaving(app, frame, client, redirect, code, Why::Confirmed)?;
             released.set_cookies(app, &mut page);
             Ok(page)
         }

@@ -34,6 +34,8 @@ pub enum Rule {
     Only,
     /// The one asked before said that the number is not its own.
     Reroute,
+    /// It was asked before, and is asked once more with its own page.
+    Again,
 }
 
 impl Rule {
@@ -51,6 +53,7 @@ impl Rule {
             Self::Person => "person",
             Self::Only => "only",
             Self::Reroute => "reroute",
+            Self::Again => "again",
         }
     }
 }

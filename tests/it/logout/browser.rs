@@ -219,6 +219,8 @@ async fn apps_are_told_by_frames_with_iss_and_sid_and_then_the_browser_goes_on()
     let listener = Listener::start().await;
     let uri = listener.url("/front?a=b");
     let mut news = new_client("news");
+    // Front-Channel Logout section 2: on the origin of a redirect URI.
+    news.redirect_uris.push(listener.url("/callback"));
     news.settings.frontchannel_logout_uri = Some(uri.clone());
     let news = app.register(news).await;
     let mut browser: Browser = app.browser();
