@@ -1,5 +1,6 @@
 //! The words and rules of OAuth and OpenID Connect. Pure: no I/O, no clock, no database.
 
+pub mod dpop;
 pub mod error;
 pub mod params;
 pub mod pkce;
