@@ -78,11 +78,7 @@ pub enum Departed {
 }
 
 /// Opens a login that starts with a page.
-pub async fn open(
-    lane: &Lane,
-    login: &Opening<'_>,
-    records: Json<Appended>,
-) -> Result<(), StoreError> {
+pub async fn open(lane: &Lane, login: &Opening<'_>, records: Appended) -> Result<(), StoreError> {
     let mut lent = lane.get().await?;
     sqlx::query_scalar!(
         r#"
@@ -116,7 +112,7 @@ pub async fn open_and_depart(
     lane: &Lane,
     login: &Opening<'_>,
     leg: &Departing<'_>,
-    records: Json<Appended>,
+    records: Appended,
 ) -> Result<Departed, StoreError> {
     let mut lent = lane.get().await?;
     let done = sqlx::query_scalar!(
@@ -197,7 +193,7 @@ pub async fn depart(
     login: Uuid,
     number: &Chosen<'_>,
     leg: &Departing<'_>,
-    records: Json<Appended>,
+    records: Appended,
 ) -> Result<Departed, StoreError> {
     let mut lent = lane.get().await?;
     let row = sqlx::query!(
@@ -460,7 +456,7 @@ pub struct GoAhead<'a> {
 pub async fn release(
     lane: &Lane,
     release: &Release<'_>,
-    records: Json<Appended>,
+    records: Appended,
 ) -> Result<(), StoreError> {
     let go_ahead = release.go_ahead.as_ref();
     let mut lent = lane.get().await?;
@@ -571,7 +567,7 @@ pub async fn hold(
     leg: Uuid,
     sealed_held: &[u8],
     now: Time,
-    records: Json<Appended>,
+    records: Appended,
 ) -> Result<(), StoreError> {
     let mut lent = lane.get().await?;
     let done = sqlx::query_scalar!(
@@ -616,7 +612,7 @@ pub async fn stop_short(
     number: &Chosen<'_>,
     outcome: Outcome,
     now: Time,
-    records: Json<Appended>,
+    records: Appended,
 ) -> Result<(), StoreError> {
     let mut lent = lane.get().await?;
     let done = sqlx::query_scalar!(
@@ -662,7 +658,7 @@ pub async fn refuse(
     leg: Uuid,
     outcome: Outcome,
     now: Time,
-    records: Json<Appended>,
+    records: Appended,
 ) -> Result<(), StoreError> {
     let mut lent = lane.get().await?;
     let done = sqlx::query_scalar!(
@@ -708,7 +704,7 @@ pub async fn break_off(
     leg: Uuid,
     outcome: Outcome,
     now: Time,
-    records: Json<Appended>,
+    records: Appended,
 ) -> Result<(), StoreError> {
     let mut lent = lane.get().await?;
     let done = sqlx::query_scalar!(
@@ -753,7 +749,7 @@ pub async fn end(
     outcome: Outcome,
     sealed_answer: Option<&[u8]>,
     now: Time,
-    records: Json<Appended>,
+    records: Appended,
 ) -> Result<(), StoreError> {
     let mut lent = lane.get().await?;
     let done = sqlx::query_scalar!(
@@ -830,7 +826,7 @@ pub enum Redeemed {
 pub async fn redeem(
     lane: &Lane,
     code: &Redeeming<'_>,
-    records: Json<Appended>,
+    records: Appended,
 ) -> Result<Redeemed, StoreError> {
     let mut lent = lane.get().await?;
     let row = sqlx::query!(
