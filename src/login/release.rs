@@ -1,6 +1,8 @@
 //! The release: what a confirmed number leaves behind, and the browser's way back with a code.
 //! Whoever calls this holds a [`Proof`] or what was held of one (P4).
 
+use std::time::Duration;
+
 use axum::response::Response;
 use http::header::SET_COOKIE;
 use serde_json::json;
@@ -254,11 +256,13 @@ impl Context<'_> {
                 sealed_answer: &app.vault.seal(answer_place(&login.id), url.as_bytes()),
                 facts: &serde_json::to_value(&facts).expect("facts serialise"),
                 sealed_number: sealed_number.as_deref(),
-                grant_expires_at: now + lifetimes.code + lifetimes.access_token,
+                grant_expires_at: self.grant_ends(confirmed),
                 code_hash: &code.hash(),
                 redirect_uri: request.redirect.uri(),
                 challenge: request.challenge.as_ref().map(|c| c.as_str()),
-                code_expires_at: now + lifetimes.code,
+                dpop_jkt: None,
+            resources: &[],
+            code_expires_at: now + self.code_lifetime(),
                 session: SessionRow {
                     id: session_id,
                     cookie_hash: &session_cookie.hash(),
@@ -294,6 +298,32 @@ impl Context<'_> {
             session: session_cookie,
             browser: new_cookie,
         })
+    }
+
+    /// FAPI 2.0 section 5.3.2.1: at most 60 seconds, whatever is configured.
+    fn code_lifetime(&self) -> Duration {
+        let configured = self.app.config.login.code;
+        if self.client.settings.profile.is_fapi() {
+            configured.min(Duration::from_secs(60))
+        } else {
+            configured
+        }
+    }
+
+    /// With the last access token; with `offline_access` so long after the check itself.
+    fn grant_ends(&self, confirmed: &Confirmed) -> Time {
+        let lifetimes = &self.app.config.login;
+        let own = self.client.settings.access_token_s;
+        let access_token = own.map_or(lifetimes.access_token, |seconds| {
+            Duration::from_secs(u64::from(seconds))
+        });
+        let last = self.now + self.code_lifetime() + access_token;
+        let scopes = self.login.request.scopes.words();
+        if scopes.iter().any(|word| word == "offline_access") {
+            last.max(confirmed.verified_at + lifetimes.refresh_grant)
+        } else {
+            last
+        }
     }
 
     fn facts(&self, confirmed: &Confirmed, subject: &str, session: Uuid) -> Facts {

@@ -16,7 +16,7 @@ pub enum ErrorCode {
     InvalidGrant,
     /// The client may not do this.
     UnauthorizedClient,
-    /// Only `authorization_code` is offered.
+    /// Only `authorization_code` and `refresh_token` are offered.
     UnsupportedGrantType,
     /// Only `code` is offered.
     UnsupportedResponseType,
@@ -40,8 +40,16 @@ pub enum ErrorCode {
     RequestNotSupported,
     /// `request_uri` is not accepted.
     RequestUriNotSupported,
+    /// The resource is not one the client may ask for (RFC 8707).
+    InvalidTarget,
     /// The access token is unknown, expired or revoked.
     InvalidToken,
+    /// The access token does not reach this far (RFC 6750).
+    InsufficientScope,
+    /// The DPoP proof is wrong (RFC 9449).
+    InvalidDpopProof,
+    /// The DPoP proof lacks a nonce of ours (RFC 9449).
+    UseDpopNonce,
 }
 
 impl ErrorCode {
@@ -65,7 +73,11 @@ impl ErrorCode {
             Self::UnmetAuthenticationRequirements => "unmet_authentication_requirements",
             Self::RequestNotSupported => "request_not_supported",
             Self::RequestUriNotSupported => "request_uri_not_supported",
+            Self::InvalidTarget => "invalid_target",
             Self::InvalidToken => "invalid_token",
+            Self::InsufficientScope => "insufficient_scope",
+            Self::InvalidDpopProof => "invalid_dpop_proof",
+            Self::UseDpopNonce => "use_dpop_nonce",
         }
     }
 }

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE};
 use serde_json::json;
 
+use crate::oauth::dpop;
 use crate::oauth::scope::Scope;
 use crate::oauth::signing_alg::SigningAlg;
 use crate::token::claims::Acr;
@@ -23,16 +24,28 @@ pub async fn configuration(State(app): State<App>) -> Response {
         "authorization_endpoint": issuer.url("/authorize"),
         "token_endpoint": issuer.url("/token"),
         "userinfo_endpoint": issuer.url("/userinfo"),
+        "revocation_endpoint": issuer.url("/revoke"),
+        "introspection_endpoint": issuer.url("/introspect"),
         "jwks_uri": issuer.url("/jwks"),
         "scopes_supported": Scope::ALL.map(Scope::as_str),
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
-        "grant_types_supported": ["authorization_code"],
+        "grant_types_supported": ["authorization_code", "refresh_token"],
         "subject_types_supported": ["pairwise", "public"],
         "id_token_signing_alg_values_supported": SigningAlg::names(SigningAlg::ALL),
         "token_endpoint_auth_methods_supported": [
             "client_secret_basic", "client_secret_post", "none"
         ],
+        "revocation_endpoint_auth_methods_supported": [
+            "client_secret_basic", "client_secret_post", "none"
+        ],
+        "introspection_endpoint_auth_methods_supported": [
+            "client_secret_basic", "client_secret_post"
+        ],
+        "introspection_signing_alg_values_supported": SigningAlg::names(SigningAlg::ALL),
+        "userinfo_signing_alg_values_supported": SigningAlg::names(SigningAlg::ALL),
+        "dpop_signing_alg_values_supported": SigningAlg::names(dpop::ALGS),
+        "tls_client_certificate_bound_access_tokens": true,
         "code_challenge_methods_supported": ["S256"],
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
         "acr_values_supported": [Acr::Network.as_str()],

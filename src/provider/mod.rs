@@ -5,10 +5,17 @@
 //! |---|---|---|
 //! | `GET /.well-known/openid-configuration`, `GET /jwks` | `discovery` | anybody |
 //! | `POST /token` | `token` | clients |
+//! | `POST /revoke` | `revoke` | clients, their own tokens |
+//! | `POST /introspect` | `introspect` | clients that authenticate |
 //! | `GET`, `POST /userinfo` | `userinfo` | whoever holds an access token |
 
+mod call;
 mod client_auth;
 mod discovery;
+mod dpop;
+mod introspect;
+mod presented;
+mod revoke;
 mod token;
 mod userinfo;
 
@@ -25,11 +32,19 @@ pub fn routes() -> Router<App> {
             get(discovery::configuration),
         )
         .route("/jwks", get(discovery::jwks))
-        .route("/token", post(token::exchange))
+        .route(
+            "/token",
+            post(token::exchange).options(call::preflight),
+        )
+        .route(
+            "/revoke",
+            post(revoke::revoke).options(call::preflight),
+        )
+        .route("/introspect", post(introspect::introspect))
         .route(
             "/userinfo",
             get(userinfo::get)
                 .post(userinfo::post)
-                .options(userinfo::preflight),
+                .options(call::preflight),
         )
 }

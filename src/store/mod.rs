@@ -15,3 +15,4 @@ pub mod operators;
 pub mod path;
 pub mod sessions;
 pub mod staff;
+pub mod tokens;

@@ -3,6 +3,7 @@
 pub mod app;
 pub mod assets;
 pub mod browser;
+pub mod client_certificate;
 pub mod cookies;
 pub mod csrf;
 pub mod failure;
