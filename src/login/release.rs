@@ -15,6 +15,7 @@ use crate::login::authorize::{about, to_app};
 use crate::login::entry::Entry;
 use crate::login::view::Why;
 use crate::login::{counted, policy, show};
+use crate::oauth::scope::Scope;
 use crate::phone::PhoneNumber;
 use crate::secret::{Handle, Token, b64, new_id};
 use crate::store::audit::Appended;
@@ -153,7 +154,7 @@ pub fn verified_record(
         subject: subject.to_owned(),
         epoch,
         test: confirmed.test,
-        pinned: false,
+        pinned: login.number_source == Some(NumberSource::Hint) && login.request.is_pinned(),
         away_ms: check.away_ms,
         evidence: check.evidence.clone(),
     };
@@ -236,7 +237,7 @@ impl Context<'_> {
         let checked =
             check.map(|check| verified_record(&recorder, login, confirmed, check, &subject, epoch));
         let records = checked.into_iter().chain([self.login_record(confirmed)]);
-        let release_words = request.scopes.words();
+        let release_words = request.release();
         let remember = login.pressed && policy::may_remember(client, request);
         let had_cookie = cookies.browser();
         let new_cookie = (remember && had_cookie.is_none()).then(Token::random);
@@ -260,8 +261,8 @@ impl Context<'_> {
                 code_hash: &code.hash(),
                 redirect_uri: request.redirect.uri(),
                 challenge: request.challenge.as_ref().map(|c| c.as_str()),
-                dpop_jkt: None,
-            resources: &[],
+                dpop_jkt: request.dpop_jkt.as_deref(),
+            resources: &request.resources,
             code_expires_at: now + self.code_lifetime(),
                 session: SessionRow {
                     id: session_id,
@@ -318,8 +319,7 @@ impl Context<'_> {
             Duration::from_secs(u64::from(seconds))
         });
         let last = self.now + self.code_lifetime() + access_token;
-        let scopes = self.login.request.scopes.words();
-        if scopes.iter().any(|word| word == "offline_access") {
+        if self.login.request.scopes.has(Scope::OfflineAccess) {
             last.max(confirmed.verified_at + lifetimes.refresh_grant)
         } else {
             last
@@ -336,6 +336,7 @@ impl Context<'_> {
         Facts {
             sub: subject.to_owned(),
             scopes: login.request.scopes.clone(),
+            claims: login.request.claims.clone(),
             nonce: login.request.nonce.clone(),
             auth_time: confirmed.verified_at,
             sid: b64(&sid),
@@ -348,6 +349,7 @@ impl Context<'_> {
                 checks: std::collections::BTreeMap::new(),
             },
             named_by: match login.number_source {
+                Some(NumberSource::Hint) if login.request.is_pinned() => NamedBy::AppPinned,
                 Some(NumberSource::Hint) => NamedBy::App,
                 Some(NumberSource::Person | NumberSource::Session) | None => NamedBy::Person,
             },
