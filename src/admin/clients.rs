@@ -20,7 +20,7 @@ pub const DEFAULT_GRACE: Duration = Duration::from_secs(24 * 3600);
 /// How long a replaced secret may work on at most.
 pub const LONGEST_GRACE: Duration = Duration::from_secs(7 * 24 * 3600);
 
-const SCOPES: [&str; 3] = ["openid", "number_verified", "phone"];
+const SCOPES: [&str; 4] = ["openid", "number_verified", "phone", "offline_access"];
 const MOST_REDIRECT_URIS: usize = 50;
 const PAGE: i64 = 200;
 

@@ -262,8 +262,8 @@ impl Context<'_> {
                 redirect_uri: request.redirect.uri(),
                 challenge: request.challenge.as_ref().map(|c| c.as_str()),
                 dpop_jkt: request.dpop_jkt.as_deref(),
-            resources: &request.resources,
-            code_expires_at: now + self.code_lifetime(),
+                resources: &request.resources,
+                code_expires_at: now + self.code_lifetime(),
                 session: SessionRow {
                     id: session_id,
                     cookie_hash: &session_cookie.hash(),

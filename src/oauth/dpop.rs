@@ -227,7 +227,10 @@ fn is_for_the_token(claims: &Map<String, Value>, token: Option<&str>) -> Result<
     let Some(token) = token else {
         return Ok(());
     };
-    let ath = claims.get("ath").and_then(Value::as_str).unwrap_or_default();
+    let ath = claims
+        .get("ath")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     if same(ath.as_bytes(), b64(&sha256(token.as_bytes())).as_bytes()) {
         Ok(())
     } else {
@@ -237,7 +240,8 @@ fn is_for_the_token(claims: &Map<String, Value>, token: Option<&str>) -> Result<
 
 fn holds_a_nonce(claims: &Map<String, Value>, nonces: &[String]) -> Result<(), BadProof> {
     let nonce = claims.get("nonce").and_then(Value::as_str);
-    let ours = nonce.is_some_and(|nonce| nonces.iter().any(|n| same(n.as_bytes(), nonce.as_bytes())));
+    let ours =
+        nonce.is_some_and(|nonce| nonces.iter().any(|n| same(n.as_bytes(), nonce.as_bytes())));
     if nonces.is_empty() || ours {
         Ok(())
     } else {

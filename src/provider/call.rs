@@ -91,7 +91,12 @@ impl Call {
     }
 }
 
-fn read(headers: &HeaderMap, body: &[u8], most: usize, once: &[&str]) -> Result<Params, OAuthError> {
+fn read(
+    headers: &HeaderMap,
+    body: &[u8],
+    most: usize,
+    once: &[&str],
+) -> Result<Params, OAuthError> {
     if !is_form(headers) {
         return Err(OAuthError::invalid_request(
             "the body must be application/x-www-form-urlencoded",

@@ -7,8 +7,8 @@ use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE};
 use serde_json::json;
 
 use crate::oauth::acr::Acr;
-use crate::oauth::prompt::Prompt;
 use crate::oauth::dpop;
+use crate::oauth::prompt::Prompt;
 use crate::oauth::scope::Scope;
 use crate::oauth::signing_alg::SigningAlg;
 use crate::web::app::App;

@@ -58,9 +58,7 @@ async fn told(call: &Call, token: &str) -> Result<Map<String, Value>, Refusal> {
     let inactive = || Map::from_iter([("active".to_owned(), json!(false))]);
     if let Some(handle) = Handle::parse(token) {
         let known = refresh::find(lane, &handle.hash(), call.now).await?;
-        let live = known.filter(|k| {
-            !k.used && !k.ended && k.client_id == call.client.client_id
-        });
+        let live = known.filter(|k| !k.used && !k.ended && k.client_id == call.client.client_id);
         let Some(known) = live else {
             return Ok(inactive());
         };
@@ -83,7 +81,13 @@ async fn told(call: &Call, token: &str) -> Result<Map<String, Value>, Refusal> {
     let Some(found) = found.filter(|found| may_know(&call.client, found)) else {
         return Ok(inactive());
     };
-    if call.app.client(&found.grant.client_id).await.map_err(Failure::from)?.is_none() {
+    if call
+        .app
+        .client(&found.grant.client_id)
+        .await
+        .map_err(Failure::from)?
+        .is_none()
+    {
         return Ok(inactive());
     }
     let about = About {
@@ -94,7 +98,11 @@ async fn told(call: &Call, token: &str) -> Result<Map<String, Value>, Refusal> {
         expires_at: found.expires_at,
     };
     let mut told = about.told(call)?;
-    let kind = if found.jkt.is_some() { "DPoP" } else { "Bearer" };
+    let kind = if found.jkt.is_some() {
+        "DPoP"
+    } else {
+        "Bearer"
+    };
     told.insert("token_type".to_owned(), json!(kind));
     told.insert("aud".to_owned(), audience(issuer, &found.audiences));
     told.extend(cnf(found.jkt.as_deref(), found.x5t.as_deref()));
@@ -166,5 +174,7 @@ fn sign(call: &Call, told: &Map<String, Value>) -> Result<String, Failure> {
     });
     let alg = settings.profile.signs_with(settings.introspection_alg);
     let keyring = call.app.keyring.current();
-    keyring.sign(alg, Some(TYP), &claims).map_err(Failure::internal)
+    keyring
+        .sign(alg, Some(TYP), &claims)
+        .map_err(Failure::internal)
 }

@@ -32,14 +32,8 @@ pub fn routes() -> Router<App> {
             get(discovery::configuration),
         )
         .route("/jwks", get(discovery::jwks))
-        .route(
-            "/token",
-            post(token::exchange).options(call::preflight),
-        )
-        .route(
-            "/revoke",
-            post(revoke::revoke).options(call::preflight),
-        )
+        .route("/token", post(token::exchange).options(call::preflight))
+        .route("/revoke", post(revoke::revoke).options(call::preflight))
         .route("/introspect", post(introspect::introspect))
         .route(
             "/userinfo",

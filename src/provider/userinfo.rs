@@ -31,7 +31,11 @@ pub async fn get(State(app): State<App>, browser: Browser) -> Response {
 
 /// The token in the header, or in a form body (RFC 6750 section 2.2).
 pub async fn post(State(app): State<App>, browser: Browser, body: Bytes) -> Response {
-    let body = if is_form(&browser.headers) { &body[..] } else { &[] };
+    let body = if is_form(&browser.headers) {
+        &body[..]
+    } else {
+        &[]
+    };
     match Params::parse(body, app.config.limits.parameters) {
         Ok(form) => answer(&app, &browser, &Method::POST, Some(&form)).await,
         Err(refused) => {
@@ -70,7 +74,10 @@ async fn try_answer(
     let presented = presented::read(&browser.headers, form)?;
     let scheme = presented.0;
     let access = presented::check(app, browser, method, "/userinfo", &presented, now).await?;
-    let client = app.client(&access.grant.client_id).await.map_err(Failure::from)?;
+    let client = app
+        .client(&access.grant.client_id)
+        .await
+        .map_err(Failure::from)?;
     let Some(client) = client else {
         let error = OAuthError::new(ErrorCode::InvalidToken, "the client is disabled");
         return Err(Closed::Token(scheme, error));
@@ -84,8 +91,8 @@ async fn try_answer(
 
 fn claims(app: &App, scheme: Scheme, access: &Access) -> Result<Map<String, Value>, Closed> {
     let grant = &access.grant;
-    let number =
-        grants::open_number(&app.vault, &grant.id, grant.sealed.as_deref()).map_err(Failure::from)?;
+    let number = grants::open_number(&app.vault, &grant.id, grant.sealed.as_deref())
+        .map_err(Failure::from)?;
     let mut facts = Facts::deserialize(&grant.facts).map_err(Failure::internal)?;
     if let Some(words) = &access.scopes {
         let narrowed = facts.scopes.narrowed_to(words);

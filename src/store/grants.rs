@@ -6,9 +6,7 @@ use uuid::Uuid;
 use crate::clock::Time;
 use crate::phone::PhoneNumber;
 use crate::secret::{Place, Unsealable, Vault};
-use crate::store::audit::Appended;
 use crate::store::db::StoreError;
-use crate::store::lane::Lane;
 
 /// What one client may be told.
 #[derive(Clone, Debug)]

@@ -136,7 +136,12 @@ mod tests {
         let keyring = keyring();
         let jti = Token::random();
         let cnf = confirmation(Some("key"), Some("certificate")).unwrap();
-        let token = mint(&keyring, &jti, &["https://api.example/".to_owned()], Some(&cnf));
+        let token = mint(
+            &keyring,
+            &jti,
+            &["https://api.example/".to_owned()],
+            Some(&cnf),
+        );
         let header = jsonwebtoken::decode_header(&token).unwrap();
         assert_eq!(header.typ.as_deref(), Some("at+jwt"));
         let claims = keyring.verify_access_token(ISSUER, &token).unwrap();

@@ -12,3 +12,4 @@ mod limits;
 mod stack;
 mod support;
 mod tls;
+mod tokens;

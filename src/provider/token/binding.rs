@@ -37,8 +37,7 @@ impl Binding {
         // FAPI 2.0 section 5.3.2.1: one or the other. A FAPI client without a proof may have come
         // with its certificate.
         let fapi = settings.profile.is_fapi();
-        let by_certificate =
-            settings.certificate_bound_access_tokens || (fapi && proof.is_none());
+        let by_certificate = settings.certificate_bound_access_tokens || (fapi && proof.is_none());
         let certificate = call.browser.certificate.as_ref();
         let x5t = certificate
             .filter(|_| by_certificate)

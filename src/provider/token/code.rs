@@ -51,8 +51,7 @@ pub async fn redeem(call: &Call) -> Result<Tokens, Refusal> {
     match redeemed {
         Ok(Redeemed::Granted(granted)) => prepared.give_out(&granted, None, true),
         Ok(Redeemed::Burned) => {
-            let reason =
-                "the code verifier, the redirect_uri or the DPoP key is not the request's";
+            let reason = "the code verifier, the redirect_uri or the DPoP key is not the request's";
             record(call, given.id, &refused(&given, reason, false)).await?;
             Err(invalid_grant(reason).into())
         }

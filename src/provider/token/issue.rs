@@ -108,8 +108,8 @@ impl<'a> Prepared<'a> {
         let settings = &client.settings;
         let alg = settings.profile.signs_with(settings.id_token_alg);
         let cnf = confirmation(binding.jkt.as_deref(), binding.x5t.as_deref());
-        let jwt = settings.access_token_format == AccessTokenFormat::Jwt
-            || !granted.audiences.is_empty();
+        let jwt =
+            settings.access_token_format == AccessTokenFormat::Jwt || !granted.audiences.is_empty();
         let access_token = if jwt {
             JwtAccessToken {
                 issuer: app.config.issuer.as_str(),

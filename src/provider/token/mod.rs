@@ -58,7 +58,9 @@ fn resources(call: &Call) -> Result<Vec<String>, OAuthError> {
     let mut resources: Vec<String> = Vec::new();
     for resource in call.form.all("resource") {
         if !call.client.settings.resources.iter().any(|r| r == resource) {
-            return Err(invalid_target("a resource is not registered for this client"));
+            return Err(invalid_target(
+                "a resource is not registered for this client",
+            ));
         }
         if !resources.iter().any(|r| r == resource) {
             resources.push(resource.to_owned());

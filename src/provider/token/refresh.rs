@@ -86,7 +86,10 @@ async fn refuse(
         reason: reason.to_owned(),
         revoked,
     };
-    if known.as_ref().is_some_and(|k| k.used && k.client_id == *own) {
+    if known
+        .as_ref()
+        .is_some_and(|k| k.used && k.client_id == *own)
+    {
         let reason = "the refresh token was used before";
         let recorder = call.browser.recorder(&call.app, call.now);
         let replay = recorder.record(call.subject(Some(given.id)), &event(reason, true));
@@ -124,7 +127,8 @@ fn fault(
     if known.ended {
         return Ok(invalid_grant("the refresh token is expired or was ended"));
     }
-    let unbound = |bound: &Option<String>, shown: &Option<String>| bound.is_some() && bound != shown;
+    let unbound =
+        |bound: &Option<String>, shown: &Option<String>| bound.is_some() && bound != shown;
     if unbound(&known.jkt, &binding.jkt) || unbound(&known.x5t, &binding.x5t) {
         return Ok(invalid_grant(
             "the refresh token is bound to another key or certificate",
@@ -136,7 +140,9 @@ fn fault(
         return Ok(OAuthError::new(ErrorCode::InvalidScope, reason));
     }
     if !known.resources.is_empty() && !resources.iter().all(|r| known.resources.contains(r)) {
-        return Ok(invalid_target("a resource is not one of the authorization request's"));
+        return Ok(invalid_target(
+            "a resource is not one of the authorization request's",
+        ));
     }
     // It changed between the two looks.
     Ok(invalid_grant("the refresh token cannot be used now"))

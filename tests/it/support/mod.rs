@@ -3,9 +3,11 @@
 pub mod app;
 pub mod browser;
 pub mod database;
+pub mod dpop;
 pub mod html;
 pub mod rp;
 pub mod statements;
+pub mod wire;
 
 /// Reads what a test needs from the outside with an HTTP client of its own: the tests are everybody
 /// but the server. `localhost` is where the server listens, whatever the resolver prefers.
