@@ -7,7 +7,8 @@ use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_MAX_AGE, CACHE_CONTROL, CONTENT_TYPE, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, CACHE_CONTROL, CONTENT_TYPE, PRAGMA,
+    RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
@@ -16,6 +17,7 @@ use crate::clock::Time;
 use crate::oauth::error::{ErrorCode, OAuthError};
 use crate::oauth::params::Params;
 use crate::provider::client_auth::{self, Refused};
+use crate::provider::dpop;
 use crate::store::audit;
 use crate::store::clients::Client;
 use crate::store::db::StoreError;
@@ -168,6 +170,8 @@ pub enum Refusal {
         /// Whether HTTP Basic was tried.
         basic: bool,
     },
+    /// The DPoP proof is wrong.
+    Proof(dpop::Refused),
     /// Too many failures; seconds to wait.
     TooMany(u64),
     /// We failed.
@@ -177,6 +181,12 @@ pub enum Refusal {
 impl From<OAuthError> for Refusal {
     fn from(error: OAuthError) -> Self {
         Self::OAuth(error)
+    }
+}
+
+impl From<dpop::Refused> for Refusal {
+    fn from(refused: dpop::Refused) -> Self {
+        Self::Proof(refused)
     }
 }
 
@@ -195,9 +205,13 @@ impl From<StoreError> for Refusal {
 /// Never cached; and readable by any page, because a single-page app has no server to ask for it. No
 /// cookie counts here, so there is nothing another site could ride on.
 #[must_use]
-pub fn no_store() -> [(HeaderName, HeaderValue); 3] {
+pub fn no_store() -> [(HeaderName, HeaderValue); 4] {
     [
         (ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")),
+        (
+            ACCESS_CONTROL_EXPOSE_HEADERS,
+            HeaderValue::from_static("DPoP-Nonce, Retry-After"),
+        ),
         (CACHE_CONTROL, HeaderValue::from_static("no-store")),
         (PRAGMA, HeaderValue::from_static("no-cache")),
     ]
@@ -223,6 +237,13 @@ impl IntoResponse for Refusal {
         match self {
             Self::OAuth(error) => {
                 (StatusCode::BAD_REQUEST, no_store(), Json(error)).into_response()
+            }
+            Self::Proof(refused) => {
+                let error = refused.error.clone();
+                let mut response =
+                    (StatusCode::BAD_REQUEST, no_store(), Json(error)).into_response();
+                refused.add_nonce(&mut response);
+                response
             }
             Self::Client { reason, basic } => {
                 let error = OAuthError::new(ErrorCode::InvalidClient, reason);

@@ -38,8 +38,10 @@ pub enum Closed {
     NoToken,
     /// The request is wrong.
     Request(OAuthError),
-    /// The token, or the proof with it, is not good.
+    /// The token is not good.
     Token(Scheme, OAuthError),
+    /// The DPoP proof with it is not good.
+    Proof(dpop::Refused),
     /// The token is good for other things.
     Scope(Scheme, OAuthError),
     /// We failed.
@@ -102,12 +104,17 @@ pub async fn check(
     now: Time,
 ) -> Result<Access, Closed> {
     let scheme = *scheme;
-    let refuse = |error| Closed::Token(scheme, error);
-    let invalid = |reason| refuse(OAuthError::new(ErrorCode::InvalidToken, reason));
+    let invalid = |reason| {
+        let error = OAuthError::new(ErrorCode::InvalidToken, reason);
+        Closed::Token(scheme, error)
+    };
     // The proof first: it costs no look at the database.
     let proof = match scheme {
         Scheme::Bearer => None,
-        Scheme::Dpop => Some(proof(app, browser, method, path, token, now).map_err(refuse)?),
+        Scheme::Dpop => {
+            let proof = proof(app, browser, method, path, token, now);
+            Some(proof.map_err(Closed::Proof)?)
+        }
     };
     let unknown = "the access token is unknown, expired or revoked";
     let issuer = app.config.issuer.as_str();
@@ -134,7 +141,7 @@ pub async fn check(
     if let Some(proof) = &proof
         && !dpop::count(app, proof).await?
     {
-        return Err(refuse(dpop::replayed()));
+        return Err(Closed::Proof(dpop::replayed()));
     }
     Ok(access)
 }
@@ -146,7 +153,7 @@ fn proof(
     path: &str,
     token: &str,
     now: Time,
-) -> Result<Proof, OAuthError> {
+) -> Result<Proof, dpop::Refused> {
     let request = dpop::Request {
         method,
         path,
@@ -164,6 +171,12 @@ impl IntoResponse for Closed {
             Self::NoToken => (StatusCode::UNAUTHORIZED, Scheme::Bearer, None),
             Self::Request(error) => (StatusCode::BAD_REQUEST, Scheme::Bearer, Some(error)),
             Self::Token(scheme, error) => (StatusCode::UNAUTHORIZED, scheme, Some(error)),
+            Self::Proof(refused) => {
+                let error = refused.error.clone();
+                let mut response = Self::Token(Scheme::Dpop, error).into_response();
+                refused.add_nonce(&mut response);
+                return response;
+            }
             Self::Scope(scheme, error) => (StatusCode::FORBIDDEN, scheme, Some(error)),
             Self::Failure(failure) => {
                 return (failure.status, [(CACHE_CONTROL, "no-store")]).into_response();
@@ -199,7 +212,7 @@ impl IntoResponse for Closed {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
         headers.insert(
             ACCESS_CONTROL_EXPOSE_HEADERS,
-            HeaderValue::from_static("WWW-Authenticate"),
+            HeaderValue::from_static("WWW-Authenticate, DPoP-Nonce"),
         );
         response
     }

@@ -84,7 +84,7 @@ pub fn confirmation(jkt: Option<&str>, x5t: Option<&str>) -> Option<Value> {
     if let Some(x5t) = x5t {
         cnf.insert("x5t#S256".to_owned(), json!(x5t));
     }
-    (!cnf.is_empty()).then(|| Value::Object(cnf))
+    (!cnf.is_empty()).then_some(Value::Object(cnf))
 }
 
 /// The key of the row behind an access token of either kind; `None` if it cannot be one of ours.

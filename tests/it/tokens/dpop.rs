@@ -346,3 +346,50 @@ async fn a_jwt_says_its_key_and_an_unbound_token_is_no_dpop_token() {
     assert_eq!(refusal(&answer), no(401, "invalid_token"));
     assert_eq!(userinfo(&app, "Bearer", token, &[]).await.status, 200);
 }
+
+/// RFC 9449 sections 8 and 9: where the server wants a nonce, it tells it, and any replica knows it.
+#[tokio::test]
+async fn a_nonce_is_asked_for_where_it_is_configured() {
+    let app = App::builder()
+        .config("dpop.require_nonce", "true")
+        .start()
+        .await;
+    let key = ProofKey::new(&app.clock);
+    let (departure, code) = code(&app, &app.shop, &Wish::of(NUMBER)).await;
+    let fields = redeeming(&app.shop, &departure, &code);
+    let url = format!("{}/token", app.issuer);
+    let proof = |url: &str, method: &str, token: Option<&str>, nonce: &str| {
+        let mut claims = key.claims(method, url, token);
+        claims["nonce"] = json!(nonce);
+        key.sign(&key.header(), &claims)
+    };
+    let without = token_proof(&app, &key);
+    let mut nonce = String::new();
+    for bad in [without, proof(&url, "POST", None, "of somebody else")] {
+        let answer = ask(&app, &app.shop, &fields, &[&bad]).await;
+        assert_eq!(refusal(&answer), no(400, "use_dpop_nonce"));
+        nonce = answer.headers["dpop-nonce"].to_str().unwrap().to_owned();
+    }
+    app.clock.advance(Duration::from_secs(30));
+    let good = proof(&url, "POST", None, &nonce);
+    let answer = ask(&app, &app.shop, &fields, &[&good]).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let given = answer.json();
+    let token = text(&given, "access_token");
+    let url = format!("{}/userinfo", app.issuer);
+    let plain = key.proof("GET", &url, Some(token));
+    let answer = userinfo(&app, "DPoP", token, &[&plain]).await;
+    assert_eq!(refusal(&answer), no(401, "use_dpop_nonce"));
+    let challenge = answer.headers["www-authenticate"].to_str().unwrap();
+    assert!(
+        challenge.starts_with("DPoP error=\"use_dpop_nonce\""),
+        "{challenge}"
+    );
+    let good = proof(&url, "GET", Some(token), &nonce);
+    assert_eq!(userinfo(&app, "DPoP", token, &[&good]).await.status, 200);
+    // A nonce is good for ten minutes at most.
+    app.clock.advance(Duration::from_secs(569));
+    let old = proof(&url, "GET", Some(token), &nonce);
+    let answer = userinfo(&app, "DPoP", token, &[&old]).await;
+    assert_eq!(refusal(&answer), no(401, "use_dpop_nonce"));
+}
