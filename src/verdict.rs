@@ -1,5 +1,6 @@
 //! What came of asking an operator: the words every layer above speaks.
 
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Time;
@@ -196,6 +197,15 @@ pub struct Evidence {
     /// Seconds the operator asked us to wait.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u64>,
+}
+
+impl Evidence {
+    /// When the operator wants to be asked again, if it said so in an answer of `now`.
+    #[must_use]
+    pub fn retry_at(&self, now: Time) -> Option<Time> {
+        let seconds = i64::try_from(self.retry_after?).ok()?;
+        now.checked_add_signed(TimeDelta::try_seconds(seconds)?)
+    }
 }
 
 /// A number an operator confirmed. Whoever holds one may release it; there is no other way to make

@@ -143,6 +143,29 @@ pub enum Event {
         /// `access_token`: that one ended. `refresh_token`: the grant and all its tokens did.
         token: String,
     },
+    /// A session ended because the person or an app of theirs wanted it to.
+    Logout {
+        /// The session.
+        session: Uuid,
+        /// Whether the person was asked on our page; otherwise the app's ID token named the session.
+        asked: bool,
+    },
+    /// A client was told that a session ended, and confirmed.
+    BackchannelLogout {
+        /// The session.
+        session: Uuid,
+        /// Which try it was, from 1.
+        tries: i32,
+    },
+    /// A client could not be told that a session ended, and will not be tried again.
+    BackchannelLogoutError {
+        /// The session.
+        session: Uuid,
+        /// Tries made.
+        tries: i32,
+        /// How the last one went.
+        reason: String,
+    },
     /// A client failed to authenticate.
     ClientLoginError {
         /// What was wrong.
@@ -181,6 +204,9 @@ impl Event {
             Self::RefreshToken { .. } => "REFRESH_TOKEN",
             Self::RefreshTokenError { .. } => "REFRESH_TOKEN_ERROR",
             Self::RevokeGrant { .. } => "REVOKE_GRANT",
+            Self::Logout { .. } => "LOGOUT",
+            Self::BackchannelLogout { .. } => "BACKCHANNEL_LOGOUT",
+            Self::BackchannelLogoutError { .. } => "BACKCHANNEL_LOGOUT_ERROR",
             Self::ClientLoginError { .. } => "CLIENT_LOGIN_ERROR",
             Self::AdminEvent { .. } => "ADMIN_EVENT",
         }

@@ -258,6 +258,7 @@ impl Conclusion {
     ) -> Result<Concluded, Failure> {
         let now = self.app.clock.now();
         let Claimed { login, leg, .. } = &self.claimed;
+        let outcome = (refusal.outcome, refusal.evidence.retry_at(now));
         let event = Event::NumberNotVerified {
             leg: leg.id,
             method: leg.method,
@@ -271,7 +272,7 @@ impl Conclusion {
         };
         let records = Appended::new([record.clone()]);
         let db = self.app.db.durable_steps();
-        match path::refuse(db, login.id, leg.id, refusal.outcome, now, records).await {
+        match path::refuse(db, login.id, leg.id, outcome, now, records).await {
             Ok(()) => Ok(Concluded::Page),
             // The login had ended meanwhile; what the operator said may be billed all the same.
             Err(StoreError::Stale) => {

@@ -12,8 +12,8 @@ use crate::clock::Time;
 use crate::login::authorize::{about, seal_number};
 use crate::login::entry::{Entry, frame};
 use crate::login::release::number_hashes;
-use crate::login::show;
 use crate::login::view::Checking;
+use crate::login::{policy, show};
 use crate::operator::Ask;
 use crate::operator::routing::{self, Choice, NoOperator};
 use crate::phone::PhoneNumber;
@@ -68,6 +68,7 @@ impl Prepared {
             sealed: &self.sealed,
             number_hashes: &self.number_hashes,
             tries_per_hour: self.tries_per_hour,
+            legs_at_most: policy::LEGS,
             now: self.now,
             expires_at: self.expires_at,
         }
@@ -287,6 +288,8 @@ pub async fn stop(
         outcome: Some(stopped.outcome),
         ..about(login)
     };
+    let outcome = stopped.outcome;
+    let retry_at = stopped.evidence.retry_at(now);
     let event = Event::OperatorSelectedError {
         evidence: stopped.evidence,
     };
@@ -299,12 +302,11 @@ pub async fn stop(
         sealed: login.sealed.as_deref(),
         source: login.number_source,
     };
-    let outcome = stopped.outcome;
     match path::stop_short(
         app.db.relaxed_steps(),
         login.id,
         &chosen,
-        outcome,
+        (outcome, retry_at),
         now,
         Appended::new([record]),
     )
@@ -314,6 +316,7 @@ pub async fn stop(
             let login = Login {
                 stage: Stage::Problem,
                 outcome: Some(outcome),
+                retry_at,
                 ..login.clone()
             };
             show::page(app, browser, &login, client, cookie).await

@@ -11,6 +11,7 @@ use http::{HeaderValue, StatusCode};
 
 use uuid::Uuid;
 
+use crate::clock::Time;
 use crate::login::entry::{Entry, enter, frame};
 use crate::login::policy;
 use crate::login::view;
@@ -115,6 +116,27 @@ pub fn too_many(frame: Frame, wait_s: u64, links: Option<view::Links>) -> Respon
     response
         .headers_mut()
         .insert(RETRY_AFTER, HeaderValue::from(wait_s));
+    response
+}
+
+fn seconds_until(at: Time, now: Time) -> u64 {
+    let wait = at.signed_duration_since(now).to_std().unwrap_or_default();
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
+}
+
+/// The operator does not answer. If it said when it will, page and header say so; the page is none of
+/// RFC 9110's 503, because we are well.
+fn operator_down(frame: Frame, operator_name: String, wait_s: u64) -> Response {
+    let wait = Some(wait_s).filter(|seconds| *seconds > 0);
+    let mut response = ok(&view::OperatorDown {
+        frame,
+        operator_name,
+        retry_after_s: wait,
+    });
+    if let Some(seconds) = wait {
+        let headers = response.headers_mut();
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
     response
 }
 
@@ -229,11 +251,10 @@ async fn problem(
             operator_name,
         }),
         Outcome::OperatorTimeout | Outcome::OperatorUnavailable | Outcome::OperatorRateLimited => {
-            ok(&view::OperatorDown {
-                frame,
-                operator_name,
-                retry_after_s: None,
-            })
+            let wait_s = login
+                .retry_at
+                .map_or(0, |at| seconds_until(at, app.clock.now()));
+            operator_down(frame, operator_name, wait_s)
         }
         // The leg was closed for what somebody else did with it, or came too late: ask again.
         Outcome::BrowserMismatch | Outcome::Abandoned | Outcome::Expired => {

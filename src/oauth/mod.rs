@@ -4,6 +4,7 @@ pub mod acr;
 pub mod claims_request;
 pub mod dpop;
 pub mod error;
+pub mod logout;
 pub mod params;
 pub mod pkce;
 pub mod prompt;

@@ -106,7 +106,7 @@ impl Operators {
         }
     }
 
-    fn outbound(&self) -> &Outbound {
+    pub fn outbound(&self) -> &Outbound {
         &self.outbound
     }
 

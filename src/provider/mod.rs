@@ -8,6 +8,7 @@
 //! | `POST /revoke` | `revoke` | clients, their own tokens |
 //! | `POST /introspect` | `introspect` | clients that authenticate |
 //! | `GET`, `POST /userinfo` | `userinfo` | whoever holds an access token |
+//! | `GET`, `POST /logout` | `logout` | the person's browser |
 
 mod call;
 mod client_auth;
@@ -16,6 +17,7 @@ mod dpop;
 mod introspect;
 mod presented;
 mod revoke;
+pub mod logout;
 mod token;
 mod userinfo;
 
@@ -41,4 +43,11 @@ pub fn routes() -> Router<App> {
                 .post(userinfo::post)
                 .options(call::preflight),
         )
+}
+
+/// The pages people see on the way out.
+pub fn pages() -> Router<App> {
+    Router::new()
+        .route("/logout", get(logout::get).post(logout::post))
+        .route("/logout/confirm", post(logout::confirm))
 }

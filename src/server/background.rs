@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::login::sweep;
+use crate::provider::logout::backchannel;
 use crate::server::tls::Reloaded;
 use crate::store::{db, grants};
 use crate::token::lifecycle;
@@ -16,6 +17,8 @@ use crate::web::app::App;
 
 /// Logins nobody came back to end within this time after theirs is out.
 const SWEEP: Duration = Duration::from_secs(15);
+/// How soon a logout that could not be delivered at once is found again.
+const DELIVER: Duration = Duration::from_secs(5);
 /// How often what is over is deleted.
 const PURGE: Duration = Duration::from_secs(600);
 /// How often partitions are looked after, callers forgotten and certificates compared.
@@ -34,6 +37,10 @@ pub fn spawn(
 ) {
     tasks.spawn(until_stopped(stop, listen(app.clone())));
     tasks.spawn(until_stopped(stop, every(SWEEP, app.clone(), sweep_logins)));
+    tasks.spawn(until_stopped(
+        stop,
+        every(DELIVER, app.clone(), deliver_logouts),
+    ));
     tasks.spawn(until_stopped(stop, every(PURGE, app.clone(), purge)));
     tasks.spawn(until_stopped(stop, every(CARE, app.clone(), care)));
     if let Some(tls) = tls {
@@ -98,6 +105,10 @@ async fn sweep_logins(app: App) -> anyhow::Result<()> {
         tracing::info!(ended, "logins nobody came back to were ended");
     }
     Ok(())
+}
+
+async fn deliver_logouts(app: App) -> anyhow::Result<()> {
+    Ok(backchannel::deliver(&app).await?)
 }
 
 async fn purge(app: App) -> anyhow::Result<()> {

@@ -85,6 +85,8 @@ pub struct Login {
     pub mismatches: i32,
     /// How the last leg or the login ended.
     pub outcome: Option<Outcome>,
+    /// When the operator wants to be asked again, if it could not answer and said so.
+    pub retry_at: Option<Time>,
     /// When it was opened.
     pub opened_at: Time,
     /// When its time is out.
@@ -279,6 +281,7 @@ pub(super) struct Row {
     pub legs: i32,
     pub mismatches: i32,
     pub outcome: Option<Outcome>,
+    pub retry_at: Option<Time>,
     pub answer: Option<Vec<u8>>,
     pub opened_at: Time,
     pub expires_at: Time,
@@ -299,6 +302,7 @@ impl From<Row> for Login {
             legs: row.legs,
             mismatches: row.mismatches,
             outcome: row.outcome,
+            retry_at: row.retry_at,
             opened_at: row.opened_at,
             expires_at: row.expires_at,
             sealed: row.sealed,
@@ -317,7 +321,7 @@ pub async fn find(lane: &Lane, id: Uuid) -> Result<Option<Login>, StoreError> {
             request as "request: Json<AuthorizeRequest>", sealed,
             number_source as "number_source: NumberSource", pressed, leg_id,
             (select operator from legs where legs.id = logins.leg_id) as operator, legs, mismatches,
-            outcome as "outcome: Outcome", answer, opened_at, expires_at
+            outcome as "outcome: Outcome", retry_at, answer, opened_at, expires_at
         from logins
         where id = $1
         "#,
@@ -383,7 +387,7 @@ pub async fn overdue(
             request as "request: Json<AuthorizeRequest>", sealed,
             number_source as "number_source: NumberSource", pressed, leg_id,
             (select operator from legs where legs.id = logins.leg_id) as operator, legs, mismatches,
-            outcome as "outcome: Outcome", answer, opened_at, expires_at
+            outcome as "outcome: Outcome", retry_at, answer, opened_at, expires_at
         from logins
         where ended_at is null
             and (expires_at <= $1 or (stage = 'checking' and changed_at <= $2))

@@ -11,6 +11,7 @@ pub mod health;
 pub mod keys;
 pub mod lane;
 pub mod logins;
+pub mod logout;
 pub mod operators;
 pub mod path;
 pub mod sessions;

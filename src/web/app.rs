@@ -21,6 +21,7 @@ use crate::token::keyring::LiveKeyring;
 use crate::token::subject::SubjectKey;
 use crate::web::cookies::Cookies;
 use crate::web::limits::Throttles;
+use crate::web::unfinished::Unfinished;
 
 /// How long a cached client or operator may be out of date if a notification was lost.
 const STALE_FOR: Duration = Duration::from_secs(5);
@@ -49,6 +50,8 @@ pub struct Parts {
     pub cookies: Cookies,
     /// Counts what callers cost.
     pub throttles: Throttles,
+    /// What goes on without a request.
+    pub unfinished: Unfinished,
     clients: Cache<String, Option<Arc<Client>>>,
     registry: ArcSwap<Registry>,
 }
@@ -108,6 +111,7 @@ impl App {
         Self(Arc::new(Parts {
             cookies,
             throttles: Throttles::new(&config.limits),
+            unfinished: Unfinished::default(),
             config,
             db,
             vault,

@@ -12,3 +12,4 @@ pub mod limits;
 pub mod page;
 pub mod plain;
 pub mod text;
+pub mod unfinished;

@@ -4,11 +4,13 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail anywhere")]
 
 mod attacks;
+mod backup;
 mod budget;
 mod journeys;
 mod keys;
 mod layers;
 mod limits;
+mod logout;
 mod stack;
 mod support;
 mod tls;

@@ -5,6 +5,7 @@ pub mod browser;
 pub mod database;
 pub mod dpop;
 pub mod html;
+pub mod listener;
 pub mod rp;
 pub mod statements;
 pub mod wire;
