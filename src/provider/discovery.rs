@@ -51,7 +51,8 @@ pub async fn configuration(State(app): State<App>) -> Response {
         "introspection_signing_alg_values_supported": SigningAlg::names(SigningAlg::ALL),
         "userinfo_signing_alg_values_supported": SigningAlg::names(SigningAlg::ALL),
         "dpop_signing_alg_values_supported": SigningAlg::names(dpop::ALGS),
-        "tls_client_certificate_bound_access_tokens": true,
+        // No listener of this release asks for certificates.
+        "tls_client_certificate_bound_access_tokens": false,
         "code_challenge_methods_supported": ["S256"],
         "prompt_values_supported": Prompt::ALL.map(Prompt::as_str),
         "acr_values_supported": Acr::OFFERED.map(Acr::as_str),

@@ -15,9 +15,9 @@ mod client_auth;
 mod discovery;
 mod dpop;
 mod introspect;
+pub mod logout;
 mod presented;
 mod revoke;
-pub mod logout;
 mod token;
 mod userinfo;
 

@@ -139,6 +139,4 @@ async fn a_client_not_registered_so_gets_unbound_tokens() {
     let (_, given) = on(&app, Some(&own), form(&app.shop, "/token", &fields)).await;
     let (status, _) = on(&app, None, userinfo(text(&given, "access_token"))).await;
     assert_eq!(status, 200);
-    let metadata = app.shop.metadata().await;
-    assert_eq!(metadata["tls_client_certificate_bound_access_tokens"], true);
 }
