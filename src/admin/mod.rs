@@ -5,14 +5,20 @@
 //! the change and commits: there is neither without the other.
 
 pub mod audit;
+pub mod breakers;
 mod change;
 pub mod clients;
 mod desk;
+mod dialects;
 mod endpoint;
+mod extras;
 pub mod keys;
+pub mod numbers;
 pub mod operators;
+pub mod presets;
 mod refused;
 pub mod staff;
+pub mod usage;
 
 pub use desk::Desk;
 pub use refused::Refused;

@@ -6,7 +6,9 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use crate::admin::breakers::{self, OpenBreaker};
 use crate::admin::operators::{self, NewOperator};
+use crate::admin::presets;
 use crate::cli::failure::{CONFIG, FINDING, Failure, OK};
 use crate::cli::input::{pair, secret, word};
 use crate::cli::office::{Globals, Office};
@@ -18,8 +20,8 @@ use crate::outbound::{Outbound, Rules};
 use crate::store::operators::{Credentials, Mode, Operator, Settings, TokenAuth};
 
 const JSON_FIELDS: &str = "JSON fields: alias, name, mode, redirect_uri (to register with the operator; null without \
-an issuer), settings (dialect, issuer, endpoints, prefixes, …), has_credentials, revision, disabled_at, created_at, \
-updated_at.";
+an issuer), settings (dialect, issuer, endpoints, prefixes, …), has_credentials, breakers (servers that leave it alone because \
+its calls fail: replica, state, since, until), revision, disabled_at, created_at, updated_at.";
 
 /// The networks we ask.
 #[derive(Debug, Subcommand)]
@@ -30,6 +32,11 @@ pub enum OperatorCommand {
     /// Change an operator; what is not named stays. New credentials replace all earlier ones.
     #[command(after_help = JSON_FIELDS)]
     Update(Box<Contract>),
+    /// List the known operators that `operator add --preset` starts from.
+    #[command(
+        after_help = "JSON fields: by name: title, says, credential (secret or key), base, prefixes, settings."
+    )]
+    Presets,
     /// List the operators.
     #[command(after_help = JSON_FIELDS)]
     List,
@@ -65,6 +72,12 @@ pub enum OperatorCommand {
 pub struct Contract {
     /// Its short name in our callback path /broker/ALIAS/endpoint; never changed.
     alias: String,
+    /// A known operator's contract to start from; `operator presets` lists them.
+    #[arg(long, value_name = "NAME")]
+    preset: Option<String>,
+    /// The URL that the preset's endpoints stand below.
+    #[arg(long, value_name = "URL", requires = "preset")]
+    base_url: Option<String>,
     /// A TOML or JSON file with name, mode and any of the settings that `operator show --json` prints.
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
@@ -126,13 +139,17 @@ impl Contract {
             return Err(Failure::new(FINDING, "these settings cannot be read", ""));
         };
         let (mut name, mut mode) = (None, None);
+        if let Some(preset) = &self.preset {
+            let preset = presets::find(preset)?;
+            let mode = self.mode.unwrap_or(Mode::Live);
+            settings.extend(preset.settings(self.base_url.as_deref(), mode)?);
+            name = Some(preset.title.clone());
+        }
         if let Some(file) = &self.settings {
             let mut given = read_settings(file)?;
-            name = given
-                .remove("name")
-                .as_ref()
-                .and_then(Value::as_str)
-                .map(str::to_owned);
+            if let Some(Value::String(text)) = given.remove("name") {
+                name = Some(text);
+            }
             if let Some(Value::String(text)) = given.remove("mode") {
                 let wrong = |error| Failure::usage(format!("mode: {error}"), "Write live or test.");
                 mode = Some(word::<Mode>(&text).map_err(wrong)?);
@@ -218,6 +235,7 @@ fn read_settings(file: &Path) -> Result<Map<String, Value>, Failure> {
                 for shown in [
                     "redirect_uri",
                     "has_credentials",
+                    "breakers",
                     "revision",
                     "disabled_at",
                     "created_at",
@@ -253,14 +271,23 @@ struct View<'a> {
     redirect_uri: Option<String>,
     settings: &'a Settings,
     has_credentials: bool,
+    breakers: Vec<&'a OpenBreaker>,
     revision: i32,
     disabled_at: Option<Time>,
     created_at: Time,
     updated_at: Time,
 }
 
-fn view<'a>(operator: &'a Operator, issuer: Option<&Issuer>) -> View<'a> {
+fn view<'a>(
+    operator: &'a Operator,
+    issuer: Option<&Issuer>,
+    breakers: &'a [OpenBreaker],
+) -> View<'a> {
     View {
+        breakers: breakers
+            .iter()
+            .filter(|open| open.operator == operator.alias)
+            .collect(),
         alias: &operator.alias,
         name: &operator.name,
         mode: operator.mode,
@@ -276,6 +303,10 @@ fn view<'a>(operator: &'a Operator, issuer: Option<&Issuer>) -> View<'a> {
 
 /// Runs it.
 pub async fn run(globals: &Globals, command: OperatorCommand) -> Result<u8, Failure> {
+    if let OperatorCommand::Presets = command {
+        show_presets(globals);
+        return Ok(OK);
+    }
     let office = globals.office().await?;
     let desk = &office.desk;
     match command {
@@ -289,7 +320,7 @@ pub async fn run(globals: &Globals, command: OperatorCommand) -> Result<u8, Fail
                 credentials: described.credentials.unwrap_or_default(),
             };
             let operator = operators::add(desk, new).await?;
-            show(globals, &office, &operator);
+            show(globals, &office, &operator, &[]);
             if operator.mode == Mode::Test && !office.tools.operators.allow_test {
                 note("The server works with test operators only if operators.allow_test is true.");
             }
@@ -307,11 +338,21 @@ pub async fn run(globals: &Globals, command: OperatorCommand) -> Result<u8, Fail
             };
             let seen = Some(before.revision);
             let operator = operators::update(desk, &contract.alias, seen, edit).await?;
-            show(globals, &office, &operator);
+            show(globals, &office, &operator, &breakers::open(desk).await?);
         }
-        OperatorCommand::List => list(globals, &office, &operators::list(desk).await?),
+        OperatorCommand::List => {
+            let breakers = breakers::open(desk).await?;
+            list(globals, &office, &operators::list(desk).await?, &breakers);
+        }
+        OperatorCommand::Presets => show_presets(globals),
         OperatorCommand::Show { alias } => {
-            show(globals, &office, &operators::show(desk, &alias).await?);
+            let breakers = breakers::open(desk).await?;
+            show(
+                globals,
+                &office,
+                &operators::show(desk, &alias).await?,
+                &breakers,
+            );
         }
         OperatorCommand::Test { alias } => return test(globals, &office, &alias).await,
         OperatorCommand::Disable { alias } => {
@@ -324,6 +365,22 @@ pub async fn run(globals: &Globals, command: OperatorCommand) -> Result<u8, Fail
         }
     }
     Ok(OK)
+}
+
+fn show_presets(globals: &Globals) {
+    if globals.json {
+        return print_json(presets::all());
+    }
+    let row = |(name, preset): (&String, &presets::Preset)| {
+        [
+            name.clone(),
+            spelt(&preset.credential),
+            preset.base.clone().unwrap_or_default(),
+            preset.says.clone(),
+        ]
+    };
+    let rows: Vec<_> = presets::all().iter().map(row).collect();
+    print(&table(["preset", "credential", "base", "for"], &rows));
 }
 
 async fn test(globals: &Globals, office: &Office, alias: &str) -> Result<u8, Failure> {
@@ -379,8 +436,8 @@ fn switched(globals: &Globals, alias: &str, disabled: bool) {
     }
 }
 
-fn show(globals: &Globals, office: &Office, operator: &Operator) {
-    let view = view(operator, office.tools.issuer.as_ref());
+fn show(globals: &Globals, office: &Office, operator: &Operator, breakers: &[OpenBreaker]) {
+    let view = view(operator, office.tools.issuer.as_ref(), breakers);
     if globals.json {
         return print_json(&view);
     }
@@ -413,6 +470,18 @@ fn show(globals: &Globals, office: &Office, operator: &Operator) {
         ),
         ("scope", settings.scope_verify.clone()),
         ("prefixes", settings.prefixes.join(" ")),
+        ("extra checks", {
+            let offered = settings.checks.contracts();
+            let names: Vec<_> = offered.map(|(extra, _)| extra.as_str()).collect();
+            names.join(" ")
+        }),
+        ("left alone", {
+            let servers = view.breakers.iter();
+            let told: Vec<_> = servers
+                .map(|open| format!("{} by {}", open.state, open.replica))
+                .collect();
+            told.join(", ")
+        }),
         (
             "disabled",
             view.disabled_at
@@ -425,10 +494,13 @@ fn show(globals: &Globals, office: &Office, operator: &Operator) {
     }
 }
 
-fn list(globals: &Globals, office: &Office, operators: &[Operator]) {
+fn list(globals: &Globals, office: &Office, operators: &[Operator], breakers: &[OpenBreaker]) {
     let issuer = office.tools.issuer.as_ref();
     if globals.json {
-        let views: Vec<_> = operators.iter().map(|o| view(o, issuer)).collect();
+        let views: Vec<_> = operators
+            .iter()
+            .map(|o| view(o, issuer, breakers))
+            .collect();
         return print_json(&views);
     }
     let row = |operator: &Operator| {
@@ -439,6 +511,8 @@ fn list(globals: &Globals, office: &Office, operators: &[Operator]) {
             operator.settings.prefixes.join(" "),
             if operator.disabled_at.is_some() {
                 "disabled"
+            } else if breakers.iter().any(|open| open.operator == operator.alias) {
+                "does not answer"
             } else {
                 ""
             }
@@ -488,6 +562,28 @@ mod tests {
         assert!(failure.message.contains("client_secret"), "{failure}");
         assert!(failure.fix.contains("--client-secret-file"), "{failure}");
         assert!(!failure.to_string().contains("=x"), "{failure}");
+    }
+
+    #[test]
+    fn a_preset_and_credentials_are_enough() {
+        let line = [
+            "v",
+            "--preset",
+            "vodafone",
+            "--base-url",
+            "https://vf.example",
+        ];
+        let described = describe(&[&line[..], &["--client-id", "us"]].concat()).unwrap();
+        assert_eq!(described.name.as_deref(), Some("Vodafone"));
+        let settings = described.settings;
+        assert_eq!(settings.api_root, "https://vf.example");
+        assert!(settings.prefixes.contains(&"49".to_owned()));
+        let test = describe(&[&line[..], &["--mode", "test", "--set", "release=1.0"]].concat());
+        let settings = test.unwrap().settings;
+        assert_eq!(settings.prefixes, ["990"]);
+        assert_eq!(settings.release, Release::V1_0);
+        assert!(describe(&["v", "--preset", "vodafone"]).is_err());
+        assert!(describe(&["v", "--preset", "nobody"]).is_err());
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::admin::operators::{self, NewOperator};
 use crate::admin::{Desk, Refused, staff};
 use crate::config::Issuer;
 use crate::dev::files;
+use crate::dev::personas::{OurKeys, register as register_persona};
 use crate::secret::{Redacted, Token, same};
 use crate::simulator::{SimulatedClient, Simulator};
 use crate::store::clients::{Kind, Settings as ClientSettings};
@@ -44,33 +45,50 @@ pub async fn operator(desk: &Desk, issuer: &Issuer, simulator: &Simulator) -> an
         id_token: IdTokenRule::Required,
         id_token_algs: vec![SigningAlg::RS256],
         require_iss: true,
-        prefixes: vec!["990".to_owned()],
+        // Longer than those of the other personas, so that this one is asked if nobody names another.
+        prefixes: (0..10).map(|digit| format!("990{digit}")).collect(),
         ..OperatorSettings::default()
     };
     let credentials = Credentials {
         client_secret: Some(Redacted::new(secret)),
         ..Credentials::default()
     };
-    match operators::show(desk, OPERATOR).await {
+    let operator = NewOperator {
+        alias: OPERATOR.to_owned(),
+        name: "Simulated Network".to_owned(),
+        mode: Mode::Test,
+        settings,
+        credentials,
+    };
+    put(desk, operator).await
+}
+
+/// Registers the other personas as operators, and us with them.
+pub async fn others(desk: &Desk, issuer: &Issuer, others: &[Simulator]) -> anyhow::Result<()> {
+    let keys = tokio::task::spawn_blocking(OurKeys::generate).await??;
+    for simulator in others {
+        let callback = |alias: &str| issuer.url(&format!("/broker/{alias}/endpoint"));
+        let registered =
+            register_persona(simulator.persona(), simulator.issuer(), callback, &keys)?;
+        simulator.handle().register(registered.client);
+        put(desk, registered.operator).await?;
+    }
+    Ok(())
+}
+
+/// Adds an operator, or brings the one of this alias up to date.
+async fn put(desk: &Desk, operator: NewOperator) -> anyhow::Result<()> {
+    match operators::show(desk, &operator.alias).await {
         Ok(_) => {
-            operators::update(desk, OPERATOR, None, |operator| {
-                operator.settings = settings;
-                operator.credentials = Some(credentials);
+            let alias = operator.alias.clone();
+            operators::update(desk, &alias, None, |known| {
+                known.settings = operator.settings;
+                known.credentials = Some(operator.credentials);
             })
             .await?;
         }
         Err(Refused::NotFound { .. }) => {
-            operators::add(
-                desk,
-                NewOperator {
-                    alias: OPERATOR.to_owned(),
-                    name: "Simulated Network".to_owned(),
-                    mode: Mode::Test,
-                    settings,
-                    credentials,
-                },
-            )
-            .await?;
+            operators::add(desk, operator).await?;
         }
         Err(error) => return Err(error.into()),
     }

@@ -9,7 +9,7 @@ use crate::audit::event::{Event, Subject};
 use crate::clock::Time;
 use crate::login::conclude::{Concluded, Conclusion};
 use crate::login::entry::{bad_link, lost_cookie, lost_cookie_of};
-use crate::login::{show, sweep};
+use crate::login::{retry, show, sweep};
 use crate::operator::Callback;
 use crate::secret::{Handle, same};
 use crate::store::audit::{self, Appended};
@@ -86,6 +86,7 @@ async fn take(
         return Ok(bad_link(&app, &browser, "the app or the operator is gone"));
     };
     let login = claimed.login.clone();
+    let (asked, back) = (live.clone(), browser.clone());
     let conclusion = Conclusion {
         app: app.clone(),
         browser: browser.clone(),
@@ -98,7 +99,7 @@ async fn take(
     };
     match conclusion.run().await {
         Ok(Concluded::Released(released)) => Ok(released.redirect(&app)),
-        Ok(Concluded::Page) => Ok(show::again(login.id)),
+        Ok(Concluded::Page) => retry::or_page(&app, &back, &login, &asked.operator.settings).await,
         Err(failure) => {
             // The answer is lost. If that can be recorded now, the person need not wait for the
             // sweeper to try again; a verdict that was stored after all stays.

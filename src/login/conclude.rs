@@ -8,10 +8,10 @@ use std::sync::Arc;
 use crate::audit::event::{Event, Subject};
 use crate::clock::Time;
 use crate::login::authorize::about;
-use crate::login::counted;
 use crate::login::depart::callback_uri;
 use crate::login::policy;
 use crate::login::release::{self, Check, Confirmed, Context, Released};
+use crate::login::{breakers, counted, extras};
 use crate::operator::{self, Ask, Callback};
 use crate::phone::PhoneNumber;
 use crate::secret::{Handle, new_id};
@@ -22,6 +22,7 @@ use crate::store::logins::{Held, Kept};
 use crate::store::operators::Mode;
 use crate::store::path::{self, Claimed};
 use crate::store::sessions;
+use crate::verdict::checks::{CheckedAll, for_token};
 use crate::verdict::{Evidence, Outcome, Proof, Refusal, Verdict};
 use crate::web::app::{App, LiveOperator};
 use crate::web::browser::Browser;
@@ -69,11 +70,40 @@ impl Conclusion {
         };
         let verdict = self.ask(&kept, number.as_ref()).await;
         let verdict = self.within_authority(verdict, number.as_ref());
+        breakers::settle(&self.app).await;
+        let (verdict, number, checks) = match verdict {
+            Verdict::Verified(proof) => {
+                let number = proof.number.clone();
+                let (verdict, checks) = self.extra_checks(proof).await?;
+                (verdict, Some(number), checks)
+            }
+            refused => (refused, number, CheckedAll::new()),
+        };
         counted::verdict(&self.live.operator.alias, &verdict);
         match verdict {
-            Verdict::Verified(proof) => self.confirmed(proof).await,
-            Verdict::Refused(refusal) => self.refused(number.as_ref(), refusal).await,
+            Verdict::Verified(proof) => self.confirmed(proof, checks).await,
+            Verdict::Refused(refusal) => self.refused(number.as_ref(), refusal, checks).await,
         }
+    }
+
+    async fn extra_checks(&self, proof: Proof) -> Result<(Verdict, CheckedAll), Failure> {
+        let now = self.app.clock.now();
+        let ask = Ask {
+            operator: &self.live.operator,
+            credentials: &self.live.credentials,
+            method: self.claimed.leg.method,
+            number: None,
+            redirect_uri: &callback_uri(&self.app, &self.live.operator.alias),
+            state: &self.state.reveal(),
+            now,
+            silent: true,
+        };
+        let recorder = self.browser.recorder(&self.app, now);
+        let about = Subject {
+            operator: Some(self.live.operator.alias.clone()),
+            ..about(&self.claimed.login)
+        };
+        extras::check(&self.app, &self.client, &ask, &recorder, about, proof).await
     }
 
     async fn ask(&self, kept: &Kept, number: Option<&PhoneNumber>) -> Verdict {
@@ -114,23 +144,34 @@ impl Conclusion {
     /// An operator's word counts only inside its authority, whatever rule chose it (P5), and only
     /// about the number it was asked about (P2).
     fn within_authority(&self, verdict: Verdict, asked: Option<&PhoneNumber>) -> Verdict {
-        let Verdict::Verified(proof) = &verdict else {
+        let Verdict::Verified(proof) = verdict else {
             return verdict;
         };
-        if asked.is_some_and(|asked| *asked != proof.number) {
-            return refused(Outcome::Mismatch, "another number was confirmed");
-        }
-        let operator = &self.live.operator;
-        if !operator.may_vouch_for(&proof.number, self.client.test) {
-            return refused(
+        let (outcome, detail) = if asked.is_some_and(|asked| *asked != proof.number) {
+            (Outcome::Mismatch, "another number was confirmed")
+        } else if !self
+            .live
+            .operator
+            .may_vouch_for(&proof.number, self.client.test)
+        {
+            (
                 Outcome::OperatorUnsupportedNumber,
                 "the operator has no authority over the number",
-            );
-        }
-        verdict
+            )
+        } else {
+            return Verdict::Verified(proof);
+        };
+        // What was paid for stays in the evidence.
+        Verdict::Refused(Refusal {
+            outcome,
+            evidence: Evidence {
+                detail: Some(detail.to_owned()),
+                ..proof.evidence
+            },
+        })
     }
 
-    async fn confirmed(self, proof: Proof) -> Result<Concluded, Failure> {
+    async fn confirmed(self, proof: Proof, checks: CheckedAll) -> Result<Concluded, Failure> {
         let now = self.app.clock.now();
         let confirmed = Confirmed {
             number: proof.number.clone(),
@@ -139,9 +180,10 @@ impl Conclusion {
             method: proof.method,
             verified_at: proof.verified_at,
             txn: new_id(now),
+            checks: for_token(&checks),
         };
-        if self.must_ask_first(&confirmed, now).await? {
-            return self.hold(&confirmed, &proof, now).await;
+        if let Some(epoch) = self.must_ask_first(&confirmed, now).await? {
+            return self.hold(&confirmed, epoch, &proof, checks, now).await;
         }
         let context = Context {
             app: &self.app,
@@ -151,49 +193,48 @@ impl Conclusion {
             session: self.claimed.session.as_ref(),
             now,
         };
-        let check = self.check(&proof);
+        let check = self.check(&proof, checks);
         match context.release(&confirmed, Some(&check)).await {
             Ok(released) => Ok(Concluded::Released(Box::new(released))),
-            Err(StoreError::Stale) => self.too_late(&proof, now).await,
+            Err(StoreError::Stale) => self.too_late(&proof, check.checks, now).await,
             Err(error) => Err(error.into()),
         }
     }
 
     /// Whether the person must agree before the release: the number was not known before the check,
-    /// and no earlier go-ahead of this browser covers it.
-    async fn must_ask_first(&self, confirmed: &Confirmed, now: Time) -> Result<bool, Failure> {
+    /// and no earlier go-ahead of this browser covers it. If so, the number's epoch.
+    async fn must_ask_first(
+        &self,
+        confirmed: &Confirmed,
+        now: Time,
+    ) -> Result<Option<i32>, Failure> {
         let login = &self.claimed.login;
         if login.number_source.is_some() {
-            return Ok(false);
+            return Ok(None);
         }
-        let remembered = match self.browser.cookies(&self.app).browser() {
-            None => false,
-            Some(cookie) => {
-                let hashes = release::number_hashes(&self.app, &confirmed.number);
-                let known = sessions::look_up(
-                    self.app.db.relaxed_steps(),
-                    Some(&cookie.hash()),
-                    &self.client.client_id,
-                    &hashes,
-                    now,
-                )
-                .await?;
-                let subject =
-                    release::subject(&self.app, &self.client, &confirmed.number, known.epoch);
-                policy::covers(&known.go_aheads, &subject, &login.request.release())
-            }
-        };
-        Ok(policy::needs_go_ahead(
-            &self.client,
-            &login.request,
-            remembered,
-        ))
+        let hashes = release::number_hashes(&self.app, &confirmed.number);
+        let cookie = self.browser.cookies(&self.app).browser();
+        let known = sessions::look_up(
+            self.app.db.relaxed_steps(),
+            cookie.map(|cookie| cookie.hash()).as_deref(),
+            &self.client.client_id,
+            &hashes,
+            now,
+        )
+        .await?;
+        let subject = release::subject(&self.app, &self.client, &confirmed.number, known.epoch);
+        let release = login.request.release();
+        let remembered = policy::covers(&known.go_aheads, &subject, &release);
+        let asks = policy::needs_go_ahead(&self.client, &login.request, remembered);
+        Ok(asks.then_some(known.epoch))
     }
 
     async fn hold(
         self,
         confirmed: &Confirmed,
+        epoch: i32,
         proof: &Proof,
+        checks: CheckedAll,
         now: Time,
     ) -> Result<Concluded, Failure> {
         let login = &self.claimed.login;
@@ -204,11 +245,12 @@ impl Conclusion {
             method: confirmed.method,
             verified_at: confirmed.verified_at,
             txn: confirmed.txn,
+            checks: confirmed.checks.clone(),
         };
-        let subject = release::subject(&self.app, &self.client, &confirmed.number, 0);
+        let subject = release::subject(&self.app, &self.client, &confirmed.number, epoch);
         let recorder = self.browser.recorder(&self.app, now);
-        let check = self.check(proof);
-        let record = release::verified_record(&recorder, login, confirmed, &check, &subject, 0);
+        let check = self.check(proof, checks);
+        let record = release::verified_record(&recorder, login, confirmed, &check, &subject, epoch);
         match path::hold(
             self.app.db.durable_steps(),
             login.id,
@@ -220,22 +262,28 @@ impl Conclusion {
         .await
         {
             Ok(()) => Ok(Concluded::Page),
-            Err(StoreError::Stale) => self.too_late(proof, now).await,
+            Err(StoreError::Stale) => self.too_late(proof, check.checks, now).await,
             Err(error) => Err(error.into()),
         }
     }
 
-    fn check(&self, proof: &Proof) -> Check {
+    fn check(&self, proof: &Proof, checks: CheckedAll) -> Check {
         Check {
             leg: self.claimed.leg.id,
             away_ms: self.away_ms(),
             evidence: proof.evidence.clone(),
+            checks,
         }
     }
 
     /// The operator confirmed the number, but the login had ended meanwhile (cancelled, out of
     /// time): nothing is released, and what was paid for is on record.
-    async fn too_late(self, proof: &Proof, now: Time) -> Result<Concluded, Failure> {
+    async fn too_late(
+        self,
+        proof: &Proof,
+        checks: CheckedAll,
+        now: Time,
+    ) -> Result<Concluded, Failure> {
         let event = Event::NumberNotVerified {
             leg: self.claimed.leg.id,
             method: proof.method,
@@ -244,6 +292,7 @@ impl Conclusion {
                 detail: Some("confirmed after the login had ended".to_owned()),
                 ..proof.evidence.clone()
             },
+            checks,
         };
         let recorder = self.browser.recorder(&self.app, now);
         let record = recorder.record_of(&proof.number, self.about(Outcome::Expired), &event);
@@ -255,6 +304,7 @@ impl Conclusion {
         self,
         number: Option<&PhoneNumber>,
         refusal: Refusal,
+        checks: CheckedAll,
     ) -> Result<Concluded, Failure> {
         let now = self.app.clock.now();
         let Claimed { login, leg, .. } = &self.claimed;
@@ -264,6 +314,7 @@ impl Conclusion {
             method: leg.method,
             away_ms: self.away_ms(),
             evidence: refusal.evidence,
+            checks,
         };
         let recorder = self.browser.recorder(&self.app, now);
         let record = match number {

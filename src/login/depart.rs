@@ -9,11 +9,12 @@ use uuid::Uuid;
 use crate::audit::event::{Event, Subject};
 use crate::audit::record::Record;
 use crate::clock::Time;
+use crate::login::admit::admit;
 use crate::login::authorize::{about, seal_number};
 use crate::login::entry::{Entry, frame};
 use crate::login::release::number_hashes;
 use crate::login::view::Checking;
-use crate::login::{policy, show};
+use crate::login::{breakers, policy, show};
 use crate::operator::Ask;
 use crate::operator::routing::{self, Choice, NoOperator};
 use crate::phone::PhoneNumber;
@@ -145,6 +146,9 @@ pub async fn prepare(
             "the operator is gone",
         )));
     };
+    if let Err(refusal) = admit(app, client, &live.operator, now) {
+        return Ok(Err(refusal));
+    }
     let leg = new_id(now);
     let state = Handle::random(leg);
     let method = match number {
@@ -166,7 +170,9 @@ pub async fn prepare(
         now,
         silent: !(wants_a_page && operator.settings.retry_with_page),
     };
-    let departure = match app.operators.depart(&ask).await {
+    let departure = app.operators.depart(&ask).await;
+    breakers::settle(app).await;
+    let departure = match departure {
         Ok(departure) => departure,
         Err(refusal) => return Ok(Err(refusal)),
     };
@@ -281,10 +287,12 @@ pub async fn stop(
     cookie: &Token,
     login: &Login,
     number: Option<&PhoneNumber>,
-    stopped: Refusal,
+    mut stopped: Refusal,
     now: Time,
 ) -> Result<Response, Failure> {
+    let operator = stopped.evidence.operator.take().or(login.operator.clone());
     let subject = Subject {
+        operator: operator.clone(),
         outcome: Some(stopped.outcome),
         ..about(login)
     };
@@ -317,6 +325,7 @@ pub async fn stop(
                 stage: Stage::Problem,
                 outcome: Some(outcome),
                 retry_at,
+                operator,
                 ..login.clone()
             };
             show::page(app, browser, &login, client, cookie).await

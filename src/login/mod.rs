@@ -24,17 +24,21 @@
 //! | `POST /login/{id}/cancel`, `/return` | `leave` |
 //! | `GET /broker/{alias}/endpoint` | `callback` |
 
+mod admit;
 mod authorize;
+pub mod breakers;
 mod callback;
 mod conclude;
 mod counted;
 mod depart;
 mod entry;
+mod extras;
 mod go_on;
 mod leave;
 mod number;
 mod policy;
 mod release;
+mod retry;
 mod show;
 pub mod sweep;
 pub mod view;

@@ -1,6 +1,7 @@
 //! The release: what a confirmed number leaves behind, and the browser's way back with a code.
 //! Whoever calls this holds a [`Proof`] or what was held of one (P4).
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::response::Response;
@@ -26,6 +27,7 @@ use crate::store::logins::{Login, NumberSource, answer_place};
 use crate::store::path::{self, GoAhead, Release, SessionRow};
 use crate::store::sessions::{self, Remembered};
 use crate::token::claims::{Facts, NamedBy, NumberVerification};
+use crate::verdict::checks::{self, CheckedAll};
 use crate::verdict::{Evidence, Method, Outcome};
 use crate::web::app::App;
 use crate::web::browser::Browser;
@@ -46,6 +48,8 @@ pub struct Confirmed {
     pub verified_at: Time,
     /// The audit record of the check.
     pub txn: Uuid,
+    /// The extra checks, as tokens tell them.
+    pub checks: BTreeMap<String, checks::Check>,
 }
 
 /// The sector of every client that chose the public subject.
@@ -136,6 +140,8 @@ pub struct Check {
     pub away_ms: i64,
     /// What was seen on the wire.
     pub evidence: Evidence,
+    /// The extra checks.
+    pub checks: CheckedAll,
 }
 
 /// The record of a check that confirmed a number: its id is the `txn` of every token made of it.
@@ -157,6 +163,7 @@ pub fn verified_record(
         pinned: login.number_source == Some(NumberSource::Hint) && login.request.is_pinned(),
         away_ms: check.away_ms,
         evidence: check.evidence.clone(),
+        checks: check.checks.clone(),
     };
     let about = Subject {
         operator: Some(confirmed.operator.clone()),
@@ -275,7 +282,7 @@ impl Context<'_> {
                         "test": confirmed.test,
                         "txn": confirmed.txn,
                         "handoff": false,
-                        "checks": {},
+                        "checks": confirmed.checks,
                     }),
                     sealed: &app.vault.seal(sessions::number_place(&session_id), e164),
                     idle_expires_at: (now + lifetimes.session_idle).min(session_expires),
@@ -346,7 +353,7 @@ impl Context<'_> {
                 method: confirmed.method,
                 verified_at: confirmed.verified_at,
                 test: confirmed.test,
-                checks: std::collections::BTreeMap::new(),
+                checks: confirmed.checks.clone(),
             },
             named_by: match login.number_source {
                 Some(NumberSource::Hint) if login.request.is_pinned() => NamedBy::AppPinned,
@@ -390,6 +397,7 @@ pub async fn held(app: &App, browser: &Browser, entry: &Entry) -> Result<Respons
         method: held.method,
         verified_at: held.verified_at,
         txn: held.txn,
+        checks: held.checks,
     };
     let login = Login {
         pressed: true,

@@ -215,6 +215,16 @@ async fn operator_name(app: &App, frame: &Frame, login: &Login) -> Result<String
     Ok(live.map_or_else(|| alias.clone(), |live| live.operator.name.clone()))
 }
 
+/// How long the login's operator is left alone, seconds, if it is.
+async fn wait(app: &App, login: &Login) -> Result<Option<u64>, Failure> {
+    let Some(alias) = &login.operator else {
+        return Ok(None);
+    };
+    let registry = app.registry().await?;
+    let live = registry.get(alias);
+    Ok(live.and_then(|live| app.operators.wait(&live.operator, app.clock.now())))
+}
+
 /// A leg opened nothing: says what happened and what to do.
 async fn problem(
     app: &App,
@@ -251,15 +261,29 @@ async fn problem(
             operator_name,
         }),
         Outcome::OperatorTimeout | Outcome::OperatorUnavailable | Outcome::OperatorRateLimited => {
-            let wait_s = login
+            // What it told this login, or what it told another since.
+            let told = login
                 .retry_at
                 .map_or(0, |at| seconds_until(at, app.clock.now()));
-            operator_down(frame, operator_name, wait_s)
+            let left_alone = wait(app, login).await?.unwrap_or(0);
+            operator_down(frame, operator_name, told.max(left_alone))
         }
         // The leg was closed for what somebody else did with it, or came too late: ask again.
         Outcome::BrowserMismatch | Outcome::Abandoned | Outcome::Expired => {
             ask(frame, number, may_change)
         }
+        Outcome::SimSwapped => ok(&view::Refused {
+            frame,
+            why: view::RefusedWhy::SimSwapped,
+        }),
+        Outcome::NumberRecycled => ok(&view::Refused {
+            frame,
+            why: view::RefusedWhy::NumberRecycled,
+        }),
+        Outcome::CheckUnavailable => ok(&view::Refused {
+            frame,
+            why: view::RefusedWhy::CheckUnavailable,
+        }),
         Outcome::RateLimited => too_many(frame, WAIT_FOR_NUMBER, None),
         _ => ok(&view::OperatorInvalid {
             frame,

@@ -6,17 +6,29 @@
 //! own task, after it claimed the leg) and [`routing::choose`]; staff's `operator test` calls
 //! [`test::walk`].
 
+pub mod amr;
 mod ask;
+mod back_channel;
+mod breaker;
+mod budget;
 mod busy;
+mod by_hand;
 mod camara;
+mod checks;
 mod errors;
 mod fetched;
+mod gate;
+mod leg;
+mod mobile_connect;
+mod number_verification;
 mod oidc;
 pub mod routing;
 mod sign;
 mod strict;
+mod telefonica;
 pub mod test;
 mod token_answer;
+mod vonage;
 mod words;
 
 use std::fmt;
@@ -26,14 +38,22 @@ use chrono::TimeDelta;
 use moka::future::Cache;
 
 pub use ask::{Ask, Callback, Departure, Kept};
+pub use checks::Extras;
+pub use gate::BreakerChange;
 
 use crate::clock::{Clock, Time};
 use crate::outbound::{Limits, Outbound};
-use crate::store::operators::{Dialect, IdTokenRule, Operator, Settings, TokenAuth};
-use crate::verdict::{Refusal, Verdict};
+use crate::secret::Redacted;
+use crate::store::operators::{
+    Dialect, IdTokenRule, Operator, Settings, TokenAuth, TokenParameters,
+};
+use crate::verdict::checks::CheckedAll;
+use crate::verdict::{Outcome, Refusal, Verdict};
 use busy::Busy;
 use errors::Failure;
 use fetched::{Fetched, Key};
+use gate::Gates;
+use leg::{Leg, not_departed};
 use oidc::{Endpoints, IdTokenFault, Keys, Tokens};
 use sign::Signer;
 
@@ -53,6 +73,7 @@ pub struct Operators {
     keys: Fetched<Keys>,
     signers: Cache<Key, Arc<Signer>>,
     busy: Busy,
+    gates: Gates,
 }
 
 impl fmt::Debug for Operators {
@@ -72,19 +93,60 @@ impl Operators {
             metadata: Fetched::new(METADATA_LIFETIME),
             keys: Fetched::new(KEYS_LIFETIME),
             signers: Cache::new(CAPACITY),
+            gates: Gates::default(),
         }
     }
 
+    /// Whether a login of this app may depart to the operator now; counts it if so. To be asked
+    /// before [`Operators::depart`].
+    ///
+    /// # Errors
+    /// Why it may not, and when it may.
+    pub fn admit(
+        &self,
+        operator: &Operator,
+        client_id: &str,
+        client_per_minute: u32,
+        now: Time,
+    ) -> Result<(), Refusal> {
+        self.gates
+            .admit(operator, client_id, client_per_minute, now)
+    }
+
+    /// Seconds until the operator is asked again, while it is left alone.
+    #[must_use]
+    pub fn wait(&self, operator: &Operator, now: Time) -> Option<u64> {
+        self.gates.wait(operator.id, now)
+    }
+
+    /// The changes of breakers that nobody recorded yet: whoever takes them records them, or gives
+    /// them back.
+    #[must_use]
+    pub fn take_breaker_changes(&self) -> Vec<BreakerChange> {
+        self.gates.take_changes()
+    }
+
+    /// Gives changes back that could not be recorded.
+    pub fn give_back_breaker_changes(&self, changes: Vec<BreakerChange>) {
+        self.gates.give_back(changes);
+    }
+
     /// Makes the URL that the phone's browser goes to. Calls the operator only for its discovery
-    /// document, and only if that is not known.
+    /// document, if that is not known, and to ask whether the number is covered, if the record says so.
     ///
     /// # Errors
     /// Why the operator cannot be asked.
     pub async fn depart(&self, ask: &Ask<'_>) -> Result<Departure, Refusal> {
         let _place = self.busy.enter(ask.operator.id, "departure").await?;
-        match ask.operator.settings.dialect {
+        let departed = match ask.operator.settings.dialect {
             Dialect::Camara => camara::depart(self, ask).await,
-        }
+            Dialect::Telefonica => telefonica::depart(self, ask).await,
+            Dialect::Vonage => vonage::depart(self, ask).await,
+            Dialect::MobileConnect => mobile_connect::depart(self, ask).await,
+        };
+        departed
+            .map_err(not_departed)
+            .inspect_err(|refusal| self.gates.learn_refused(ask.operator, refusal, ask.now))
     }
 
     /// Turns a callback into a verdict: exchanges the code, checks the ID token, makes the one
@@ -101,8 +163,24 @@ impl Operators {
             Ok(place) => place,
             Err(refusal) => return Verdict::Refused(refusal),
         };
-        match ask.operator.settings.dialect {
-            Dialect::Camara => camara::conclude(self, ask, kept, callback, clock).await,
+        let mut leg = Leg::new(self, ask, kept, callback, clock);
+        let concluded = match ask.operator.settings.dialect {
+            Dialect::Camara => camara::conclude(&mut leg).await,
+            Dialect::Telefonica => telefonica::conclude(&mut leg).await,
+            Dialect::Vonage => vonage::conclude(&mut leg).await,
+            Dialect::MobileConnect => mobile_connect::conclude(&mut leg).await,
+        };
+        let verdict = leg.into_verdict(concluded);
+        self.gates.learn(ask.operator, &verdict, clock.now());
+        charged(verdict, ask)
+    }
+
+    /// Makes the extra checks about a number that this operator has just confirmed. Brings a result
+    /// for each that is wanted, within the time on the operator's record.
+    pub async fn check(&self, ask: &Ask<'_>, extras: &Extras<'_>, clock: &Clock) -> CheckedAll {
+        match self.busy.enter(ask.operator.id, "checks").await {
+            Ok(_place) => checks::make(self, ask, extras, clock).await,
+            Err(refusal) => checks::unavailable(extras, &refusal.evidence, clock.now()),
         }
     }
 
@@ -122,6 +200,16 @@ impl Operators {
         Ok(by_hand.or(&found))
     }
 
+    /// Where the phone's browser goes.
+    async fn authorization_endpoint(&self, ask: &Ask<'_>) -> Result<String, Failure> {
+        let endpoints = self.endpoints(ask.operator, ask.now).await?;
+        endpoints
+            .authorization
+            .ok_or_else(|| Failure::misconfigured("the authorization endpoint is not known"))
+    }
+
+    /// Exchanges the code, as the record says. Sent once; whatever becomes of it, the code is not
+    /// used again.
     async fn exchange(
         &self,
         ask: &Ask<'_>,
@@ -130,16 +218,31 @@ impl Operators {
         endpoints: &Endpoints,
         now: Time,
     ) -> Result<Tokens, Failure> {
-        let endpoint = endpoints
-            .token
-            .as_deref()
-            .ok_or_else(|| Failure::misconfigured("the token endpoint is not known"))?;
-        let signer = match ask.operator.settings.token_auth {
-            TokenAuth::PrivateKeyJwt => Some(self.signer(ask).await?),
-            TokenAuth::ClientSecretBasic | TokenAuth::ClientSecretPost => None,
+        let endpoint = endpoints.token()?;
+        let settings = &ask.operator.settings;
+        let credential = match (settings.token_auth, settings.token_parameters) {
+            (TokenAuth::ApplicationJwt, _) => self.application_bearer(ask, now).await?,
+            (TokenAuth::ClientSecretBasic, TokenParameters::Query) => by_hand::basic(ask)?,
+            (TokenAuth::PrivateKeyJwt, _) => {
+                let signer = self.signer(ask).await?;
+                let signer = Some(&*signer);
+                return oidc::exchange(&self.outbound, ask, kept, code, endpoint, signer, now)
+                    .await;
+            }
+            (TokenAuth::ClientSecretBasic | TokenAuth::ClientSecretPost, _) => {
+                return oidc::exchange(&self.outbound, ask, kept, code, endpoint, None, now).await;
+            }
         };
-        let signer = signer.as_deref();
-        oidc::exchange(&self.outbound, ask, kept, code, endpoint, signer, now).await
+        let request = by_hand::token_request(ask, endpoint, code, &credential)?;
+        let answer = self.outbound.send(request, limits(settings)).await?;
+        token_answer::read(&answer)
+    }
+
+    /// Vonage: a fresh JWT of the application, as a bearer token.
+    async fn application_bearer(&self, ask: &Ask<'_>, now: Time) -> Result<Redacted, Failure> {
+        let signer = self.signer(ask).await?;
+        let jwt = signer.application_jwt(&ask.operator.settings.client_id, now);
+        Ok(Redacted::new(format!("Bearer {jwt}")))
     }
 
     /// Checks the ID token if there is one, or if there must be one. An unknown key is looked for
@@ -154,7 +257,8 @@ impl Operators {
     ) -> Result<(), Failure> {
         let settings = &operator.settings;
         let id_token = match (settings.id_token, &tokens.id) {
-            (IdTokenRule::Ignored, _) | (IdTokenRule::IfPresent, None) => return Ok(()),
+            (IdTokenRule::Ignored, Some(id_token)) => return amr::check_unsigned(id_token),
+            (IdTokenRule::Ignored | IdTokenRule::IfPresent, None) => return Ok(()),
             (IdTokenRule::Required, None) => {
                 return Err(Failure::violation("the operator sent no ID token"));
             }
@@ -187,6 +291,23 @@ impl Operators {
             .await
             .map_err(|fault| Failure::misconfigured(*fault))
     }
+}
+
+/// Writes into the evidence what the operator charges for: an answer about the number, and perhaps
+/// one that was lost.
+fn charged(mut verdict: Verdict, ask: &Ask<'_>) -> Verdict {
+    let call = ask.method.into();
+    match &mut verdict {
+        Verdict::Verified(proof) => proof.evidence.billable.push(call),
+        Verdict::Refused(refusal) => match refusal.outcome {
+            Outcome::Mismatch => refusal.evidence.billable.push(call),
+            Outcome::OperatorTimeout if refusal.evidence.stage == ask.method.as_str() => {
+                refusal.evidence.unsure.push(call);
+            }
+            _ => {}
+        },
+    }
+    verdict
 }
 
 fn key(operator: &Operator) -> Key {

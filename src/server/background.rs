@@ -8,10 +8,10 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::login::sweep;
+use crate::login::{breakers, sweep};
 use crate::provider::logout::backchannel;
 use crate::server::tls::Reloaded;
-use crate::store::{db, grants};
+use crate::store::{db, grants, usage};
 use crate::token::lifecycle;
 use crate::web::app::App;
 
@@ -25,6 +25,8 @@ const PURGE: Duration = Duration::from_secs(600);
 const CARE: Duration = Duration::from_secs(60);
 /// The longest an access token lives, by the configuration or by a client's settings.
 const LONGEST_ACCESS_TOKEN: Duration = Duration::from_secs(86_400);
+/// Days whose calls are counted in one go.
+const DAYS_BATCH: usize = 31;
 /// Rows deleted in one statement, per table.
 const PURGE_BATCH: i64 = 1000;
 
@@ -100,6 +102,7 @@ async fn listen(app: App) {
 }
 
 async fn sweep_logins(app: App) -> anyhow::Result<()> {
+    breakers::settle(&app).await;
     let ended = sweep::run(&app).await?;
     if ended > 0 {
         tracing::info!(ended, "logins nobody came back to were ended");
@@ -114,6 +117,7 @@ async fn deliver_logouts(app: App) -> anyhow::Result<()> {
 async fn purge(app: App) -> anyhow::Result<()> {
     let before = app.clock.now() - chrono::TimeDelta::days(1);
     while grants::purge(app.db.relaxed(), before, PURGE_BATCH).await? >= PURGE_BATCH {}
+    usage::close_days(app.db.relaxed(), app.clock.now(), DAYS_BATCH).await?;
     Ok(())
 }
 

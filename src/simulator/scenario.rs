@@ -25,12 +25,18 @@ pub enum Effect {
     Token(AtToken),
     /// Within the ID token, if one was asked for.
     IdToken(AtIdToken),
+    /// In the metadata or the keys, from this authorization on.
+    Discovery(AtDiscovery),
     /// In the answer of `verify`.
     Verify(AtVerify),
     /// In the answer of `device-phone-number`.
     Share(AtShare),
     /// In the answer of either API call.
     Api(AtApi),
+    /// In the answer of a check beside Number Verification.
+    Check(AtCheck),
+    /// In how the token for such a check is got by CIBA.
+    BackChannel(AtBackChannel),
 }
 
 /// What may happen at the authorization endpoint.
@@ -40,8 +46,12 @@ pub enum AtAuthorize {
     Error(&'static str),
     /// The operator's consent page.
     Consent,
+    /// The number is not covered: Network Enablement says so, or nobody is found at the redirect.
+    NotCovered,
     /// A page with status 400, no redirect.
     BadRequestPage,
+    /// A page with status 403 at a channel partner: nobody returns.
+    ForbiddenPage,
     /// No answer for a minute, then a page with status 504.
     Hang,
     /// The connection is reset without an answer.
@@ -133,6 +143,23 @@ pub enum AtIdToken {
     UnknownKey,
     /// `sub` is the phone number.
     NumberAsSubject,
+    /// `amr` tells of a text message.
+    TextMessage,
+    /// `amr` tells of the network and a password.
+    Password,
+}
+
+/// What may be wrong with metadata and keys. Acts on the next request for them, once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AtDiscovery {
+    /// Metadata: status 404.
+    NotFound,
+    /// Metadata: another issuer.
+    OtherIssuer,
+    /// The keys cannot be had when an unknown one was used.
+    KeysDown,
+    /// The operator signs with a new key, which it publishes.
+    KeyRotated,
 }
 
 /// What may happen to `verify` alone.
@@ -178,6 +205,38 @@ pub enum AtApi {
     Delay,
 }
 
+/// What may happen to the checks beside Number Verification.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AtCheck {
+    /// The SIM was changed so many hours ago.
+    Swapped(u32),
+    /// It never was.
+    NeverSwapped,
+    /// The law lets the operator look back 30 days only, and there was nothing.
+    Unmonitored,
+    /// A CAMARA error of the SIM swap check.
+    SwapError(u16, &'static str),
+    /// The number was given to somebody else yesterday.
+    Recycled,
+    /// A CAMARA error of the recycling check.
+    RecyclingError(u16, &'static str),
+    /// The value is a string.
+    WrongType,
+    /// The right answer after half a minute.
+    Delay,
+}
+
+/// What may happen to a back-channel request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AtBackChannel {
+    /// Two polls too early, then the token.
+    Pending,
+    /// `expired_token`.
+    Expired,
+    /// `unknown_user_id`.
+    UnknownUser,
+}
+
 impl Effect {
     /// The stage at which it acts, for listings.
     #[must_use]
@@ -187,9 +246,12 @@ impl Effect {
             Self::Callback(_) => "callback",
             Self::Token(_) => "token",
             Self::IdToken(_) => "id_token",
+            Self::Discovery(_) => "discovery",
             Self::Verify(_) => "verify",
             Self::Share(_) => "share",
             Self::Api(_) => "api",
+            Self::Check(_) => "check",
+            Self::BackChannel(_) => "back_channel",
         }
     }
 }
@@ -224,13 +286,15 @@ const fn row(code: u16, effect: Effect, says: &'static str) -> Scenario {
     Scenario { code, effect, says }
 }
 
-use Effect::{Api, Authorize, Callback, IdToken, Share, Token, Verify};
+use Effect::{
+    Api, Authorize, BackChannel, Callback, Check, Discovery, IdToken, Share, Token, Verify,
+};
 use {
-    AtApi as P, AtAuthorize as A, AtCallback as C, AtIdToken as I, AtShare as S, AtToken as T,
-    AtVerify as V,
+    AtApi as P, AtAuthorize as A, AtBackChannel as B, AtCallback as C, AtCheck as K,
+    AtDiscovery as D, AtIdToken as I, AtShare as S, AtToken as T, AtVerify as V,
 };
 
-/// Every magic number of a CAMARA operator, in order of code.
+/// Every magic number, in order of code. All personas know them all.
 #[rustfmt::skip] // One row, one line.
 pub const TABLE: &[Scenario] = &[
     row(0, Verify(V::Compare), "An ordinary SIM: the number matches."),
@@ -253,6 +317,8 @@ pub const TABLE: &[Scenario] = &[
     row(1011, Authorize(A::Error("invalid_request_object")), "Redirect with invalid_request_object."),
     row(1012, Authorize(A::Error("request_uri_not_supported")), "Redirect with request_uri_not_supported."),
     row(1020, Authorize(A::Consent), "The operator's consent page; with prompt=none a redirect with consent_required."),
+    row(1021, Authorize(A::Error("consent_denied")), "The person refused at the operator behind the channel partner: consent_denied."),
+    row(1022, Authorize(A::ForbiddenPage), "A page with status 403 at the channel partner, from which nobody returns."),
     row(1030, Authorize(A::BadRequestPage), "A page with status 400 and no way back."),
     row(1031, Authorize(A::Hang), "No answer for 60 seconds, then a page with status 504."),
     row(1032, Authorize(A::Reset), "The connection is reset without an answer."),
@@ -269,6 +335,7 @@ pub const TABLE: &[Scenario] = &[
     row(1046, Callback(C::Twice), "A page that delivers the same callback twice."),
     row(1047, Callback(C::Late), "A page with the callback's link, to be followed when the time is over."),
     row(1048, Callback(C::Printed), "A page that prints the callback's link, to be opened in another browser."),
+    row(1100, Authorize(A::NotCovered), "The number is not covered: no operator is found for it, or the pre-check says so."),
     row(2000, Token(T::BadRequest("invalid_grant")), "Token: 400 invalid_grant."),
     row(2001, Token(T::BadRequest("invalid_request")), "Token: 400 invalid_request."),
     row(2002, Token(T::BadRequest("unauthorized_client")), "Token: 400 unauthorized_client."),
@@ -297,6 +364,8 @@ pub const TABLE: &[Scenario] = &[
     row(2036, IdToken(I::HmacWithPublicKey), "ID token: HS256 with the public key as the secret."),
     row(2037, IdToken(I::UnknownKey), "ID token: signed with a key that is not published."),
     row(2038, IdToken(I::NumberAsSubject), "ID token: sub is the phone number."),
+    row(2039, IdToken(I::TextMessage), "ID token: amr tells of a text message."),
+    row(2040, IdToken(I::Password), "ID token: amr tells of the network and of a password."),
     row(3000, Api(P::Error(401, "UNAUTHENTICATED", None)), "API: the token has expired, 401."),
     row(3001, Api(P::Error(401, "UNAUTHENTICATED", None)), "API: the token was already used, 401."),
     row(3002, Api(P::Error(401, "AUTHENTICATION_REQUIRED", None)), "API: 401 AUTHENTICATION_REQUIRED."),
@@ -304,6 +373,7 @@ pub const TABLE: &[Scenario] = &[
     row(3004, Api(P::Error(403, "NUMBER_VERIFICATION.USER_NOT_AUTHENTICATED_BY_MOBILE_NETWORK", None)), "API: 403, the person was not authenticated by the mobile network."),
     row(3005, Api(P::Error(403, "INVALID_TOKEN_CONTEXT", None)), "API: 403 INVALID_TOKEN_CONTEXT."),
     row(3006, Api(P::Error(403, "NUMBER_VERIFICATION.USER_NOT_AUTHENTICATED_BY_SUPPORTED_METHOD", None)), "API: 403 with a code that CAMARA does not list."),
+    row(3007, Api(P::Error(403, "NUMBER_VERIFICATION.INVALID_TS43_TOKEN", None)), "API: 403 with another code that CAMARA does not list."),
     row(3010, Api(P::Error(400, "INVALID_ARGUMENT", None)), "API: 400 INVALID_ARGUMENT."),
     row(3011, Api(P::Error(404, "IDENTIFIER_NOT_FOUND", None)), "API: 404 IDENTIFIER_NOT_FOUND."),
     row(3012, Api(P::Error(422, "SERVICE_NOT_APPLICABLE", None)), "API: 422 SERVICE_NOT_APPLICABLE."),
@@ -319,6 +389,26 @@ pub const TABLE: &[Scenario] = &[
     row(3024, Api(P::Html), "API: 200 with an HTML page."),
     row(3025, Api(P::WithoutCorrelator), "API: x-correlator is not echoed."),
     row(3026, Api(P::Delay), "API: the answer after 30 seconds, the token used up at once."),
+    row(4000, Check(K::Swapped(1)), "SIM swap: an hour ago."),
+    row(4001, Check(K::Swapped(239)), "SIM swap: 239 hours ago."),
+    row(4002, Check(K::Swapped(500)), "SIM swap: 500 hours ago."),
+    row(4003, Check(K::NeverSwapped), "SIM swap: never."),
+    row(4004, Check(K::Unmonitored), "SIM swap: none within the 30 days that the operator may look back."),
+    row(4005, Check(K::SwapError(400, "OUT_OF_RANGE")), "SIM swap: 400 OUT_OF_RANGE, the operator may not look back that far."),
+    row(4006, Check(K::SwapError(422, "SERVICE_NOT_APPLICABLE")), "SIM swap: 422 SERVICE_NOT_APPLICABLE."),
+    row(4007, Check(K::SwapError(404, "IDENTIFIER_NOT_FOUND")), "SIM swap: 404 IDENTIFIER_NOT_FOUND."),
+    row(4008, Check(K::SwapError(503, "UNAVAILABLE")), "SIM swap: 503 UNAVAILABLE."),
+    row(4009, Check(K::Delay), "SIM swap and recycling: the answer after 30 seconds."),
+    row(4010, Check(K::Recycled), "Recycling: the number was given to somebody else yesterday."),
+    row(4011, Check(K::RecyclingError(503, "UNAVAILABLE")), "Recycling: 503 UNAVAILABLE."),
+    row(4012, Check(K::WrongType), "SIM swap and recycling: the value is a string."),
+    row(5000, Discovery(D::NotFound), "Metadata: 404 at the next request."),
+    row(5001, Discovery(D::OtherIssuer), "Metadata: another issuer at the next request."),
+    row(5002, Discovery(D::KeysDown), "Keys: an unknown one was used, and 503 at the next request for them."),
+    row(5003, Discovery(D::KeyRotated), "Keys: a new one is used and published."),
+    row(6000, BackChannel(B::Pending), "CIBA: authorization_pending twice, then the token."),
+    row(6002, BackChannel(B::Expired), "CIBA: expired_token."),
+    row(6003, BackChannel(B::UnknownUser), "CIBA: unknown_user_id."),
 ];
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! Logins and legs: their rows and the statements that only read. The steps that change them stand
 //! in [`crate::store::path`].
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 use uuid::Uuid;
@@ -11,6 +13,7 @@ use crate::phone::PhoneNumber;
 use crate::secret::{Place, Unsealable, Vault};
 use crate::store::db::StoreError;
 use crate::store::lane::Lane;
+use crate::verdict::checks::Check;
 use crate::verdict::{Method, Outcome};
 
 /// Where a login stands.
@@ -214,6 +217,9 @@ pub struct Held {
     pub verified_at: Time,
     /// The audit record of the check.
     pub txn: Uuid,
+    /// The extra checks.
+    #[serde(default)]
+    pub checks: BTreeMap<String, Check>,
 }
 
 impl Held {

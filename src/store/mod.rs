@@ -3,9 +3,12 @@
 //! transactions. Only the layers above call these; nothing here decides.
 
 pub mod audit;
+pub mod breakers;
+pub mod checks;
 pub mod client_settings;
 pub mod clients;
 pub mod db;
+pub mod epochs;
 pub mod grants;
 pub mod health;
 pub mod keys;
@@ -14,6 +17,8 @@ pub mod logins;
 pub mod logout;
 pub mod operators;
 pub mod path;
+pub mod restraint;
 pub mod sessions;
 pub mod staff;
 pub mod tokens;
+pub mod usage;

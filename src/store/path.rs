@@ -520,14 +520,16 @@ pub async fn release(
             from login
         ),
         go_ahead as (
-            insert into go_aheads (browser_hash, client_id, subject, release, given_at, expires_at)
-            select $24, $15, $16, $25, $4, $26
+            insert into go_aheads
+                (browser_hash, client_id, subject, number_hash, release, given_at, expires_at)
+            select $24, $15, $16, $10, $25, $4, $26
             from login
             where $24::bytea is not null
             on conflict (browser_hash, client_id, subject) do update
             set release = array(
                     select distinct unnest(go_aheads.release || excluded.release) order by 1),
-                given_at = excluded.given_at, expires_at = excluded.expires_at
+                number_hash = excluded.number_hash, given_at = excluded.given_at,
+                expires_at = excluded.expires_at
         ),
         audit as (
             select append_audit($27) as appended

@@ -13,7 +13,7 @@ use moka::future::Cache;
 use crate::clock::{Clock, Time};
 use crate::config::Config;
 use crate::operator::Operators;
-use crate::secret::Vault;
+use crate::secret::{Vault, b64, random};
 use crate::store::clients::{self, Client};
 use crate::store::db::{Db, StoreError};
 use crate::store::operators::{self, Credentials, Mode, Operator};
@@ -52,6 +52,8 @@ pub struct Parts {
     pub throttles: Throttles,
     /// What goes on without a request.
     pub unfinished: Unfinished,
+    /// This server's name in records, new with every start.
+    pub replica: String,
     clients: Cache<String, Option<Arc<Client>>>,
     registry: ArcSwap<Registry>,
 }
@@ -112,6 +114,7 @@ impl App {
             cookies,
             throttles: Throttles::new(&config.limits),
             unfinished: Unfinished::default(),
+            replica: b64(&random::<6>()),
             config,
             db,
             vault,

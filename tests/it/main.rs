@@ -5,12 +5,15 @@
 
 mod attacks;
 mod backup;
+mod bad_operators;
 mod budget;
+mod checks;
 mod journeys;
 mod keys;
 mod layers;
 mod limits;
 mod logout;
+mod operators;
 mod stack;
 mod support;
 mod tls;

@@ -68,6 +68,10 @@ pub async fn redeem(
             from grants g
             join code on g.id = code.grant_id
             where code.fits and code.on_target and g.ended_at is null and g.expires_at > $3
+                and not exists (
+                    select from subject_epochs e
+                    where e.number_hash = g.number_hash and e.epoch > g.epoch
+                )
         ),
         access as (
             insert into access_tokens (hash, grant_id, issued_at, expires_at, audiences, jkt, x5t)

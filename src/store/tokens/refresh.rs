@@ -53,6 +53,10 @@ pub async fn keep(
             from grants g
             join token on g.id = token.grant_id
             where g.ended_at is null and g.expires_at > $3
+                and not exists (
+                    select from subject_epochs e
+                    where e.number_hash = g.number_hash and e.epoch > g.epoch
+                )
                 and ($4::text[] is null
                     or $4 <@ array(select jsonb_array_elements_text(g.facts -> 'scopes')))
         ),
@@ -119,6 +123,10 @@ pub async fn rotate(
                     select
                     from grants g
                     where g.id = grant_id and g.ended_at is null and g.expires_at > $3
+                        and not exists (
+                            select from subject_epochs e
+                            where e.number_hash = g.number_hash and e.epoch > g.epoch
+                        )
                         and ($4::text[] is null
                             or $4 <@ array(select jsonb_array_elements_text(g.facts -> 'scopes')))
                 )
@@ -206,7 +214,12 @@ pub async fn find(lane: &Lane, hash: &[u8], now: Time) -> Result<Option<Known>, 
         Known,
         r#"
         select t.grant_id, t.client_id, t.used_at is not null as "used!",
-            t.expires_at <= $2 or g.expires_at <= $2 or g.ended_at is not null as "ended!", t.jkt,
+            t.expires_at <= $2 or g.expires_at <= $2 or g.ended_at is not null
+                or exists (
+                    select from subject_epochs e
+                    where e.number_hash = g.number_hash and e.epoch > g.epoch
+                ) as "ended!",
+            t.jkt,
             t.x5t, t.resources, t.created_at, t.expires_at, g.facts
         from refresh_tokens t
         join grants g on g.id = t.grant_id
