@@ -2,6 +2,7 @@
 //! Whoever calls this holds a [`Proof`] or what was held of one (P4).
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use axum::response::Response;
 use http::header::SET_COOKIE;
@@ -16,6 +17,7 @@ use crate::login::entry::Entry;
 use crate::login::view::Why;
 use crate::login::{answer, counted, policy, show};
 use crate::oauth::redirect::{Answer, VerifiedRedirect};
+use crate::oauth::scope::Scope;
 use crate::phone::PhoneNumber;
 use crate::secret::{Handle, Token, b64, new_id};
 use crate::store::audit::Appended;
@@ -268,11 +270,13 @@ impl Context<'_> {
                 sealed_answer: &seal_answer(&app.vault, &login.id, &told),
                 facts: &serde_json::to_value(&facts).expect("facts serialise"),
                 sealed_number: sealed_number.as_deref(),
-                grant_expires_at: now + lifetimes.code + lifetimes.access_token,
+                grant_expires_at: self.grant_ends(confirmed),
                 code_hash: &code.hash(),
                 redirect_uri: request.redirect.uri(),
                 challenge: request.challenge.as_ref().map(|c| c.as_str()),
-                code_expires_at: now + lifetimes.code,
+                dpop_jkt: request.dpop_jkt.as_deref(),
+                resources: &request.resources,
+                code_expires_at: now + self.code_lifetime(),
                 session: SessionRow {
                     id: session_id,
                     cookie_hash: &session_cookie.hash(),
@@ -309,6 +313,31 @@ impl Context<'_> {
             session: session_cookie,
             browser: new_cookie,
         })
+    }
+
+    /// FAPI 2.0 section 5.3.2.1: at most 60 seconds, whatever is configured.
+    fn code_lifetime(&self) -> Duration {
+        let configured = self.app.config.login.code;
+        if self.client.settings.profile.is_fapi() {
+            configured.min(Duration::from_secs(60))
+        } else {
+            configured
+        }
+    }
+
+    /// With the last access token; with `offline_access` so long after the check itself.
+    fn grant_ends(&self, confirmed: &Confirmed) -> Time {
+        let lifetimes = &self.app.config.login;
+        let own = self.client.settings.access_token_s;
+        let access_token = own.map_or(lifetimes.access_token, |seconds| {
+            Duration::from_secs(u64::from(seconds))
+        });
+        let last = self.now + self.code_lifetime() + access_token;
+        if self.login.request.scopes.has(Scope::OfflineAccess) {
+            last.max(confirmed.verified_at + lifetimes.refresh_grant)
+        } else {
+            last
+        }
     }
 
     fn facts(&self, confirmed: &Confirmed, subject: &str, session: Uuid) -> Facts {

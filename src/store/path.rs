@@ -4,7 +4,8 @@
 //! its guard unmet changes nothing and records nothing. The login's row is the lock: every step
 //! updates it first, and what follows depends on that update having found its row. Opening,
 //! departure and claim run on connections that do not wait for the disk; a lost one is found by the
-//! verdict's guard. The verdict, a release and a redemption wait.
+//! verdict's guard. The verdict and a release wait; so do redemptions and refreshes, which stand in
+//! [`crate::store::tokens`].
 
 use chrono::TimeDelta;
 use sqlx::types::Json;
@@ -417,6 +418,10 @@ pub struct Release<'a> {
     pub redirect_uri: &'a str,
     /// The PKCE challenge it is bound to.
     pub challenge: Option<&'a str>,
+    /// The thumbprint of the DPoP key it is bound to.
+    pub dpop_jkt: Option<&'a str>,
+    /// The resources a token is wanted for.
+    pub resources: &'a [String],
     /// When the code ends.
     pub code_expires_at: Time,
     /// The session.
@@ -508,8 +513,10 @@ pub async fn release(
             from login
         ),
         code as (
-            insert into codes (hash, grant_id, client_id, redirect_uri, challenge, expires_at)
-            select $20, id, $15, $21, $22, $23
+            insert into codes
+                (hash, grant_id, client_id, redirect_uri, challenge, expires_at, dpop_jkt, resources,
+                kept_until)
+            select $20, id, $15, $21, $22, $23, $28, $29, $19
             from login
         ),
         go_ahead as (
@@ -558,6 +565,8 @@ pub async fn release(
         go_ahead.map(|g| g.release).unwrap_or_default(),
         go_ahead.map_or(release.now, |g| g.expires_at),
         records as _,
+        release.dpop_jkt,
+        release.resources,
     )
     .fetch_one(lent.connection())
     .await?;
@@ -797,104 +806,6 @@ pub async fn end(
     .await?;
     lent.give_back();
     stale_unless(done == 1)
-}
-
-/// A code that a client brought back.
-#[derive(Debug)]
-pub struct Redeeming<'a> {
-    /// Its hash.
-    pub code_hash: &'a [u8],
-    /// The client that authenticated.
-    pub client_id: &'a str,
-    /// The redirect URI it says it used.
-    pub redirect_uri: &'a str,
-    /// The challenge of the verifier it sent.
-    pub challenge: Option<&'a str>,
-    /// The hash of the access token it will get.
-    pub token_hash: &'a [u8],
-    /// When that token ends.
-    pub token_expires_at: Time,
-    /// The time.
-    pub now: Time,
-}
-
-/// What became of a redeemed code.
-#[derive(Debug)]
-pub enum Redeemed {
-    /// Right in everything: the grant.
-    Granted {
-        /// What its tokens are made of.
-        facts: serde_json::Value,
-        /// The number, sealed for the grant's row.
-        sealed_number: Option<Vec<u8>>,
-    },
-    /// The verifier or the redirect URI was wrong: the code is burned.
-    Burned,
-}
-
-/// Redeems a code: once, for the client it was made for. A wrong verifier or redirect URI burns it;
-/// another client's attempt leaves it alone.
-///
-/// # Errors
-/// [`StoreError::Stale`] if there is no such live code for this client.
-pub async fn redeem(
-    lane: &Lane,
-    code: &Redeeming<'_>,
-    records: Appended,
-) -> Result<Redeemed, StoreError> {
-    let mut lent = lane.get().await?;
-    let row = sqlx::query!(
-        r#"
-        with code as (
-            update codes
-            set redeemed_at = $3
-            where hash = $1 and client_id = $2 and redeemed_at is null and expires_at > $3
-            returning grant_id, redirect_uri = $4 and challenge is not distinct from $5 as fits
-        ),
-        given as (
-            select g.id, g.facts, g.sealed
-            from grants g
-            join code on g.id = code.grant_id
-            where code.fits and g.ended_at is null and g.expires_at > $3
-                and not exists (
-                    select from subject_epochs e
-                    where e.number_hash = g.number_hash and e.epoch > g.epoch
-                )
-        ),
-        token as (
-            insert into access_tokens (hash, grant_id, expires_at)
-            select $6, id, $7
-            from given
-        ),
-        audit as (
-            select append_audit($8) as appended
-            from given
-        )
-        select given.facts as "facts?", given.sealed,
-            (select count(appended) from audit) as "recorded!"
-        from code
-        left join given on true
-        "#,
-        code.code_hash,
-        code.client_id,
-        code.now,
-        code.redirect_uri,
-        code.challenge,
-        code.token_hash,
-        code.token_expires_at,
-        records as _,
-    )
-    .fetch_optional(lent.connection())
-    .await?;
-    lent.give_back();
-    let row = row.ok_or(StoreError::Stale)?;
-    Ok(match row.facts {
-        Some(facts) if row.recorded == 1 => Redeemed::Granted {
-            facts,
-            sealed_number: row.sealed,
-        },
-        _ => Redeemed::Burned,
-    })
 }
 
 fn stale_unless(done: bool) -> Result<(), StoreError> {

@@ -19,3 +19,4 @@ mod requests;
 mod stack;
 mod support;
 mod tls;
+mod tokens;
