@@ -3,11 +3,8 @@
 //! The path's composite statements call the database's `append_audit` with [`Appended`]; nothing
 //! else writes here.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use serde::Serialize;
-use sqlx::types::Json;
-use sqlx::{PgConnection, PgExecutor};
+use sqlx::postgres::{PgHasArrayType, PgTypeInfo};
+use sqlx::{PgConnection, PgExecutor, Postgres};
 use uuid::Uuid;
 
 use crate::audit::record::Record;
@@ -15,57 +12,82 @@ use crate::clock::Time;
 use crate::store::db::StoreError;
 use crate::verdict::Outcome;
 
-/// Records in the shape `append_audit` takes.
-#[derive(Debug, Serialize)]
-#[serde(transparent)]
-pub struct Appended(Vec<Row>);
+/// Records in the shape `append_audit` takes: one parameter of a statement.
+#[derive(Debug, sqlx::Encode)]
+#[sqlx(transparent)]
+pub struct Appended(Vec<Entry>);
 
-#[derive(Debug, Serialize)]
-struct Row {
+/// The database's composite type of this name, field by field in its order.
+#[derive(Debug, sqlx::Encode)]
+struct Entry {
     id: Uuid,
     at: Time,
-    #[serde(rename = "type")]
-    kind: &'static str,
+    r#type: &'static str,
     login_id: Option<Uuid>,
     client_id: Option<String>,
     operator: Option<String>,
-    outcome: Option<Outcome>,
+    outcome: Option<&'static str>,
     actor: Option<String>,
-    body: String,
-    mac: String,
+    body: Vec<u8>,
+    mac: Vec<u8>,
     mac_key_id: String,
-    salt: Option<String>,
-    number_hash: Option<String>,
-    sealed: Option<String>,
+    salt: Option<Vec<u8>>,
+    number_hash: Option<Vec<u8>>,
+    sealed: Option<Vec<u8>>,
+}
+
+impl sqlx::Type<Postgres> for Appended {
+    fn type_info() -> PgTypeInfo {
+        Entry::array_type_info()
+    }
+}
+
+impl sqlx::Type<Postgres> for Entry {
+    fn type_info() -> PgTypeInfo {
+        PgTypeInfo::with_name("audit_entry")
+    }
+}
+
+impl PgHasArrayType for Entry {
+    fn array_type_info() -> PgTypeInfo {
+        PgTypeInfo::array_of("audit_entry")
+    }
 }
 
 impl Appended {
     /// The records as one parameter of a statement.
     #[must_use]
-    pub fn new(records: impl IntoIterator<Item = Record>) -> Json<Self> {
-        let rows = records.into_iter().map(|record| {
-            let personal = record.personal;
-            Row {
-                id: record.id,
-                at: record.at,
-                kind: record.kind,
-                login_id: record.subject.login_id,
-                client_id: record.subject.client_id,
-                operator: record.subject.operator,
-                outcome: record.subject.outcome,
-                actor: record.subject.actor,
-                body: String::from_utf8(record.body).expect("a body is JSON"),
-                mac: STANDARD.encode(record.mac),
-                mac_key_id: record.mac_key_id,
-                salt: personal.as_ref().map(|p| STANDARD.encode(&p.salt)),
-                number_hash: personal
-                    .as_ref()
-                    .and_then(|p| p.number_hash.as_ref())
-                    .map(|hash| STANDARD.encode(hash)),
-                sealed: personal.as_ref().map(|p| STANDARD.encode(&p.sealed)),
-            }
-        });
-        Json(Self(rows.collect()))
+    pub fn new(records: impl IntoIterator<Item = Record>) -> Self {
+        Self(records.into_iter().map(Entry::of).collect())
+    }
+}
+
+impl Entry {
+    fn of(record: Record) -> Self {
+        let (salt, number_hash, sealed) = match record.personal {
+            Some(personal) => (
+                Some(personal.salt),
+                personal.number_hash,
+                Some(personal.sealed),
+            ),
+            None => (None, None, None),
+        };
+        Self {
+            id: record.id,
+            at: record.at,
+            r#type: record.kind,
+            login_id: record.subject.login_id,
+            client_id: record.subject.client_id,
+            operator: record.subject.operator,
+            outcome: record.subject.outcome.map(Outcome::as_str),
+            actor: record.subject.actor,
+            body: record.body,
+            mac: record.mac,
+            mac_key_id: record.mac_key_id,
+            salt,
+            number_hash,
+            sealed,
+        }
     }
 }
 

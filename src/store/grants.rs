@@ -1,7 +1,6 @@
 //! Grants and their access tokens, read; and ended when a code is replayed.
 
 use sqlx::PgPool;
-use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::clock::Time;
@@ -80,7 +79,7 @@ pub async fn end_after_replay(
     code_hash: &[u8],
     client_id: &str,
     now: Time,
-    records: Json<Appended>,
+    records: Appended,
 ) -> Result<bool, StoreError> {
     let mut lent = lane.get().await?;
     let done = sqlx::query_scalar!(

@@ -82,11 +82,7 @@ pub enum Departed {
 }
 
 /// Opens a login that starts with a page.
-pub async fn open(
-    lane: &Lane,
-    login: &Opening<'_>,
-    records: Json<Appended>,
-) -> Result<(), StoreError> {
+pub async fn open(lane: &Lane, login: &Opening<'_>, records: Appended) -> Result<(), StoreError> {
     let mut lent = lane.get().await?;
     sqlx::query_scalar!(
         r#"
@@ -121,7 +117,7 @@ pub async fn open_and_depart(
     lane: &Lane,
     login: &Opening<'_>,
     leg: &Departing<'_>,
-    records: Json<Appended>,
+    records: Appended,
 ) -> Result<Departed, StoreError> {
     let mut lent = lane.get().await?;
     let done = sqlx::query_scalar!(
@@ -202,7 +198,7 @@ pub async fn depart(
     login: Uuid,
     number: &Chosen<'_>,
     leg: &Departing<'_>,
-    records: Json<Appended>,
+    records: Appended,
 ) -> Result<Departed, StoreError> {
     let mut lent = lane.get().await?;
     let row = sqlx::query!(
@@ -469,7 +465,7 @@ pub async fn release(
     lane: &Lane,
     release: &Release<'_>,
     session: &SessionRow<'_>,
-    records: Json<Appended>,
+    records: Appended,
 ) -> Result<(), StoreError> {
     let go_ahead = release.go_ahead.as_ref();
     let mut lent = lane.get().await?;
@@ -603,7 +599,7 @@ pub async fn answer(
     login: &Opening<'_>,
     release: &Release<'_>,
     session: &SessionUse<'_>,
-    records: Json<Appended>,
+    records: Appended,
 ) -> Result<(), StoreError> {
     let go_ahead = release.go_ahead.as_ref();
     let mut lent = lane.get().await?;
@@ -716,7 +712,7 @@ pub async fn hold(
     leg: Uuid,
     sealed_held: &[u8],
     now: Time,
-    records: Json<Appended>,
+    records: Appended,
 ) -> Result<(), StoreError> {
     let mut lent = lane.get().await?;
     let done = sqlx::query_scalar!(
@@ -761,7 +757,7 @@ pub async fn stop_short(
     number: &Chosen<'_>,
     outcome: Outcome,
     now: Time,
-    records: Json<Appended>,
+    records: Appended,
 ) -> Result<(), StoreError> {
     let mut lent = lane.get().await?;
     let done = sqlx::query_scalar!(
@@ -807,7 +803,7 @@ pub async fn refuse(
     leg: Uuid,
     outcome: Outcome,
     now: Time,
-    records: Json<Appended>,
+    records: Appended,
 ) -> Result<(), StoreError> {
     let mut lent = lane.get().await?;
     let done = sqlx::query_scalar!(
@@ -853,7 +849,7 @@ pub async fn break_off(
     leg: Uuid,
     outcome: Outcome,
     now: Time,
-    records: Json<Appended>,
+    records: Appended,
 ) -> Result<(), StoreError> {
     let mut lent = lane.get().await?;
     let done = sqlx::query_scalar!(
@@ -898,7 +894,7 @@ pub async fn end(
     outcome: Outcome,
     sealed_answer: Option<&[u8]>,
     now: Time,
-    records: Json<Appended>,
+    records: Appended,
 ) -> Result<(), StoreError> {
     let mut lent = lane.get().await?;
     let done = sqlx::query_scalar!(
@@ -975,7 +971,7 @@ pub enum Redeemed {
 pub async fn redeem(
     lane: &Lane,
     code: &Redeeming<'_>,
-    records: Json<Appended>,
+    records: Appended,
 ) -> Result<Redeemed, StoreError> {
     let mut lent = lane.get().await?;
     let row = sqlx::query!(

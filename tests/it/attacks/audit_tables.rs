@@ -77,10 +77,10 @@ async fn the_application_s_role_cannot_change_what_was_recorded() {
         }
     }
     for sql in [
-        "create function append_audit(jsonb, int) returns int language sql as 'select 1'",
-        "create or replace function append_audit(records jsonb) returns integer language sql as 'select 1'",
-        "drop function append_audit(jsonb)",
-        "alter function append_audit(jsonb) rename to x",
+        "create function append_audit(audit_entry[], int) returns int language sql as 'select 1'",
+        "create or replace function append_audit(entries audit_entry[]) returns integer language sql as 'select 1'",
+        "drop function append_audit(audit_entry[])",
+        "alter function append_audit(audit_entry[]) rename to x",
         "create table audit_records_x partition of audit_records for values from \
             ('00000000-0000-0000-0000-000000000000') to ('00000000-0000-0000-0000-000000000001')",
         "alter table audit_records detach partition audit_records_default",

@@ -1,0 +1,50 @@
+-- Records go in typed, as one array: taking them out of JSON, with base64 inside, cost a third more of
+-- the database's time.
+create type audit_entry as (
+    id uuid,
+    at timestamptz,
+    type text,
+    login_id uuid,
+    client_id text,
+    operator text,
+    outcome text,
+    actor text,
+    body bytea,
+    mac bytea,
+    mac_key_id text,
+    salt bytea,
+    number_hash bytea,
+    sealed bytea
+);
+comment on type audit_entry is
+    'A record as it is appended, with its sealed personal part if it has one.';
+
+-- append_audit(jsonb) stays for a replica of the release before; the release after drops it.
+
+-- appends records with their personal parts; called inside the statement whose effect they record,
+-- so that neither is ever without the other
+create function append_audit(entries audit_entry[])
+returns integer
+language plpgsql
+as $$
+begin
+    insert into audit_records
+        (id, at, type, login_id, client_id, operator, outcome, actor, body, mac, mac_key_id)
+    select id, at, type, login_id, client_id, operator, outcome, actor, body, mac, mac_key_id
+    from unnest(entries);
+
+    insert into audit_pending (record_id)
+    select id
+    from unnest(entries);
+
+    insert into audit_personal (record_id, salt, key_id, number_hash, sealed)
+    select id, salt, mac_key_id, number_hash, sealed
+    from unnest(entries)
+    where sealed is not null;
+
+    return cardinality(entries);
+end
+$$;
+comment on function append_audit is
+    'Appends audit records, marks them pending, and stores their sealed personal parts.';
+grant execute on function append_audit to numbercloak_app;

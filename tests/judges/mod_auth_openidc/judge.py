@@ -1,0 +1,138 @@
+"""Apache with mod_auth_openidc protects a page; a person opens it and is led through us and back."""
+
+import json
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.parse
+import urllib.request
+
+ISSUER, NUMBER = os.environ["ISSUER"], os.environ["NUMBER"]
+MODULES = "/usr/lib/apache2/modules"
+passed, failed = 0, 0
+
+CONFIG = """
+ServerName 127.0.0.1
+Listen 127.0.0.1:{port}
+ServerRoot {root}
+DocumentRoot {root}/site
+PidFile {root}/pid
+User www-data
+Group www-data
+ErrorLog {root}/error.log
+LoadModule mpm_event_module {modules}/mod_mpm_event.so
+LoadModule authn_core_module {modules}/mod_authn_core.so
+LoadModule authz_core_module {modules}/mod_authz_core.so
+LoadModule authz_user_module {modules}/mod_authz_user.so
+LoadModule mime_module {modules}/mod_mime.so
+LoadModule include_module {modules}/mod_include.so
+LoadModule auth_openidc_module {modules}/mod_auth_openidc.so
+TypesConfig /etc/mime.types
+AddOutputFilter INCLUDES .shtml
+AddType text/html .shtml
+OIDCProviderMetadataURL {issuer}/.well-known/openid-configuration
+OIDCClientID {client_id}
+OIDCClientSecret {secret}
+OIDCRedirectURI http://127.0.0.1:{port}/callback
+OIDCCryptoPassphrase judge-judge-judge-judge-judge-judge
+OIDCScope "openid phone"
+OIDCPKCEMethod S256
+OIDCAuthRequestParams login_hint={hint}
+OIDCUserInfoRefreshInterval 1
+OIDCPassClaimsAs environment
+OIDCDefaultLoggedOutURL http://127.0.0.1:{port}/out.shtml
+{more}
+<Directory {root}/site>
+    Options +Includes
+    Require all granted
+</Directory>
+<Location /protected>
+    AuthType openid-connect
+    Require valid-user
+</Location>
+<Location /callback>
+    AuthType openid-connect
+    Require valid-user
+</Location>
+"""
+PAGE = '<html><head><title><!--#echo var="OIDC_CLAIM_phone_number" --> <!--#echo var="OIDC_CLAIM_iss" --></title></head></html>'
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def register(port, *flags):
+    command = [*os.environ["NUMBERCLOAK"].split(), "client", "create", "--name", "Judge", "--test", "--json",
+               "--redirect-uri", f"http://127.0.0.1:{port}/callback",
+               "--post-logout-redirect-uri", f"http://127.0.0.1:{port}/out.shtml", *flags]
+    return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+
+
+def browse(jar, url):
+    command = [os.environ["BROWSER"], "--jar", str(jar), url, "never:"]
+    return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+
+
+def check(name, more, *flags):
+    global passed, failed
+    with tempfile.TemporaryDirectory(prefix="judge-", dir="/var/tmp") as root:
+        root = pathlib.Path(root)
+        root.chmod(0o755)
+        (root / "site/protected").mkdir(parents=True)
+        (root / "site/protected/index.shtml").write_text(PAGE)
+        (root / "site/out.shtml").write_text("<title>out</title>")
+        port = free_port()
+        apache = None
+        try:
+            app = register(port, *flags)
+            (root / "conf").write_text(CONFIG.format(
+                port=port, root=root, modules=MODULES, issuer=ISSUER, client_id=app["client_id"],
+                secret=app["client_secret"], hint=urllib.parse.quote(NUMBER), more=more))
+            apache = subprocess.Popen(["apache2", "-f", str(root / "conf"), "-DFOREGROUND"], stderr=subprocess.PIPE)
+            wait(port, apache)
+            jar = root / "jar"
+            page = browse(jar, f"http://127.0.0.1:{port}/protected/index.shtml")
+            assert page.get("page") == f"{NUMBER} {ISSUER}", page
+            leave = urllib.parse.quote(f"http://127.0.0.1:{port}/out.shtml")
+            page = browse(jar, f"http://127.0.0.1:{port}/callback?logout={leave}")
+            assert page.get("page") == "out", page
+            passed += 1
+            print(f"ok - {name}")
+        except Exception as error:  # the next case is still worth running
+            failed += 1
+            print(f"not ok - {name}: {error!r}")
+            log = root / "error.log"
+            if log.exists():
+                print(*log.read_text().splitlines()[-5:], sep="\n")
+        finally:
+            if apache:
+                apache.terminate()
+                apache.wait()
+
+
+def wait(port, apache):
+    for _ in range(100):
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/out.shtml").close()
+            return
+        except OSError:
+            if apache.poll() is not None:
+                raise RuntimeError(apache.stderr.read().decode()) from None
+            time.sleep(0.05)
+    raise RuntimeError("Apache did not start")
+
+
+check("client_secret_basic", "OIDCProviderTokenEndpointAuth client_secret_basic")
+check("client_secret_post", "OIDCProviderTokenEndpointAuth client_secret_post", "--token-endpoint-auth-method", "client_secret_post")
+check("ID tokens with ES256", "OIDCIDTokenSignedResponseAlg ES256", "--id-token-alg", "ES256")
+check("form_post", "OIDCResponseMode form_post")
+check("signed userinfo", "OIDCUserInfoSignedResponseAlg RS256", "--userinfo-alg", "RS256")
+print(f"{passed} passed, {failed} failed")
+sys.exit(1 if failed else 0)
