@@ -18,11 +18,11 @@ use crate::login::{depart, policy, show};
 use crate::oauth::error::{ErrorCode, OAuthError};
 use crate::oauth::params::Params;
 use crate::oauth::redirect::VerifiedRedirect;
-use crate::oauth::request::{self, AuthorizeError, AuthorizeRequest, Prompt, Registered};
+use crate::oauth::request::{self, AuthorizeError, AuthorizeRequest};
 use crate::phone::PhoneNumber;
 use crate::secret::{Token, new_id};
 use crate::store::audit::Appended;
-use crate::store::clients::{Client, Kind};
+use crate::store::clients::Client;
 use crate::store::logins::{self, Login, NumberSource, Stage};
 use crate::store::path::{self, Departed, Opening};
 use crate::store::sessions;
@@ -94,13 +94,7 @@ async fn checked(app: &App, params: &Params) -> Result<Checked, Failure> {
             "client_id is not registered here".to_owned(),
         )));
     };
-    let registered = Registered {
-        redirect_uris: &client.redirect_uris,
-        native: client.kind == Kind::Native,
-        must_use_pkce: client.must_use_pkce(),
-        scopes: &client.settings.scopes,
-    };
-    Ok(request::check(params, &registered).map(|request| (client.clone(), request)))
+    Ok(request::check(params, &client.registered()).map(|request| (client.clone(), request)))
 }
 
 /// This address has started too many logins: nothing is opened, and nothing is recorded.
@@ -113,7 +107,7 @@ fn too_many(
     TooMany(wait): TooMany,
 ) -> Response {
     let back = error_url(app, &request.redirect, Outcome::RateLimited);
-    if request.prompt == Prompt::None {
+    if request.prompt.is_silent() {
         return to_app(&back);
     }
     let language = browser.language(request.ui_locales.as_deref());
@@ -172,7 +166,7 @@ async fn start(
     client: &Client,
     request: AuthorizeRequest,
 ) -> Result<Response, Failure> {
-    if request.prompt == Prompt::None {
+    if request.prompt.is_silent() {
         // Proof of number is per login: without a page there is nobody to ask.
         let error = OAuthError::new(ErrorCode::LoginRequired, "nobody is signed in here");
         return refuse(app, browser, &client.client_id, &request.redirect, &error).await;
@@ -236,7 +230,7 @@ async fn is_remembered(
     Ok(policy::covers(
         &known.go_aheads,
         &subject,
-        &request.scopes.words(),
+        &request.release(),
     ))
 }
 
@@ -287,8 +281,7 @@ fn started(app: &App, browser: &Browser, login: &Login, now: Time) -> crate::aud
         redirect_uri: request.redirect.uri().to_owned(),
         number_hinted: request.number.is_some(),
         pkce: request.challenge.is_some(),
-        prompt: (request.prompt != Prompt::Default)
-            .then(|| format!("{:?}", request.prompt).to_lowercase()),
+        prompt: (!request.prompt.is_empty()).then(|| request.prompt.text()),
     };
     let recorder = browser.recorder(app, now);
     match &request.number {

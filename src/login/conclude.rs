@@ -180,7 +180,7 @@ impl Conclusion {
                 .await?;
                 let subject =
                     release::subject(&self.app, &self.client, &confirmed.number, known.epoch);
-                policy::covers(&known.go_aheads, &subject, &login.request.scopes.words())
+                policy::covers(&known.go_aheads, &subject, &login.request.release())
             }
         };
         Ok(policy::needs_go_ahead(

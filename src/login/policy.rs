@@ -1,6 +1,6 @@
 //! What a client's policy asks of a login. Pure.
 
-use crate::oauth::request::{AuthorizeRequest, Prompt};
+use crate::oauth::request::AuthorizeRequest;
 use crate::store::clients::{Client, Confirm, Hint};
 use crate::store::logins::NumberSource;
 use crate::store::sessions::GoAhead;
@@ -23,7 +23,7 @@ pub fn may_remember(client: &Client, request: &AuthorizeRequest) -> bool {
 /// whether an earlier go-ahead covers this release.
 #[must_use]
 pub fn needs_go_ahead(client: &Client, request: &AuthorizeRequest, remembered: bool) -> bool {
-    let asked = matches!(request.prompt, Prompt::Login | Prompt::Consent);
+    let asked = request.prompt.wants_page();
     let never = client.settings.confirm == Confirm::Never
         && client.is_confidential()
         && request.number.is_some();
@@ -92,10 +92,8 @@ mod tests {
         check(
             &Params::parse(query.as_bytes(), 100).unwrap(),
             &Registered {
-                redirect_uris: &client.redirect_uris,
-                native: true,
                 must_use_pkce: false,
-                scopes: &client.settings.scopes,
+                ..client.registered()
             },
         )
         .unwrap()

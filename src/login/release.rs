@@ -151,7 +151,7 @@ pub fn verified_record(
         subject: subject.to_owned(),
         epoch,
         test: confirmed.test,
-        pinned: false,
+        pinned: login.number_source == Some(NumberSource::Hint) && login.request.is_pinned(),
         away_ms: check.away_ms,
         evidence: check.evidence.clone(),
     };
@@ -234,7 +234,7 @@ impl Context<'_> {
         let checked =
             check.map(|check| verified_record(&recorder, login, confirmed, check, &subject, epoch));
         let records = checked.into_iter().chain([self.login_record(confirmed)]);
-        let release_words = request.scopes.words();
+        let release_words = request.release();
         let remember = login.pressed && policy::may_remember(client, request);
         let had_cookie = cookies.browser();
         let new_cookie = (remember && had_cookie.is_none()).then(Token::random);
@@ -306,6 +306,7 @@ impl Context<'_> {
         Facts {
             sub: subject.to_owned(),
             scopes: login.request.scopes.clone(),
+            claims: login.request.claims.clone(),
             nonce: login.request.nonce.clone(),
             auth_time: confirmed.verified_at,
             sid: b64(&sid),
@@ -318,6 +319,7 @@ impl Context<'_> {
                 checks: std::collections::BTreeMap::new(),
             },
             named_by: match login.number_source {
+                Some(NumberSource::Hint) if login.request.is_pinned() => NamedBy::AppPinned,
                 Some(NumberSource::Hint) => NamedBy::App,
                 Some(NumberSource::Person | NumberSource::Session) | None => NamedBy::Person,
             },

@@ -38,8 +38,14 @@ pub enum ErrorCode {
     UnmetAuthenticationRequirements,
     /// Request objects are not accepted.
     RequestNotSupported,
-    /// `request_uri` is not accepted.
+    /// `request_uri` is not one of ours, and we fetch none.
     RequestUriNotSupported,
+    /// The request object is malformed, not signed as it must be, or says what it may not.
+    InvalidRequestObject,
+    /// The pushed request is unknown, used, expired, or another client's.
+    InvalidRequestUri,
+    /// The resource is not one the client may ask for (RFC 8707).
+    InvalidTarget,
     /// The access token is unknown, expired or revoked.
     InvalidToken,
 }
@@ -65,6 +71,9 @@ impl ErrorCode {
             Self::UnmetAuthenticationRequirements => "unmet_authentication_requirements",
             Self::RequestNotSupported => "request_not_supported",
             Self::RequestUriNotSupported => "request_uri_not_supported",
+            Self::InvalidRequestObject => "invalid_request_object",
+            Self::InvalidRequestUri => "invalid_request_uri",
+            Self::InvalidTarget => "invalid_target",
             Self::InvalidToken => "invalid_token",
         }
     }

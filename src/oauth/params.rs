@@ -36,6 +36,14 @@ impl Params {
             .map(|(_, v)| v.as_str())
     }
 
+    /// Every value of a parameter that may come several times.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0
+            .iter()
+            .filter(move |(n, v)| n == name && !v.is_empty())
+            .map(|(_, v)| v.as_str())
+    }
+
     /// The first parameter that holds a NUL, which no parameter may and Postgres refuses.
     #[must_use]
     pub fn with_nul(&self) -> Option<&str> {

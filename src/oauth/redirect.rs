@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::oauth::error::OAuthError;
+use crate::oauth::response_mode::ResponseMode;
 use crate::secret::Redacted;
 
 /// A redirect URI that is registered for the client, with how to answer there and the `state` to
@@ -14,25 +15,43 @@ pub struct VerifiedRedirect {
     uri: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     state: Option<Redacted>,
+    #[serde(default, skip_serializing_if = "ResponseMode::is_default")]
+    mode: ResponseMode,
 }
 
 impl VerifiedRedirect {
     /// The requested URI, if it is registered: the strings are equal (RFC 9700 section 4.1.3), or it
     /// is a registered loopback address of a native app with another port (RFC 8252 section 7.3).
     #[must_use]
-    pub fn matching(
-        registered: &[String],
-        requested: &str,
-        native: bool,
-        state: Option<&str>,
-    ) -> Option<Self> {
+    pub fn matching(registered: &[String], requested: &str, native: bool) -> Option<Self> {
         registered
             .iter()
             .any(|uri| uri == requested || (native && same_but_for_the_port(uri, requested)))
             .then(|| Self {
                 uri: requested.to_owned(),
-                state: state.map(Redacted::new),
+                state: None,
+                mode: ResponseMode::default(),
             })
+    }
+
+    /// The same with a `state` to give back.
+    #[must_use]
+    pub fn giving_back(mut self, state: &str) -> Self {
+        self.state = Some(Redacted::new(state));
+        self
+    }
+
+    /// The same, answered in a mode.
+    #[must_use]
+    pub fn answered_by(mut self, mode: ResponseMode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// How the answer travels.
+    #[must_use]
+    pub fn mode(&self) -> ResponseMode {
+        self.mode
     }
 
     /// The URI, as it was requested.
@@ -162,7 +181,7 @@ mod tests {
     use crate::oauth::error::ErrorCode;
 
     fn matching(registered: &str, requested: &str, native: bool) -> bool {
-        VerifiedRedirect::matching(&[registered.to_owned()], requested, native, None).is_some()
+        VerifiedRedirect::matching(&[registered.to_owned()], requested, native).is_some()
     }
 
     #[test]
@@ -215,9 +234,9 @@ mod tests {
             &["https://app.example/cb?a=b%20c".to_owned()],
             "https://app.example/cb?a=b%20c",
             false,
-            Some("s&t=1"),
         )
-        .unwrap();
+        .unwrap()
+        .giving_back("s&t=1");
         assert_eq!(
             redirect.with_code("C", "https://id.example"),
             "https://app.example/cb?a=b%20c&code=C&state=s%26t%3D1&iss=https%3A%2F%2Fid.example"

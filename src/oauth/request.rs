@@ -3,12 +3,17 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::oauth::acr::Acr;
+use crate::oauth::claims_request::ClaimsRequest;
 use crate::oauth::error::{ErrorCode, OAuthError};
 use crate::oauth::params::Params;
 use crate::oauth::pkce::Challenge;
+use crate::oauth::prompt::{Prompt, PromptSet};
 use crate::oauth::redirect::VerifiedRedirect;
+use crate::oauth::response_mode::ResponseMode;
 use crate::oauth::scope::{Scope, ScopeSet};
 use crate::phone::PhoneNumber;
+use crate::secret::Redacted;
 
 /// What the checks need to know of the client.
 #[derive(Clone, Copy, Debug)]
@@ -21,16 +26,27 @@ pub struct Registered<'a> {
     pub must_use_pkce: bool,
     /// The scopes it may ask for.
     pub scopes: &'a [String],
+    /// The resources it may ask tokens for (RFC 8707).
+    pub resources: &'a [String],
+    /// The `max_age` of requests that name none.
+    pub default_max_age: Option<u32>,
+    /// The `acr_values` of requests that name none.
+    pub default_acr_values: &'a [String],
+    /// Whether its answers are signed whatever the request says (JARM).
+    pub signed_answers: bool,
 }
 
-/// A request that passed every check. Stored with its login; the hinted number is personal and is
-/// sealed apart.
+/// A request that passed every check. Stored with its login; what is personal in it, the hinted number
+/// and the hinted ID token, is not stored with it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct AuthorizeRequest {
-    /// The way back.
+    /// The way back, and in which mode.
     pub redirect: VerifiedRedirect,
     /// What may be released.
     pub scopes: ScopeSet,
+    /// The single claims asked for, cut to what the client may have.
+    #[serde(default, skip_serializing_if = "ClaimsRequest::is_empty")]
+    pub claims: ClaimsRequest,
     /// To be repeated in the ID token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nonce: Option<String>,
@@ -38,40 +54,99 @@ pub struct AuthorizeRequest {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub challenge: Option<Challenge>,
     /// How much the person may be asked.
-    #[serde(default, skip_serializing_if = "Prompt::is_default")]
-    pub prompt: Prompt,
-    /// Seconds a real check may be old.
+    #[serde(default, skip_serializing_if = "PromptSet::is_empty")]
+    pub prompt: PromptSet,
+    /// Seconds a real check may be old: the request's, or the client's default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_age: Option<u32>,
-    /// The languages wanted, best first.
+    /// The authentication contexts wanted, best first: the request's, or the client's default.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub acr_values: Vec<String>,
+    /// The only subject that may be answered for: `claims.id_token.sub`'s value; whoever verifies
+    /// [`Self::id_token_hint`] puts its `sub` here as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// How pages are shown; ours fit everywhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display: Option<Display>,
+    /// The languages wanted on pages, best first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ui_locales: Option<String>,
+    /// The languages wanted in claims, best first; none of ours has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claims_locales: Option<String>,
     /// The operator wanted, by alias (`idp_hint`, or Keycloak's `kc_idp_hint`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub operator_hint: Option<String>,
+    /// The thumbprint of the DPoP key that the code is bound to (RFC 9449 section 10).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dpop_jkt: Option<String>,
+    /// The resources a token is wanted for (RFC 8707), each of them registered.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resources: Vec<String>,
+    /// Whether the client pushed it (RFC 9126): no browser could alter it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pushed: bool,
+    /// Whether the client signed it (RFC 9101): nobody could.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub signed: bool,
     /// The number the app named, as `login_hint`.
     #[serde(skip)]
     pub number: Option<PhoneNumber>,
+    /// The ID token in `id_token_hint`, as it came: it is not verified here.
+    #[serde(skip)]
+    pub id_token_hint: Option<Redacted>,
 }
 
-/// The values of `prompt` (OIDC Core section 3.1.2.1).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+impl AuthorizeRequest {
+    /// What a go-ahead is asked for and remembered for: scopes and claims together, as scope words.
+    #[must_use]
+    pub fn release(&self) -> Vec<String> {
+        let mut words = self.scopes.words();
+        words.extend(self.claims.scope_words().map(|w| w.as_str().to_owned()));
+        words.sort_unstable();
+        words.dedup();
+        words
+    }
+
+    /// Whether the number it names cannot have been edited in an address bar.
+    #[must_use]
+    pub fn is_pinned(&self) -> bool {
+        self.pushed || self.signed
+    }
+}
+
+/// The values of `display` (OIDC Core section 3.1.2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Prompt {
-    /// Ask what is missing.
-    #[default]
-    Default,
-    /// Show no page.
-    None,
-    /// Check again, and show our page.
-    Login,
-    /// Show the go-ahead page.
-    Consent,
+pub enum Display {
+    /// A whole page.
+    Page,
+    /// A small window.
+    Popup,
+    /// A device with a touch screen.
+    Touch,
+    /// A feature phone.
+    Wap,
 }
 
-impl Prompt {
-    fn is_default(&self) -> bool {
-        *self == Self::Default
+impl Display {
+    /// Every value, for discovery.
+    pub const ALL: [Self; 4] = [Self::Page, Self::Popup, Self::Touch, Self::Wap];
+
+    /// The word on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Page => "page",
+            Self::Popup => "popup",
+            Self::Touch => "touch",
+            Self::Wap => "wap",
+        }
+    }
+
+    fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|d| d.as_str() == word)
     }
 }
 
@@ -99,7 +174,10 @@ const KNOWN: &[&str] = &[
     "login_hint",
     "id_token_hint",
     "acr_values",
+    "display",
     "ui_locales",
+    "claims_locales",
+    "dpop_jkt",
     "idp_hint",
     "kc_idp_hint",
     "claims",
@@ -145,25 +223,34 @@ fn rest(
     nothing_holds_a_nul(params)?;
     no_request_object(params)?;
     response_type_is_code(params)?;
-    response_mode_is_query(params)?;
-    let scopes = scopes(params, registered)?;
+    response_mode_is_known(params)?;
+    let prompt = prompt(params)?;
+    let scopes = scopes(params, registered, &prompt)?;
     let nonce = bounded(params, "nonce", 512)?;
     let challenge = challenge(params, registered)?;
-    let prompt = prompt(params)?;
     let max_age = max_age(params)?;
     let number = number(params)?;
+    let claims = claims(params, registered, number.as_ref())?;
     Ok(AuthorizeRequest {
         redirect: redirect.clone(),
         scopes,
         nonce,
         challenge,
         prompt,
-        max_age,
-        ui_locales: params
-            .get("ui_locales")
-            .map(|l| l.chars().take(100).collect()),
+        max_age: max_age.or(registered.default_max_age),
+        acr_values: acr_values(params, registered)?,
+        subject: claims.subject()?,
+        claims,
+        display: params.get("display").and_then(Display::parse),
+        ui_locales: locales(params, "ui_locales"),
+        claims_locales: locales(params, "claims_locales"),
         operator_hint: operator_hint(params),
+        dpop_jkt: dpop_jkt(params)?,
+        resources: resources(params, registered)?,
+        pushed: false,
+        signed: false,
         number,
+        id_token_hint: bounded(params, "id_token_hint", 8192)?.map(Redacted::new),
     })
 }
 
@@ -179,13 +266,25 @@ fn redirect(
     let Some(requested) = params.get("redirect_uri") else {
         return Err(AuthorizeError::Page("redirect_uri is missing".to_owned()));
     };
-    let state = params.get("state");
     let redirect =
-        VerifiedRedirect::matching(registered.redirect_uris, requested, registered.native, None)
+        VerifiedRedirect::matching(registered.redirect_uris, requested, registered.native)
             .ok_or_else(|| {
                 AuthorizeError::Page("redirect_uri is not registered for this app".to_owned())
             })?;
-    match state {
+    // A mode that cannot be read cannot be answered in: the default one is.
+    let mode = match params.repeated(&["response_mode"]) {
+        Some(_) => ResponseMode::default(),
+        None => params
+            .get("response_mode")
+            .and_then(ResponseMode::parse)
+            .unwrap_or_default(),
+    };
+    let redirect = redirect.answered_by(if registered.signed_answers {
+        mode.signed()
+    } else {
+        mode
+    });
+    match params.get("state") {
         Some(state) if state.len() > 2048 => Err(AuthorizeError::Redirect(
             redirect,
             OAuthError::invalid_request("state is longer than 2048 bytes"),
@@ -194,13 +293,8 @@ fn redirect(
             redirect,
             OAuthError::invalid_request("state holds a NUL"),
         )),
-        state => Ok(VerifiedRedirect::matching(
-            registered.redirect_uris,
-            requested,
-            registered.native,
-            state,
-        )
-        .unwrap_or(redirect)),
+        Some(state) => Ok(redirect.giving_back(state)),
+        None => Ok(redirect),
     }
 }
 
@@ -251,18 +345,27 @@ fn response_type_is_code(params: &Params) -> Result<(), OAuthError> {
     }
 }
 
-/// OAuth 2.0 Multiple Response Type Encoding Practices, section 2.1.
-fn response_mode_is_query(params: &Params) -> Result<(), OAuthError> {
-    match params.get("response_mode") {
-        None | Some("query") => Ok(()),
-        Some(_) => Err(OAuthError::invalid_request("response_mode must be query")),
+/// OAuth 2.0 Multiple Response Type Encoding Practices, section 2.1; JARM section 2.3.
+fn response_mode_is_known(params: &Params) -> Result<(), OAuthError> {
+    match params.get("response_mode").map(ResponseMode::parse) {
+        None | Some(Some(_)) => Ok(()),
+        Some(None) => Err(OAuthError::invalid_request(
+            "response_mode must be query, fragment, form_post, or one of them with .jwt",
+        )),
     }
 }
 
-/// OIDC Core section 3.1.2.1.
-fn scopes(params: &Params, registered: &Registered<'_>) -> Result<ScopeSet, OAuthError> {
+/// OIDC Core section 3.1.2.1, and section 11 for `offline_access`.
+fn scopes(
+    params: &Params,
+    registered: &Registered<'_>,
+    prompt: &PromptSet,
+) -> Result<ScopeSet, OAuthError> {
     let text = bounded(params, "scope", 1024)?.unwrap_or_default();
-    let scopes = ScopeSet::parse(&text, registered.scopes);
+    let mut scopes = ScopeSet::parse(&text, registered.scopes);
+    if !prompt.has(Prompt::Consent) {
+        scopes = scopes.without(Scope::OfflineAccess);
+    }
     if scopes.has(Scope::Openid) {
         Ok(scopes)
     } else {
@@ -298,29 +401,15 @@ fn challenge(
     }
 }
 
-/// OIDC Core section 3.1.2.1: `none` stands alone.
-fn prompt(params: &Params) -> Result<Prompt, OAuthError> {
-    let words: Vec<&str> = params
-        .get("prompt")
-        .unwrap_or_default()
-        .split_ascii_whitespace()
-        .collect();
-    if words.contains(&"none") {
-        return if words.len() == 1 {
-            Ok(Prompt::None)
-        } else {
-            Err(OAuthError::invalid_request("prompt=none must stand alone"))
-        };
+/// OIDC Core section 3.1.2.1: `none` stands alone; unknown words are ignored.
+fn prompt(params: &Params) -> Result<PromptSet, OAuthError> {
+    let words = params.get("prompt").unwrap_or_default();
+    let several = words.split_ascii_whitespace().count() > 1;
+    let prompt = PromptSet::parse(words);
+    if prompt.has(Prompt::None) && several {
+        return Err(OAuthError::invalid_request("prompt=none must stand alone"));
     }
-    Ok(
-        if words.contains(&"login") || words.contains(&"select_account") {
-            Prompt::Login
-        } else if words.contains(&"consent") {
-            Prompt::Consent
-        } else {
-            Prompt::Default
-        },
-    )
+    Ok(prompt)
 }
 
 /// OIDC Core section 3.1.2.1.
@@ -347,6 +436,72 @@ fn number(params: &Params) -> Result<Option<PhoneNumber>, OAuthError> {
             "login_hint looks like a phone number but is none: {why}; send +E164 or tel:+E164"
         ))
     })
+}
+
+/// OIDC Core section 5.5; an essential `acr` is met or refused (section 5.5.1.1).
+fn claims(
+    params: &Params,
+    registered: &Registered<'_>,
+    number: Option<&PhoneNumber>,
+) -> Result<ClaimsRequest, OAuthError> {
+    let Some(text) = bounded(params, "claims", 8192)? else {
+        return Ok(ClaimsRequest::default());
+    };
+    let claims = ClaimsRequest::parse(&text, number)
+        .map_err(|why| OAuthError::invalid_request(format!("claims: {why}")))?;
+    if !claims.acr_can_be(&Acr::OFFERED.map(Acr::as_str)) {
+        return Err(OAuthError::new(
+            ErrorCode::UnmetAuthenticationRequirements,
+            "none of the acr values that claims calls essential is offered",
+        ));
+    }
+    Ok(claims.cut_to(registered.scopes))
+}
+
+/// OIDC Core section 3.1.2.1: voluntary, so what we do not know is no fault.
+fn acr_values(params: &Params, registered: &Registered<'_>) -> Result<Vec<String>, OAuthError> {
+    Ok(match bounded(params, "acr_values", 1024)? {
+        Some(text) => text.split_ascii_whitespace().map(str::to_owned).collect(),
+        None => registered.default_acr_values.to_vec(),
+    })
+}
+
+fn locales(params: &Params, name: &str) -> Option<String> {
+    params.get(name).map(|l| l.chars().take(100).collect())
+}
+
+/// RFC 9449 section 10: the base64url SHA-256 thumbprint of a key.
+fn dpop_jkt(params: &Params) -> Result<Option<String>, OAuthError> {
+    match params.get("dpop_jkt") {
+        Some(jkt) if !is_thumbprint(jkt) => Err(OAuthError::invalid_request(
+            "dpop_jkt is not 43 characters of base64url",
+        )),
+        jkt => Ok(jkt.map(str::to_owned)),
+    }
+}
+
+fn is_thumbprint(text: &str) -> bool {
+    text.len() == 43
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+}
+
+/// RFC 8707 section 2: the one parameter that may come several times.
+fn resources(params: &Params, registered: &Registered<'_>) -> Result<Vec<String>, OAuthError> {
+    let mut resources: Vec<String> = Vec::new();
+    for resource in params.all("resource") {
+        if !registered.resources.iter().any(|r| r == resource) {
+            return Err(OAuthError::new(
+                ErrorCode::InvalidTarget,
+                "a resource is not registered for this app",
+            ));
+        }
+        if !resources.iter().any(|r| r == resource) {
+            resources.push(resource.to_owned());
+        }
+    }
+    Ok(resources)
 }
 
 fn operator_hint(params: &Params) -> Option<String> {
@@ -382,6 +537,10 @@ mod tests {
                 native: false,
                 must_use_pkce,
                 scopes: &scopes,
+                resources: &["https://api.example/".to_owned()],
+                default_max_age: None,
+                default_acr_values: &[],
+                signed_answers: false,
             },
         )
     }
@@ -405,7 +564,28 @@ mod tests {
             ("&response_type=code", "invalid_request"),
             ("&state=again", "page"),
             ("&redirect_uri=https%3A%2F%2Fevil.example", "page"),
-            ("&response_mode=form_post", "invalid_request"),
+            ("&response_mode=form_post", "ok"),
+            ("&response_mode=fragment.jwt", "ok"),
+            ("&response_mode=web_message", "invalid_request"),
+            (
+                "&response_mode=query&response_mode=query",
+                "invalid_request",
+            ),
+            ("&claims=%7B%7D", "ok"),
+            ("&claims=%7B", "invalid_request"),
+            (
+                "&claims=%7B%22id_token%22:%7B%22acr%22:%7B%22essential%22:true,%22value%22:%22x%22%7D%7D%7D",
+                "unmet_authentication_requirements",
+            ),
+            ("&resource=https://api.example/", "ok"),
+            (
+                "&resource=https://api.example/&resource=https://api.example/",
+                "ok",
+            ),
+            ("&resource=https://other.example/", "invalid_target"),
+            ("&dpop_jkt=short", "invalid_request"),
+            ("&display=hologram", "ok"),
+            ("&display=page&display=page", "invalid_request"),
             ("&response_mode=query", "ok"),
             ("&request=x", "request_not_supported"),
             ("&request_uri=x", "request_uri_not_supported"),

@@ -12,11 +12,18 @@ pub enum Scope {
     NumberVerified,
     /// The above with the number in any case.
     Phone,
+    /// A refresh token (OIDC Core section 11).
+    OfflineAccess,
 }
 
 impl Scope {
     /// Every scope, in the order discovery lists them.
-    pub const ALL: [Self; 3] = [Self::Openid, Self::NumberVerified, Self::Phone];
+    pub const ALL: [Self; 4] = [
+        Self::Openid,
+        Self::NumberVerified,
+        Self::Phone,
+        Self::OfflineAccess,
+    ];
 
     /// The word on the wire.
     #[must_use]
@@ -25,6 +32,7 @@ impl Scope {
             Self::Openid => "openid",
             Self::NumberVerified => "number_verified",
             Self::Phone => "phone",
+            Self::OfflineAccess => "offline_access",
         }
     }
 
@@ -53,6 +61,13 @@ impl ScopeSet {
         scopes.sort_unstable();
         scopes.dedup();
         Self(scopes)
+    }
+
+    /// The same without one of them.
+    #[must_use]
+    pub fn without(mut self, scope: Scope) -> Self {
+        self.0.retain(|held| *held != scope);
+        self
     }
 
     /// Whether it holds a scope.

@@ -6,9 +6,10 @@ use axum::response::{IntoResponse, Response};
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE};
 use serde_json::json;
 
+use crate::oauth::acr::Acr;
+use crate::oauth::prompt::Prompt;
 use crate::oauth::scope::Scope;
 use crate::oauth::signing_alg::SigningAlg;
-use crate::token::claims::Acr;
 use crate::web::app::App;
 
 /// How long both documents may be cached. The next signing key is in the JWKS for much longer before
@@ -34,8 +35,8 @@ pub async fn configuration(State(app): State<App>) -> Response {
             "client_secret_basic", "client_secret_post", "none"
         ],
         "code_challenge_methods_supported": ["S256"],
-        "prompt_values_supported": ["none", "login", "consent", "select_account"],
-        "acr_values_supported": [Acr::Network.as_str()],
+        "prompt_values_supported": Prompt::ALL.map(Prompt::as_str),
+        "acr_values_supported": Acr::OFFERED.map(Acr::as_str),
         "claims_supported": [
             "iss", "sub", "aud", "exp", "iat", "nonce", "at_hash", "auth_time", "acr", "amr", "sid",
             "txn", "phone_number", "phone_number_verified", "number_verification"

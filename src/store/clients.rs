@@ -7,6 +7,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::clock::Time;
+use crate::oauth::request::Registered;
 pub use crate::store::client_settings::{
     AccessTokenFormat, CertificateSubject, Confirm, Hint, Profile, Settings, SubjectType,
 };
@@ -143,6 +144,21 @@ impl Client {
     #[must_use]
     pub fn must_get_signed_answers(&self) -> bool {
         self.settings.profile == Profile::Fapi2MessageSigning
+    }
+
+    /// What the checks of an authorization request need to know of it.
+    #[must_use]
+    pub fn registered(&self) -> Registered<'_> {
+        Registered {
+            redirect_uris: &self.redirect_uris,
+            native: self.kind == Kind::Native,
+            must_use_pkce: self.must_use_pkce(),
+            scopes: &self.settings.scopes,
+            resources: &self.settings.resources,
+            default_max_age: self.settings.default_max_age,
+            default_acr_values: &self.settings.default_acr_values,
+            signed_answers: self.must_get_signed_answers(),
+        }
     }
 }
 

@@ -12,32 +12,11 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::clock::Time;
+use crate::oauth::acr::Acr;
+use crate::oauth::claims_request::ClaimsRequest;
 use crate::oauth::scope::{Scope, ScopeSet};
 use crate::phone::PhoneNumber;
 use crate::verdict::Method;
-
-/// How a login authenticated (OIDC Core section 2, `acr`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Acr {
-    /// The network saw the SIM behind this very browser's connection.
-    Network,
-    /// It saw the SIM of a phone that the person at this browser moved the login to.
-    NetworkHandoff,
-}
-
-impl Acr {
-    /// Every value, for discovery.
-    pub const ALL: [Self; 2] = [Self::Network, Self::NetworkHandoff];
-
-    /// The word on the wire.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Network => "urn:numbercloak:acr:network",
-            Self::NetworkHandoff => "urn:numbercloak:acr:network-handoff",
-        }
-    }
-}
 
 /// Who named the number that was verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,6 +79,9 @@ pub struct Facts {
     pub sub: String,
     /// The scopes granted.
     pub scopes: ScopeSet,
+    /// The single claims granted, and where they stand.
+    #[serde(default, skip_serializing_if = "ClaimsRequest::is_empty")]
+    pub claims: ClaimsRequest,
     /// The request's `nonce`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nonce: Option<String>,
@@ -165,9 +147,13 @@ impl Facts {
         self.named_by != NamedBy::Person
     }
 
-    /// Whether the scopes release the number: only then a grant keeps it.
+    /// Whether scopes or claims release the number: only then a grant keeps it.
     #[must_use]
     pub fn releases_number(&self) -> bool {
+        self.scopes_release_number() || self.claims.wants_number()
+    }
+
+    fn scopes_release_number(&self) -> bool {
         self.scopes.has(Scope::Phone)
             || (self.scopes.has(Scope::NumberVerified) && self.rp_named_number())
     }
@@ -245,7 +231,7 @@ fn add_the_number(
             "checks": checks,
         }),
     );
-    if facts.releases_number() {
+    if facts.scopes_release_number() {
         let number = number.ok_or(NotReleasable::NoNumber)?;
         claims.insert("phone_number".to_owned(), json!(number.e164()));
         claims.insert("phone_number_verified".to_owned(), json!(true));
@@ -265,6 +251,7 @@ pub(crate) mod tests {
         Facts {
             sub: "subject".to_owned(),
             scopes: scopes(words),
+            claims: ClaimsRequest::default(),
             nonce: Some("n-0S6".to_owned()),
             auth_time: at(1_795_301_557),
             sid: "sid".to_owned(),
