@@ -14,7 +14,9 @@ use crate::clock::Time;
 use crate::login::entry::{bad_link, frame};
 use crate::login::show::error_url;
 use crate::login::view::{Checking, Links};
-use crate::login::{depart, policy, show};
+use crate::login::policy::Step;
+use crate::login::session::{self, Live, Seen};
+use crate::login::{depart, show, silent};
 use crate::oauth::error::{ErrorCode, OAuthError};
 use crate::oauth::params::Params;
 use crate::oauth::redirect::VerifiedRedirect;
@@ -23,9 +25,8 @@ use crate::phone::PhoneNumber;
 use crate::secret::{Token, new_id};
 use crate::store::audit::Appended;
 use crate::store::clients::Client;
-use crate::store::logins::{self, Login, NumberSource, Stage};
+use crate::store::logins::{self, Login, Stage};
 use crate::store::path::{self, Departed, Opening};
-use crate::store::sessions;
 use crate::verdict::Outcome;
 use crate::web::app::App;
 use crate::web::browser::Browser;
@@ -127,8 +128,8 @@ fn too_many(
     show::too_many(frame, wait, Some(links))
 }
 
-/// Tells the app what is wrong with its request.
-async fn refuse(
+/// Tells the app what is wrong with its request, or that it goes no further without a page.
+pub async fn refuse(
     app: &App,
     browser: &Browser,
     client_id: &str,
@@ -166,27 +167,83 @@ async fn start(
     client: &Client,
     request: AuthorizeRequest,
 ) -> Result<Response, Failure> {
-    if request.prompt.is_silent() {
-        // Proof of number is per login: without a page there is nobody to ask.
-        let error = OAuthError::new(ErrorCode::LoginRequired, "nobody is signed in here");
-        return refuse(app, browser, &client.client_id, &request.redirect, &error).await;
-    }
     let now = app.clock.now();
-    let remembered = is_remembered(app, browser, client, &request, now).await?;
+    let redirect = request.redirect.clone();
+    let request = match session::with_hinted_subject(app, client, request) {
+        Ok(request) => request,
+        Err(error) => return refuse(app, browser, &client.client_id, &redirect, &error).await,
+    };
+    let seen = session::look(app, browser, client, &request, now).await?;
     let cookie = Token::random();
-    let login = new_login(app, client, &cookie, request, now);
+    let login = new_login(app, client, &cookie, request.clone(), &seen, now);
     let started = started(app, browser, &login, now);
-    let number = login.request.number.as_ref();
-    // Without a number the operator may know it; then the person is asked before the release.
-    let asks_first = number.is_some() && policy::needs_go_ahead(client, &login.request, remembered);
-    let mut response = if asks_first {
-        open(app, &login, now, started).await?;
-        show::page(app, browser, &login, client, &cookie).await?
-    } else {
-        depart_at_once(app, browser, client, &cookie, &login, started, now).await?
+    match (seen.step(client, &request), seen.sufficient()) {
+        (Step::Answer, Some(live)) => {
+            let answered =
+                session::answer_at_once(app, browser, client, &login, live, started.clone());
+            if let Some(released) = answered.await? {
+                return Ok(released.redirect(app));
+            }
+        }
+        (step, _) => return take(app, browser, client, &cookie, &seen, login, step, started).await,
+    }
+    // The session ended in this very moment: the request is one of a browser without.
+    let seen = seen.without_session();
+    let step = seen.step(client, &request);
+    let login = new_login(app, client, &cookie, request, &seen, now);
+    take(app, browser, client, &cookie, &seen, login, step, started).await
+}
+
+/// Takes a step that the session does not answer.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "everything the one request knows"
+)]
+async fn take(
+    app: &App,
+    browser: &Browser,
+    client: &Client,
+    cookie: &Token,
+    seen: &Seen,
+    login: Login,
+    step: Step,
+    started: crate::audit::record::Record,
+) -> Result<Response, Failure> {
+    let number = seen.number.as_ref().map(|(number, _)| number);
+    let now = login.opened_at;
+    let mut response = match step {
+        Step::Refuse(code) => {
+            let error = OAuthError::new(code, reason(code));
+            let redirect = &login.request.redirect;
+            return refuse(app, browser, &client.client_id, redirect, &error).await;
+        }
+        Step::CheckSilently => {
+            return silent::check(app, browser, client, cookie, &login, number, started).await;
+        }
+        Step::Ask => {
+            let session_id = seen.sufficient().map(Live::id);
+            let login = Login {
+                session_id,
+                ..login
+            };
+            open(app, &login, now, started).await?;
+            show::page(app, browser, &login, client, cookie).await?
+        }
+        Step::AskNumber => {
+            let login = Login {
+                sealed: None,
+                number_source: None,
+                ..login
+            };
+            open(app, &login, now, started).await?;
+            show::page(app, browser, &login, client, cookie).await?
+        }
+        Step::Answer | Step::Depart => {
+            depart_at_once(app, browser, client, cookie, &login, number, started, now).await?
+        }
     };
     let kept = cookie_lifetime(app);
-    let set = app.cookies.set(&app.cookies.login(login.id), &cookie, kept);
+    let set = app.cookies.set(&app.cookies.login(login.id), cookie, kept);
     response.headers_mut().append(SET_COOKIE, set);
     let most = usize::try_from(app.config.limits.open_logins_per_browser).unwrap_or(usize::MAX);
     for name in browser.cookies(app).surplus_logins(most) {
@@ -196,42 +253,18 @@ async fn start(
     Ok(response)
 }
 
-/// The login's cookie outlives the login, so that its browser still finds the way back.
-fn cookie_lifetime(app: &App) -> Duration {
-    app.config.login.login * 4
+/// Why a request goes no further without a page, for the app's developer.
+fn reason(code: ErrorCode) -> &'static str {
+    match code {
+        ErrorCode::ConsentRequired => "the person has not agreed to this release yet",
+        _ => "nobody is signed in here as the request wants it",
+    }
 }
 
-/// Whether this browser's person agreed to this release before. Asked only where it can be so.
-async fn is_remembered(
-    app: &App,
-    browser: &Browser,
-    client: &Client,
-    request: &AuthorizeRequest,
-    now: Time,
-) -> Result<bool, Failure> {
-    let (Some(cookie), Some(number)) = (browser.cookies(app).browser(), &request.number) else {
-        return Ok(false);
-    };
-    let hashes: Vec<Vec<u8>> = app
-        .vault
-        .search_hashes(number.e164())
-        .into_iter()
-        .map(|(_, hash)| hash)
-        .collect();
-    let known = sessions::look_up(
-        app.db.relaxed_steps(),
-        Some(&cookie.hash()),
-        &client.client_id,
-        &hashes,
-        now,
-    )
-    .await?;
-    let subject = crate::login::release::subject(app, client, number, known.epoch);
-    Ok(policy::covers(
-        &known.go_aheads,
-        &subject,
-        &request.release(),
-    ))
+/// The login's cookie outlives the login, so that its browser still finds the way back.
+#[must_use]
+pub fn cookie_lifetime(app: &App) -> Duration {
+    app.config.login.login * 4
 }
 
 fn new_login(
@@ -239,14 +272,13 @@ fn new_login(
     client: &Client,
     cookie: &Token,
     request: AuthorizeRequest,
+    seen: &Seen,
     now: Time,
 ) -> Login {
     let id = new_id(now);
-    let number_source = request.number.as_ref().map(|_| NumberSource::Hint);
-    let sealed = request
-        .number
-        .as_ref()
-        .map(|number| seal_number(app, &id, number));
+    let number_source = seen.number.as_ref().map(|(_, source)| *source);
+    let number = seen.number.as_ref().map(|(number, _)| number);
+    let sealed = number.map(|number| seal_number(app, &id, number));
     Login {
         id,
         client_id: client.client_id.clone(),
@@ -264,6 +296,7 @@ fn new_login(
         expires_at: now + app.config.login.login,
         sealed,
         answer: None,
+        session_id: None,
     }
 }
 
@@ -300,13 +333,17 @@ pub fn about(login: &Login) -> Subject {
     }
 }
 
-fn opening<'a>(login: &'a Login, now: Time) -> Opening<'a> {
+/// A login's row, before it is there.
+#[must_use]
+pub fn opening(login: &Login, now: Time) -> Opening<'_> {
     Opening {
         id: login.id,
         client_id: &login.client_id,
         cookie_hash: &login.cookie_hash,
         request: &login.request,
         sealed_number: login.sealed.as_deref(),
+        number_source: login.number_source,
+        session: login.session_id,
         now,
         expires_at: login.expires_at,
     }
@@ -329,16 +366,20 @@ async fn open(
 
 /// Nothing is missing: opens the login on its first leg. If no operator can be asked, the login opens
 /// with the page that says so, or with the one that asks for the number.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "everything the one request knows"
+)]
 async fn depart_at_once(
     app: &App,
     browser: &Browser,
     client: &Client,
     cookie: &Token,
     login: &Login,
+    number: Option<&PhoneNumber>,
     started: crate::audit::record::Record,
     now: Time,
 ) -> Result<Response, Failure> {
-    let number = login.request.number.as_ref();
     let stopped = match depart::prepare(app, browser, client, login, number, now).await? {
         Ok(prepared) => {
             let departure = prepared.record(app, browser, login, number);

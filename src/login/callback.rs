@@ -7,9 +7,10 @@ use tracing::Instrument as _;
 
 use crate::audit::event::{Event, Subject};
 use crate::clock::Time;
+use crate::login::authorize::to_app;
 use crate::login::conclude::{Concluded, Conclusion};
 use crate::login::entry::{bad_link, lost_cookie, lost_cookie_of};
-use crate::login::{show, sweep};
+use crate::login::{show, silent, sweep};
 use crate::operator::Callback;
 use crate::secret::{Handle, same};
 use crate::store::audit::Appended;
@@ -88,7 +89,8 @@ async fn take(
     };
     match conclusion.run().await {
         Ok(Concluded::Released(released)) => Ok(released.redirect(&app)),
-        Ok(Concluded::Page) => Ok(show::again(login.id)),
+        Ok(Concluded::Page) => silent::page_or_app(&app, &browser, login.id).await,
+        Ok(Concluded::Told(url)) => Ok(to_app(&url)),
         Err(failure) => {
             // The answer is lost. If that can be recorded now, the person need not wait for the
             // sweeper to try again; a verdict that was stored after all stays.
@@ -128,12 +130,12 @@ async fn unexpected(
     if leg.operator != alias {
         let reason = "the callback of another operator";
         break_off(app, browser, &leg, Outcome::ProtocolViolation, reason, now).await?;
-        return Ok(show::again(login.id));
+        return silent::page_or_app(app, browser, login.id).await;
     }
     match leg.stage {
         LegStage::Away => {
             break_off(app, browser, &leg, Outcome::Expired, "too late", now).await?;
-            Ok(show::again(login.id))
+            silent::page_or_app(app, browser, login.id).await
         }
         // The same callback once more, while the first one is being worked on or after it.
         LegStage::Claimed | LegStage::Closed => {
@@ -142,8 +144,8 @@ async fn unexpected(
                 && login.outcome == Some(Outcome::Verified)
                 && logins::has_live_code(app.db.relaxed_steps(), login.id, now).await?;
             match login.answer(&app.vault)? {
-                Some(answer) if released => Ok(crate::login::authorize::to_app(&answer)),
-                _ => Ok(show::again(login.id)),
+                Some(answer) if released => Ok(to_app(&answer)),
+                _ => silent::page_or_app(app, browser, login.id).await,
             }
         }
     }

@@ -12,16 +12,17 @@ use crate::login::counted;
 use crate::login::depart::callback_uri;
 use crate::login::policy;
 use crate::login::release::{self, Check, Confirmed, Context, Released};
+use crate::oauth::error::{ErrorCode, OAuthError};
 use crate::operator::{self, Ask, Callback};
 use crate::phone::PhoneNumber;
 use crate::secret::{Handle, new_id};
 use crate::store::audit::{self, Appended};
 use crate::store::clients::Client;
 use crate::store::db::StoreError;
-use crate::store::logins::{Held, Kept};
+use crate::store::logins::{Held, Kept, answer_place};
 use crate::store::operators::Mode;
 use crate::store::path::{self, Claimed};
-use crate::store::sessions;
+use crate::store::sessions::{self, Carried};
 use crate::verdict::{Evidence, Outcome, Proof, Refusal, Verdict};
 use crate::web::app::{App, LiveOperator};
 use crate::web::browser::Browser;
@@ -33,6 +34,8 @@ pub enum Concluded {
     Released(Box<Released>),
     /// A page of the login says what happened, or asks for the go-ahead.
     Page,
+    /// Back to the app with an error that no page can mend.
+    Told(String),
 }
 
 /// A claimed leg with everything needed to conclude it.
@@ -139,7 +142,12 @@ impl Conclusion {
             method: proof.method,
             verified_at: proof.verified_at,
             txn: new_id(now),
+            checks: std::collections::BTreeMap::new(),
+            pressed: self.claimed.login.pressed,
         };
+        if self.is_another_person(&confirmed, now).await? {
+            return self.another_person(&proof, now).await;
+        }
         if self.must_ask_first(&confirmed, now).await? {
             return self.hold(&confirmed, &proof, now).await;
         }
@@ -159,6 +167,66 @@ impl Conclusion {
         }
     }
 
+    /// Whether the request names a subject, and the confirmed number is not theirs. Compared only now:
+    /// to compare a hinted number before its check would tell the app whose number it is.
+    async fn is_another_person(&self, confirmed: &Confirmed, now: Time) -> Result<bool, Failure> {
+        let request = &self.claimed.login.request;
+        if request.subject.is_none() {
+            return Ok(false);
+        }
+        let hashes = release::number_hashes(&self.app, &confirmed.number);
+        let epoch = release::epoch(&self.app, &hashes, now).await?;
+        let subject = release::subject(&self.app, &self.client, &confirmed.number, epoch);
+        Ok(!release::pins(request, &subject))
+    }
+
+    /// The number is confirmed and nothing is released: it is not the one the request asks for (OIDC
+    /// Core section 3.1.2.1, `id_token_hint`).
+    async fn another_person(self, proof: &Proof, now: Time) -> Result<Concluded, Failure> {
+        let login = &self.claimed.login;
+        let outcome = Outcome::Mismatch;
+        let error = OAuthError::new(
+            ErrorCode::LoginRequired,
+            format!("{outcome}: another person than the request names signed in"),
+        );
+        let issuer = self.app.config.issuer.as_str();
+        let url = login.request.redirect.with_error(&error, issuer);
+        let checked = Event::NumberNotVerified {
+            leg: self.claimed.leg.id,
+            method: proof.method,
+            away_ms: self.away_ms(),
+            evidence: Evidence {
+                detail: Some("confirmed, and of another subject than the request names".to_owned()),
+                ..proof.evidence.clone()
+            },
+        };
+        let told = Event::LoginError {
+            error: Some(error.code.as_str().to_owned()),
+        };
+        let recorder = self.browser.recorder(&self.app, now);
+        let records = [
+            recorder.record_of(&proof.number, self.about(outcome), &checked),
+            recorder.record(self.about(outcome), &told),
+        ];
+        let ended = path::end(
+            self.app.db.durable_steps(),
+            login.id,
+            outcome,
+            Some(&self.app.vault.seal(answer_place(&login.id), url.as_bytes())),
+            now,
+            Appended::new(records),
+        )
+        .await;
+        match ended {
+            Ok(()) => {
+                counted::end(outcome);
+                Ok(Concluded::Told(url))
+            }
+            Err(StoreError::Stale) => self.too_late(proof, now).await,
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Whether the person must agree before the release: the number was not known before the check,
     /// and no earlier go-ahead of this browser covers it.
     async fn must_ask_first(&self, confirmed: &Confirmed, now: Time) -> Result<bool, Failure> {
@@ -170,9 +238,13 @@ impl Conclusion {
             None => false,
             Some(cookie) => {
                 let hashes = release::number_hashes(&self.app, &confirmed.number);
+                let carried = Carried {
+                    browser: Some(cookie.hash()),
+                    session: None,
+                };
                 let known = sessions::look_up(
                     self.app.db.relaxed_steps(),
-                    Some(&cookie.hash()),
+                    &carried,
                     &self.client.client_id,
                     &hashes,
                     now,

@@ -34,8 +34,11 @@ mod go_on;
 mod leave;
 mod number;
 mod policy;
+mod proven;
 mod release;
+mod session;
 mod show;
+mod silent;
 pub mod sweep;
 pub mod view;
 

@@ -1,0 +1,129 @@
+//! `prompt=none`: an operator that never interacts may be asked, and whatever comes of it is told the
+//! app; no page of ours is shown (OIDC Core section 3.1.2.1).
+
+use axum::response::Response;
+use http::header::SET_COOKIE;
+use uuid::Uuid;
+
+use crate::audit::event::{Event, Subject};
+use crate::audit::record::Record;
+use crate::login::authorize::{about, cookie_lifetime, opening, refuse, to_app};
+use crate::login::counted;
+use crate::login::depart;
+use crate::login::show::{self, error_url};
+use crate::oauth::error::{ErrorCode, OAuthError};
+use crate::phone::PhoneNumber;
+use crate::secret::Token;
+use crate::store::audit::Appended;
+use crate::store::clients::Client;
+use crate::store::db::StoreError;
+use crate::store::logins::{self, Login, Stage, answer_place};
+use crate::store::path::{self, Departed};
+use crate::verdict::Outcome;
+use crate::web::app::App;
+use crate::web::browser::Browser;
+use crate::web::failure::Failure;
+
+/// Sends the browser to an operator by a redirect. No form of ours led here, so no `form-action`
+/// stands in its way.
+pub async fn check(
+    app: &App,
+    browser: &Browser,
+    client: &Client,
+    cookie: &Token,
+    login: &Login,
+    number: Option<&PhoneNumber>,
+    started: Record,
+) -> Result<Response, Failure> {
+    let now = login.opened_at;
+    let prepared = match depart::prepare(app, browser, client, login, number, now).await? {
+        Ok(prepared) => prepared,
+        Err(refusal) => return tell(app, browser, login, refusal.outcome).await,
+    };
+    if !prepared.is_silent() {
+        let error = OAuthError::new(
+            ErrorCode::InteractionRequired,
+            "the operator may have to show the person a page",
+        );
+        let redirect = &login.request.redirect;
+        return refuse(app, browser, &login.client_id, redirect, &error).await;
+    }
+    let departure = prepared.record(app, browser, login, number);
+    let departed = path::open_and_depart(
+        app.db.relaxed_steps(),
+        &opening(login, now),
+        &prepared.departing(),
+        Appended::new([started, departure]),
+    )
+    .await?;
+    if departed == Departed::TooManyTries {
+        return tell(app, browser, login, Outcome::RateLimited).await;
+    }
+    let mut response = to_app(prepared.url());
+    let name = app.cookies.login(login.id);
+    let set = app.cookies.set(&name, cookie, cookie_lifetime(app));
+    response.headers_mut().append(SET_COOKIE, set);
+    Ok(response)
+}
+
+/// Tells the app how a login ended that was never opened.
+async fn tell(
+    app: &App,
+    browser: &Browser,
+    login: &Login,
+    outcome: Outcome,
+) -> Result<Response, Failure> {
+    let error = OAuthError::for_outcome(outcome)
+        .unwrap_or_else(|| OAuthError::new(ErrorCode::LoginRequired, "nobody could be asked"));
+    let redirect = &login.request.redirect;
+    refuse(app, browser, &login.client_id, redirect, &error).await
+}
+
+/// Where a browser goes after a callback that opened nothing: to its login's page, or, where no page
+/// may be shown, back to the app.
+pub async fn page_or_app(
+    app: &App,
+    browser: &Browser,
+    login: Uuid,
+) -> Result<Response, Failure> {
+    let steps = app.db.relaxed_steps();
+    let Some(login) = logins::find(steps, login).await? else {
+        return Ok(show::again(login));
+    };
+    if !login.request.prompt.is_silent() {
+        return Ok(show::again(login.id));
+    }
+    let outcome = match login.stage {
+        Stage::Problem => login.outcome.unwrap_or(Outcome::Expired),
+        Stage::Ended => return ended(app, &login),
+        Stage::Open | Stage::Away | Stage::Checking | Stage::Confirm => Outcome::Expired,
+    };
+    let now = app.clock.now();
+    let url = error_url(app, &login.request.redirect, outcome);
+    let subject = Subject {
+        outcome: Some(outcome),
+        ..about(&login)
+    };
+    let event = Event::LoginError {
+        error: OAuthError::for_outcome(outcome).map(|error| error.code.as_str().to_owned()),
+    };
+    let record = browser.recorder(app, now).record(subject, &event);
+    let sealed = app.vault.seal(answer_place(&login.id), url.as_bytes());
+    let records = Appended::new([record]);
+    match path::end(steps, login.id, outcome, Some(&sealed), now, records).await {
+        Ok(()) => {
+            counted::end(outcome);
+            Ok(to_app(&url))
+        }
+        Err(StoreError::Stale) => Ok(show::again(login.id)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// An error may be told twice: it opens nothing.
+fn ended(app: &App, login: &Login) -> Result<Response, Failure> {
+    match login.answer(&app.vault)? {
+        Some(url) if login.outcome != Some(Outcome::Verified) => Ok(to_app(&url)),
+        _ => Ok(show::again(login.id)),
+    }
+}
