@@ -18,7 +18,7 @@ mod stack;
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
-use numbercloak::store::clients::SigningAlg;
+use numbercloak::oauth::signing_alg::SigningAlg;
 use serde_json::json;
 
 use load::Arrivals;

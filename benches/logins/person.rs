@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use numbercloak::oauth::pkce;
+use numbercloak::oauth::signing_alg::SigningAlg;
 use numbercloak::secret::Token;
-use numbercloak::store::clients::SigningAlg;
 use serde::Deserialize;
 use uuid::Uuid;
 

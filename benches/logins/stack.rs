@@ -16,10 +16,12 @@ use numbercloak::admin::clients::{self, NewClient};
 use numbercloak::admin::operators::{self, NewOperator};
 use numbercloak::clock::Clock;
 use numbercloak::embedded_postgres::{self, APP_ROLE, Cluster, OWNER_ROLE, SUPERUSER};
+use numbercloak::oauth::signing_alg::SigningAlg;
 use numbercloak::secret::{Redacted, RootKey, Token, Vault};
-use numbercloak::store::clients::{Kind, Settings as ClientSettings, SigningAlg};
+use numbercloak::store::clients::{Kind, Settings as ClientSettings};
 use numbercloak::store::operators::{
-    Credentials, HintForm, IdTokenRule, Mode, Settings as OperatorSettings, SigningAlg,
+    Credentials, HintForm, IdTokenRule, Mode, Settings as OperatorSettings,
+    SigningAlg as OperatorAlg,
 };
 use sqlx::{Connection as _, PgConnection, PgPool};
 
@@ -149,6 +151,8 @@ impl Stack {
         let algorithm = match alg {
             SigningAlg::RS256 => Algorithm::RS256,
             SigningAlg::ES256 => Algorithm::ES256,
+            SigningAlg::PS256 => Algorithm::PS256,
+            SigningAlg::EdDSA => Algorithm::EdDSA,
         };
         Ok(Target {
             server: self.server,
@@ -303,7 +307,7 @@ async fn register_operator(
             client_id: "numbercloak".to_owned(),
             login_hint: HintForm::Tel,
             id_token: IdTokenRule::Required,
-            id_token_algs: vec![SigningAlg::RS256],
+            id_token_algs: vec![OperatorAlg::RS256],
             require_iss: true,
             prefixes: vec!["990".to_owned()],
             ..OperatorSettings::default()

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use numbercloak::clock::Clock;
+use numbercloak::oauth::signing_alg::SigningAlg;
 use numbercloak::phone::PhoneNumber;
 use numbercloak::secret::{RootKey, Vault};
-use numbercloak::store::clients::SigningAlg;
 use numbercloak::store::db::Db;
 use numbercloak::store::keys::{self, SigningKeyRow, Status};
 use numbercloak::token::keyring::Keyring;

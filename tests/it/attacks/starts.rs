@@ -5,9 +5,9 @@ use std::time::Duration;
 use numbercloak::admin::keys;
 use numbercloak::clock::Clock;
 use numbercloak::config;
+use numbercloak::oauth::signing_alg::SigningAlg;
 use numbercloak::secret::RootKey;
 use numbercloak::server::{self, Server, Start};
-use numbercloak::store::clients::SigningAlg;
 use numbercloak::token::lifecycle::Rotation;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use numbercloak::admin::audit::Query;
-use numbercloak::store::clients::{SigningAlg, SubjectType};
+use numbercloak::oauth::signing_alg::SigningAlg;
+use numbercloak::store::clients::SubjectType;
 use openidconnect::core::CoreJwsSigningAlgorithm;
 use serde_json::{Value, json};
 
