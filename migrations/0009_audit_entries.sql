@@ -45,6 +45,6 @@ begin
     return cardinality(entries);
 end
 $$;
-comment on function append_audit is
+comment on function append_audit(audit_entry[]) is
     'Appends audit records, marks them pending, and stores their sealed personal parts.';
-grant execute on function append_audit to numbercloak_app;
+grant execute on function append_audit(audit_entry[]) to numbercloak_app;

@@ -479,6 +479,7 @@ pub async fn held(app: &App, browser: &Browser, entry: &Entry) -> Result<Respons
     let client_id = &entry.client.client_id;
     let steps = app.db.relaxed_steps();
     let known = sessions::look_up(steps, &carried, client_id, &[], entry.now).await?;
+    let session = known.session.map(|session| session.remembered());
     let login = Login {
         pressed: true,
         ..entry.login.clone()
@@ -488,7 +489,7 @@ pub async fn held(app: &App, browser: &Browser, entry: &Entry) -> Result<Respons
         browser,
         login: &login,
         client: &entry.client,
-        session: known.session.map(|session| session.remembered()).as_ref(),
+        session: session.as_ref(),
         now: entry.now,
     };
     match context.release(&confirmed, None).await {
