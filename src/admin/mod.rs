@@ -12,6 +12,7 @@ mod endpoint;
 pub mod keys;
 pub mod operators;
 mod refused;
+pub mod sessions;
 pub mod staff;
 
 pub use desk::Desk;

@@ -1,18 +1,15 @@
 //! `audit`: what was recorded.
 
-use std::path::Path;
-
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::admin::audit::{self, Entry, MOST, Query};
 use crate::cli::failure::{FINDING, Failure, OK};
-use crate::cli::input::{When, secret, when, word};
+use crate::cli::input::{When, number, when, word};
 use crate::cli::office::Globals;
 use crate::cli::output::{note, print, print_json, shown, table};
 use crate::clock::Time;
-use crate::phone::PhoneNumber;
 use crate::verdict::Outcome;
 
 /// What was recorded.
@@ -74,17 +71,9 @@ impl List {
             client_id: self.client,
             operator: self.operator,
             outcome: self.outcome,
-            number: self.number_file.as_deref().map(read_number).transpose()?,
+            number: self.number_file.as_deref().map(number).transpose()?,
         })
     }
-}
-
-fn read_number(file: &Path) -> Result<PhoneNumber, Failure> {
-    let text = secret(file)?;
-    PhoneNumber::parse(text.reveal(), None).map_err(|why| {
-        let fix = "Write it in international form, such as +34666111334.";
-        Failure::usage(format!("the number cannot be used: {why}"), fix)
-    })
 }
 
 /// Runs it.

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use crate::cli::failure::Failure;
 use crate::clock::Time;
 use crate::config::parse_duration;
+use crate::phone::PhoneNumber;
 use crate::secret::Redacted;
 
 /// More than any secret, so that a wrong file cannot fill the memory.
@@ -91,6 +92,15 @@ pub fn secret(path: &Path) -> Result<Redacted, Failure> {
         return Err(Failure::usage(format!("{shown} is empty"), fix));
     }
     Ok(Redacted::new(secret))
+}
+
+/// Reads a phone number from a file, or from standard input for `-`.
+pub fn number(file: &Path) -> Result<PhoneNumber, Failure> {
+    let text = secret(file)?;
+    PhoneNumber::parse(text.reveal(), None).map_err(|why| {
+        let fix = "Write it in international form, such as +34666111334.";
+        Failure::usage(format!("the number cannot be used: {why}"), fix)
+    })
 }
 
 #[cfg(test)]

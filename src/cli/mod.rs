@@ -13,6 +13,7 @@ mod office;
 mod operator;
 mod output;
 mod serve;
+mod session;
 mod simulator;
 mod staff;
 
@@ -58,6 +59,9 @@ enum Command {
     /// Admins and auditors.
     #[command(subcommand)]
     Staff(staff::StaffCommand),
+    /// Browsers that are signed in.
+    #[command(subcommand)]
+    Session(session::SessionCommand),
     /// The root key and the keys that sign tokens.
     #[command(subcommand)]
     Key(key::KeyCommand),
@@ -111,6 +115,7 @@ async fn dispatch(line: Line) -> Result<u8, Failure> {
         Command::Client(command) => client::run(globals, command).await,
         Command::Operator(command) => operator::run(globals, command).await,
         Command::Staff(command) => staff::run(globals, command).await,
+        Command::Session(command) => session::run(globals, command).await,
         Command::Key(command) => key::run(globals, command).await,
         Command::Audit(command) => audit::run(globals, command).await,
         Command::Config(command) => config::run(globals, &command),

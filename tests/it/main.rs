@@ -9,6 +9,7 @@ mod journeys;
 mod keys;
 mod layers;
 mod limits;
+mod sessions;
 mod stack;
 mod support;
 mod tls;

@@ -7,7 +7,7 @@ use crate::support::app::{App, NUMBER};
 use crate::support::rp::Wish;
 
 /// Makes every insert into an audit table fail.
-async fn no_room(app: &App, table: &str) {
+pub(crate) async fn no_room(app: &App, table: &str) {
     tamper(
         app,
         &format!(
@@ -20,7 +20,7 @@ async fn no_room(app: &App, table: &str) {
     .await;
 }
 
-async fn room_again(app: &App) {
+pub(crate) async fn room_again(app: &App) {
     tamper(app, "drop function no_room cascade").await;
 }
 

@@ -2,7 +2,7 @@
 //! attacker of the database can do is done as its superuser.
 
 mod answers;
-mod audit_fails;
+pub(crate) mod audit_fails;
 mod audit_tables;
 mod authority;
 mod browsers;
@@ -73,7 +73,7 @@ fn http() -> reqwest::Client {
 }
 
 /// Does something to the database that only its superuser could.
-async fn tamper(app: &App, sql: &str) {
+pub(crate) async fn tamper(app: &App, sql: &str) {
     let mut superuser = PgConnection::connect(&app.database.superuser_url())
         .await
         .unwrap();
@@ -85,7 +85,7 @@ async fn tamper(app: &App, sql: &str) {
 }
 
 /// Rows of a table, or of any `from` clause.
-async fn count(app: &App, from: &str) -> i64 {
+pub(crate) async fn count(app: &App, from: &str) -> i64 {
     let mut owner = app.database.owner().await;
     let count = sqlx::query_scalar(AssertSqlSafe(format!("select count(*) from {from}")))
         .fetch_one(&mut owner)

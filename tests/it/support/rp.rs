@@ -142,6 +142,8 @@ impl Answer {
 /// A sign-in that passed every check.
 #[derive(Clone, Debug)]
 pub struct SignedIn {
+    /// The ID token.
+    pub id_token: String,
     /// The ID token's header.
     pub header: Value,
     /// The ID token's claims.
@@ -311,6 +313,7 @@ impl Rp {
             .map(|part| serde_json::from_slice(&from_b64(part).unwrap_or_default()));
         let scopes = tokens.scopes().unwrap();
         SignedIn {
+            id_token: token.clone(),
             header: parts.next().unwrap().unwrap(),
             claims: parts.next().unwrap().unwrap(),
             userinfo: self.userinfo(&access_token).await.1,
