@@ -39,6 +39,8 @@ mod release;
 mod session;
 mod show;
 mod silent;
+mod step;
+mod sufficient;
 pub mod sweep;
 pub mod view;
 

@@ -244,7 +244,14 @@ impl Context<'_> {
         let made = self.make(confirmed, epoch, session_id)?;
         let recorder = self.browser.recorder(app, now);
         let checked = check.map(|check| {
-            verified_record(&recorder, self.login, confirmed, check, &made.subject, epoch)
+            verified_record(
+                &recorder,
+                self.login,
+                confirmed,
+                check,
+                &made.subject,
+                epoch,
+            )
         });
         let login = self.login_record(confirmed, false);
         let cookies = self.browser.cookies(app);

@@ -1,6 +1,6 @@
 //! The browser's session: what is known when a request comes in, what follows from it, and the answer
 //! out of it. A session answers only if its verdict meets everything that the client and the request
-//! ask now ([`policy::meets`]), and only beside the browser's own cookie.
+//! ask now ([`sufficient::meets`]), and only beside the browser's own cookie.
 
 use axum::response::Response;
 
@@ -8,10 +8,12 @@ use crate::audit::record::Record;
 use crate::clock::Time;
 use crate::login::authorize::opening;
 use crate::login::entry::Entry;
-use crate::login::policy::{self, Lacks, Situation, Standing, Step};
+use crate::login::policy;
 use crate::login::proven::Proven;
 use crate::login::release::{self, Confirmed, Context, Released};
 use crate::login::show;
+use crate::login::step::{self, Situation, Step};
+use crate::login::sufficient::{self, Lacks, Standing};
 use crate::login::view::Why;
 use crate::oauth::error::{ErrorCode, OAuthError};
 use crate::oauth::request::AuthorizeRequest;
@@ -64,7 +66,8 @@ pub fn with_hinted_subject(
     let Some(hint) = request.id_token_hint.take() else {
         return Ok(request);
     };
-    let refused = || OAuthError::invalid_request("id_token_hint is no ID token of ours for this app");
+    let refused =
+        || OAuthError::invalid_request("id_token_hint is no ID token of ours for this app");
     let issuer = app.config.issuer.as_str();
     let keyring = app.keyring.current();
     let claims = keyring
@@ -129,9 +132,7 @@ pub async fn look(
         (Some((number, _)), _) => Some(release::subject(app, client, number, known.epoch)),
         (None, _) => None,
     };
-    let covers = |subject: String| {
-        policy::covers(&known.go_aheads, &subject, &request.release())
-    };
+    let covers = |subject: String| policy::covers(&known.go_aheads, &subject, &request.release());
     Ok(Seen {
         session,
         remembered: subject.is_some_and(covers),
@@ -142,7 +143,7 @@ pub async fn look(
 impl Seen {
     /// What follows.
     pub fn step(&self, client: &Client, request: &AuthorizeRequest) -> Step {
-        policy::step(
+        step::step(
             client,
             request,
             Situation {
@@ -209,7 +210,7 @@ impl Live {
             proven: &self.proven,
             operator: operator.map(|live| &*live.operator),
         };
-        Ok(policy::meets(client, request, number, &standing, now))
+        Ok(sufficient::meets(client, request, number, &standing, now))
     }
 
     /// Whether a login may be about its number although it does not answer: not if the request names

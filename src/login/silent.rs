@@ -81,11 +81,7 @@ async fn tell(
 
 /// Where a browser goes after a callback that opened nothing: to its login's page, or, where no page
 /// may be shown, back to the app.
-pub async fn page_or_app(
-    app: &App,
-    browser: &Browser,
-    login: Uuid,
-) -> Result<Response, Failure> {
+pub async fn page_or_app(app: &App, browser: &Browser, login: Uuid) -> Result<Response, Failure> {
     let steps = app.db.relaxed_steps();
     let Some(login) = logins::find(steps, login).await? else {
         return Ok(show::again(login));

@@ -150,16 +150,21 @@ pub async fn look_up(
         row.sealed,
         row.expires_at,
     ) {
-        (Some(id), Some(number_hash), Some(epoch), Some(verdict), Some(sealed), Some(expires_at)) => {
-            Some(Session {
-                id,
-                number_hash,
-                epoch,
-                verdict,
-                sealed,
-                expires_at,
-            })
-        }
+        (
+            Some(id),
+            Some(number_hash),
+            Some(epoch),
+            Some(verdict),
+            Some(sealed),
+            Some(expires_at),
+        ) => Some(Session {
+            id,
+            number_hash,
+            epoch,
+            verdict,
+            sealed,
+            expires_at,
+        }),
         _ => None,
     };
     Ok(Known {
@@ -241,11 +246,7 @@ pub async fn list(
 
 /// Ends live sessions with the grants given in them, and forgets their browsers' go-aheads. Returns
 /// which sessions.
-pub async fn end(
-    db: &mut PgConnection,
-    which: &Which,
-    now: Time,
-) -> Result<Vec<Uuid>, StoreError> {
+pub async fn end(db: &mut PgConnection, which: &Which, now: Time) -> Result<Vec<Uuid>, StoreError> {
     let ended = sqlx::query_scalar!(
         r#"
         with ended as (

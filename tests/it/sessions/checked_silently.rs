@@ -51,7 +51,10 @@ async fn it_is_off_unless_the_app_is_registered_so() {
     app.edit_client(&app.shop, |client| client.settings.silent_check = false)
         .await;
     for wish in [Wish::new(), Wish::of(NUMBER)] {
-        assert_eq!(refused(&app.shop, &mut browser, &wish).await, "login_required");
+        assert_eq!(
+            refused(&app.shop, &mut browser, &wish).await,
+            "login_required"
+        );
     }
     assert_eq!(checks(&app), 1);
 }
@@ -78,7 +81,11 @@ async fn it_needs_a_number_a_go_ahead_and_no_wish_for_a_page() {
         (Wish::new().with("max_age", "1"), "login_required"),
         (Wish::new().with("max_age", "0"), "login_required"),
     ] {
-        assert_eq!(refused(&app.shop, &mut browser, &wish).await, expected, "{wish:?}");
+        assert_eq!(
+            refused(&app.shop, &mut browser, &wish).await,
+            expected,
+            "{wish:?}"
+        );
     }
     browser.forget_cookies("nc_session");
     assert_eq!(
@@ -123,7 +130,11 @@ async fn a_silent_leg_that_came_back_too_late_or_twice_shows_no_page() {
     let departure = app.shop.depart(&Wish::new().prompt("none")).await;
     let (mut tab, mut late) = (browser.clone(), browser);
     tab.open(&departure.url).await;
-    let back = tab.hops.iter().rev().find(|hop| hop.url.path().starts_with("/broker/"));
+    let back = tab
+        .hops
+        .iter()
+        .rev()
+        .find(|hop| hop.url.path().starts_with("/broker/"));
     let back = back.unwrap().url.clone();
     let code = app.answer(&tab, &departure);
     // The same callback once more gets the same code, which is good once.

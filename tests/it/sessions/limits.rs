@@ -30,7 +30,10 @@ async fn a_session_ends_when_it_is_not_used_and_lives_on_when_it_is() {
         sso(&app.shop, &mut browser, &Wish::new()).await;
     }
     app.clock.advance(11 * MINUTE);
-    assert_eq!(refused(&app.shop, &mut browser, &Wish::new()).await, "login_required");
+    assert_eq!(
+        refused(&app.shop, &mut browser, &Wish::new()).await,
+        "login_required"
+    );
 }
 
 #[tokio::test]
@@ -43,7 +46,10 @@ async fn a_session_ends_in_any_case_and_a_new_verdict_opens_another() {
         sso(&app.shop, &mut browser, &Wish::new()).await;
     }
     app.clock.advance(MINUTE + Duration::from_secs(1));
-    assert_eq!(refused(&app.shop, &mut browser, &Wish::new()).await, "login_required");
+    assert_eq!(
+        refused(&app.shop, &mut browser, &Wish::new()).await,
+        "login_required"
+    );
     let departure = open(&app.shop, &mut browser, &Wish::of(NUMBER)).await;
     let second = app.redeem(&browser, &departure).await;
     assert_eq!(checks(&app), 2);
@@ -59,7 +65,10 @@ async fn each_verdict_renews_the_cookie_and_the_old_one_is_dead() {
     let mut before = browser.clone();
     let departure = open(&app.shop, &mut browser, &Wish::of(NUMBER).prompt("login")).await;
     agree(&app.shop, &mut browser, &departure).await;
-    assert_eq!(refused(&app.shop, &mut before, &Wish::new()).await, "login_required");
+    assert_eq!(
+        refused(&app.shop, &mut before, &Wish::new()).await,
+        "login_required"
+    );
     sso(&app.shop, &mut browser, &Wish::new()).await;
     assert_eq!(count(&app, "sessions").await, 1);
 }
@@ -69,7 +78,10 @@ async fn each_browser_has_a_session_of_its_own() {
     let app = start().await;
     let (mut laptop, mut phone) = (app.browser(), app.browser());
     let there = app.sign_in(&mut laptop, &Wish::of(NUMBER)).await;
-    assert_eq!(refused(&app.shop, &mut phone, &Wish::of(NUMBER)).await, "login_required");
+    assert_eq!(
+        refused(&app.shop, &mut phone, &Wish::of(NUMBER)).await,
+        "login_required"
+    );
     let here = app.sign_in(&mut phone, &Wish::of(NUMBER)).await;
     assert_eq!(here.claims["sub"], there.claims["sub"]);
     assert_ne!(here.claims["sid"], there.claims["sid"]);

@@ -30,7 +30,10 @@ async fn prompt_none_without_a_session_is_login_required() {
     let app = start().await;
     let mut browser = app.browser();
     for wish in [Wish::new(), Wish::of(NUMBER)] {
-        assert_eq!(refused(&app.shop, &mut browser, &wish).await, "login_required");
+        assert_eq!(
+            refused(&app.shop, &mut browser, &wish).await,
+            "login_required"
+        );
     }
     assert!(app.logins().await.is_empty());
 }
@@ -41,9 +44,14 @@ async fn prompt_none_without_the_go_ahead_is_consent_required() {
     let mut browser = app.browser();
     app.sign_in(&mut browser, &Wish::of(NUMBER)).await;
     let wider = Wish::of(NUMBER).scopes(&["number_verified", "phone"]);
-    assert_eq!(refused(&app.shop, &mut browser, &wider).await, "consent_required");
-    app.edit_client(&app.shop, |client| client.settings.confirm = Confirm::Always)
-        .await;
+    assert_eq!(
+        refused(&app.shop, &mut browser, &wider).await,
+        "consent_required"
+    );
+    app.edit_client(&app.shop, |client| {
+        client.settings.confirm = Confirm::Always
+    })
+    .await;
     assert_eq!(
         refused(&app.shop, &mut browser, &Wish::of(NUMBER)).await,
         "consent_required"
@@ -91,9 +99,8 @@ async fn on_the_page_the_person_may_still_cancel_or_be_somebody_else() {
     browser.press("Cancel").await;
     assert_eq!(app.answer(&browser, &departure).error().1, "user_cancelled");
     let departure = open(&app.shop, &mut browser, &Wish::new().prompt("consent")).await;
-    browser.press("Use another number").await;
     let typed = [("phone_number", OTHER_NUMBER)];
-    browser.press_with("Continue", &typed).await;
+    browser.press_with("Check this number", &typed).await;
     app.redeem(&browser, &departure).await;
     assert_eq!(checks(&app), 2);
 }
@@ -103,7 +110,12 @@ async fn select_account_lets_the_person_give_another_number() {
     let app = start().await;
     let mut browser = app.browser();
     let first = app.sign_in(&mut browser, &Wish::of(NUMBER)).await;
-    let departure = open(&app.shop, &mut browser, &Wish::new().prompt("select_account")).await;
+    let departure = open(
+        &app.shop,
+        &mut browser,
+        &Wish::new().prompt("select_account"),
+    )
+    .await;
     assert_eq!(browser.title(), NUMBER_PAGE);
     let typed = [("phone_number", OTHER_NUMBER)];
     browser.press_with("Continue", &typed).await;
@@ -163,7 +175,12 @@ async fn an_exceeded_max_age_needs_the_page_and_a_newer_verdict() {
     }
     // Nor does an earlier go-ahead stand in for the page where no session is left.
     browser.forget_cookies("nc_session");
-    open(&app.shop, &mut browser, &Wish::of(NUMBER).with("max_age", "0")).await;
+    open(
+        &app.shop,
+        &mut browser,
+        &Wish::of(NUMBER).with("max_age", "0"),
+    )
+    .await;
     assert_eq!(browser.title(), CONFIRM);
 }
 
@@ -239,7 +256,11 @@ async fn an_app_whose_people_are_never_asked_is_answered_about_a_number_it_names
     let first = app.redeem(&browser, &departure).await;
     assert_eq!(first.claims["amr"], serde_json::json!(["nba"]));
     let silent = sso(&app.shop, &mut browser, &Wish::of(NUMBER).prompt("none")).await;
-    assert_eq!(silent.claims["amr"], serde_json::json!(["nba"]), "nobody pressed");
+    assert_eq!(
+        silent.claims["amr"],
+        serde_json::json!(["nba"]),
+        "nobody pressed"
+    );
     // Without a number there is something to ask.
     assert_eq!(
         refused(&app.shop, &mut browser, &Wish::new()).await,

@@ -6,7 +6,9 @@ use numbercloak::admin::{clients, operators};
 use numbercloak::store::operators::Mode;
 use serde_json::json;
 
-use super::{CHECKING, CONFIRM, NUMBER_PAGE, agree, ask, checks, client, open, refused, sso, start};
+use super::{
+    CHECKING, CONFIRM, NUMBER_PAGE, agree, ask, checks, client, open, refused, sso, start,
+};
 use crate::attacks::{count, tamper};
 use crate::support::app::{App, NUMBER, OPERATOR, OTHER_NUMBER};
 use crate::support::rp::Wish;
@@ -20,7 +22,15 @@ async fn a_second_request_is_answered_without_a_page_and_without_the_operator() 
     let second = sso(&app.shop, &mut browser, &Wish::of(NUMBER)).await;
     assert_eq!(checks(&app), 1);
     // The time of the real check, and its record; the token itself is new.
-    for claim in ["sub", "sid", "auth_time", "txn", "acr", "number_verification", "phone_number"] {
+    for claim in [
+        "sub",
+        "sid",
+        "auth_time",
+        "txn",
+        "acr",
+        "number_verification",
+        "phone_number",
+    ] {
         assert_eq!(second.claims[claim], first.claims[claim], "{claim}");
     }
     let at = |claims: &serde_json::Value| claims["iat"].as_i64().unwrap();
@@ -73,7 +83,10 @@ async fn without_a_hint_the_session_names_the_number_and_only_scope_phone_tells_
     assert_eq!(unnamed.claims["sub"], first.claims["sub"]);
     assert_eq!(unnamed.claims.get("phone_number"), None);
     let wider = Wish::new().scopes(&["phone"]);
-    assert_eq!(refused(&app.shop, &mut browser, &wider).await, "consent_required");
+    assert_eq!(
+        refused(&app.shop, &mut browser, &wider).await,
+        "consent_required"
+    );
     let departure = open(&app.shop, &mut browser, &wider).await;
     let told = agree(&app.shop, &mut browser, &departure).await;
     assert_eq!(told.claims["phone_number"], NUMBER);
@@ -86,7 +99,10 @@ async fn a_hint_of_another_number_is_not_answered_and_its_verdict_ends_the_sessi
     let mut browser = app.browser();
     let first = app.sign_in(&mut browser, &Wish::of(NUMBER)).await;
     let other = Wish::of(OTHER_NUMBER);
-    assert_eq!(refused(&app.shop, &mut browser, &other).await, "login_required");
+    assert_eq!(
+        refused(&app.shop, &mut browser, &other).await,
+        "login_required"
+    );
     let departure = open(&app.shop, &mut browser, &other).await;
     let second = agree(&app.shop, &mut browser, &departure).await;
     assert_eq!(checks(&app), 2);
@@ -172,7 +188,10 @@ async fn a_page_that_was_open_too_long_for_the_session_asks_the_operator() {
 #[tokio::test]
 async fn a_verdict_answers_only_apps_that_accept_its_operator() {
     let app = start().await;
-    let mut second = operators::show(&app.desk(), OPERATOR).await.unwrap().settings;
+    let mut second = operators::show(&app.desk(), OPERATOR)
+        .await
+        .unwrap()
+        .settings;
     second.client_id = "elsewhere".to_owned();
     let new = operators::NewOperator {
         alias: "second".to_owned(),
@@ -192,12 +211,20 @@ async fn a_verdict_answers_only_apps_that_accept_its_operator() {
     let mut browser = app.browser();
     let wish = Wish::of(NUMBER).with("idp_hint", OPERATOR);
     app.sign_in(&mut browser, &wish).await;
-    assert_eq!(refused(&bank, &mut browser, &Wish::new()).await, "login_required");
+    assert_eq!(
+        refused(&bank, &mut browser, &Wish::new()).await,
+        "login_required"
+    );
     sso(&app.shop, &mut browser, &Wish::new()).await;
     // Nor does the word of an operator count that is not asked any more.
-    operators::set_disabled(&app.desk(), OPERATOR, true).await.unwrap();
+    operators::set_disabled(&app.desk(), OPERATOR, true)
+        .await
+        .unwrap();
     app.state().forget("operators").await;
-    assert_eq!(refused(&app.shop, &mut browser, &Wish::new()).await, "login_required");
+    assert_eq!(
+        refused(&app.shop, &mut browser, &Wish::new()).await,
+        "login_required"
+    );
 }
 
 #[tokio::test]
@@ -214,8 +241,12 @@ async fn a_session_of_a_test_number_never_answers_a_live_app() {
     open(&live, &mut browser, &Wish::new()).await;
     assert_eq!(browser.title(), NUMBER_PAGE, "it is not even asked about");
     // Nor does it go on answering an app that stops being a test.
-    app.edit_client(&app.shop, |client| client.test = false).await;
-    assert_eq!(refused(&app.shop, &mut browser, &Wish::new()).await, "login_required");
+    app.edit_client(&app.shop, |client| client.test = false)
+        .await;
+    assert_eq!(
+        refused(&app.shop, &mut browser, &Wish::new()).await,
+        "login_required"
+    );
 }
 
 #[tokio::test]
@@ -228,7 +259,10 @@ async fn a_handed_off_verdict_answers_only_the_login_it_was_made_for() {
         "update sessions set verdict = verdict || '{\"handoff\": true}'",
     )
     .await;
-    assert_eq!(refused(&app.shop, &mut browser, &Wish::new()).await, "login_required");
+    assert_eq!(
+        refused(&app.shop, &mut browser, &Wish::new()).await,
+        "login_required"
+    );
 }
 
 #[tokio::test]
@@ -249,7 +283,10 @@ async fn a_verdict_of_an_earlier_epoch_answers_nothing() {
     browser.press("Continue").await;
     assert_eq!(checks(&app), 2);
     tamper(&app, "update sessions set ended_at = now() where epoch > 0").await;
-    assert_eq!(refused(&app.shop, &mut browser, &Wish::of(NUMBER)).await, "login_required");
+    assert_eq!(
+        refused(&app.shop, &mut browser, &Wish::of(NUMBER)).await,
+        "login_required"
+    );
     let departure = open(&app.shop, &mut browser, &Wish::of(NUMBER)).await;
     let second = agree(&app.shop, &mut browser, &departure).await;
     assert_ne!(second.claims["sub"], first.claims["sub"]);
@@ -263,7 +300,9 @@ async fn a_disabled_app_is_not_answered() {
     let mut browser = app.browser();
     app.sign_in(&mut browser, &Wish::of(NUMBER)).await;
     let departure = app.shop.depart(&Wish::new().prompt("none")).await;
-    clients::set_disabled(&app.desk(), "shop", true).await.unwrap();
+    clients::set_disabled(&app.desk(), "shop", true)
+        .await
+        .unwrap();
     app.state().forget("clients").await;
     browser.open(&departure.url).await;
     assert_eq!(browser.title(), "This link is not valid");

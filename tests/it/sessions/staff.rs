@@ -45,7 +45,10 @@ async fn staff_end_a_numbers_sessions_with_what_was_granted_and_it_is_on_record(
     let whose = Whose::Number(PhoneNumber::parse(NUMBER, None).unwrap());
     let ended = sessions::end(&app.desk(), &whose).await.unwrap();
     assert_eq!(ended.len(), 1);
-    assert_eq!(refused(&app.shop, &mut mine, &Wish::new()).await, "login_required");
+    assert_eq!(
+        refused(&app.shop, &mut mine, &Wish::new()).await,
+        "login_required"
+    );
     assert_eq!(app.shop.userinfo(&first.access_token).await.0, 401);
     assert_eq!(app.shop.userinfo(&other.access_token).await.0, 200);
     // Signing out forgets what was agreed to.
