@@ -23,6 +23,7 @@ use crate::store::clients::Client;
 use crate::store::db::StoreError;
 use crate::store::logins::{Login, NumberSource, Stage};
 use crate::store::sessions::{self, Carried, Known, Session};
+use crate::verdict::Method;
 use crate::web::app::App;
 use crate::web::browser::Browser;
 use crate::web::failure::Failure;
@@ -122,7 +123,7 @@ pub async fn look(
     };
     let number = match (hinted, &session) {
         (Some(number), _) => Some((number.clone(), NumberSource::Hint)),
-        (None, Some((live, met))) if live.is_worth_asking_about(client, *met) => {
+        (None, Some((live, met))) if live.is_worth_asking_about(client, request, *met) => {
             Some((live.number.clone(), NumberSource::Session))
         }
         (None, _) => None,
@@ -213,10 +214,24 @@ impl Live {
         Ok(sufficient::meets(client, request, number, &standing, now))
     }
 
-    /// Whether a login may be about its number although it does not answer: not if the request names
-    /// somebody else, nor if no operator could vouch for it to this client.
-    fn is_worth_asking_about(&self, client: &Client, met: Result<(), Lacks>) -> bool {
-        met != Err(Lacks::Subject) && (client.test || !self.number.is_test())
+    /// Whether a login may be about its number although it does not answer. Not if the request names
+    /// somebody else, nor if no operator could vouch for it to this client. And who was never asked for
+    /// a number is not asked about one: the operator that told it tells it again, if the SIM is another
+    /// one by now, too.
+    fn is_worth_asking_about(
+        &self,
+        client: &Client,
+        request: &AuthorizeRequest,
+        met: Result<(), Lacks>,
+    ) -> bool {
+        let told = self.proven.method == Method::DevicePhoneNumber;
+        match met {
+            Err(Lacks::Subject) => false,
+            _ if self.number.is_test() && !client.test => false,
+            // These need a page before the check, and it is about a number.
+            Ok(()) | Err(Lacks::MaxAge | Lacks::NewCheck) => true,
+            Err(_) => !told || request.prompt.is_silent(),
+        }
     }
 
     fn confirmed(&self) -> Confirmed {

@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
+use numbercloak::simulator::{Device, Whose};
 use numbercloak::store::grants;
 
 use super::{agree, checks, client, open, refused, sso, start};
 use crate::attacks::count;
-use crate::support::app::{App, NUMBER};
+use crate::support::app::{App, NUMBER, OTHER_NUMBER};
 use crate::support::rp::Wish;
 
+const DEVICE_SCOPE: &str =
+    "openid dpv:FraudPreventionAndDetection number-verification:device-phone-number:read";
 const MINUTE: Duration = Duration::from_secs(60);
 
 async fn short() -> App {
@@ -92,22 +95,44 @@ async fn each_browser_has_a_session_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_number_that_the_operator_told_renews_the_same_session() {
+async fn a_number_that_the_operator_told_is_told_again_in_the_same_session() {
     let app = App::builder()
-        .client(|client| client.settings.fresh_for_s = 900)
+        .client(|client| client.settings.fresh_for_s = 60)
         .operator(|operator| {
-            let scope = "openid dpv:FraudPreventionAndDetection \
-                number-verification:device-phone-number:read";
-            operator.scope_device_phone_number = Some(scope.to_owned());
+            operator.scope_device_phone_number = Some(DEVICE_SCOPE.to_owned());
         })
         .start()
         .await;
+    let radio = Whose::Address("127.0.0.1".parse().unwrap());
+    let sim = |number: &str| {
+        let device = Device::parse(number).unwrap();
+        app.operator.set_sim(radio.clone(), Some(device));
+    };
+    sim(NUMBER);
     let mut browser = app.browser();
-    let first = app.sign_in(&mut browser, &Wish::of(NUMBER)).await;
-    let departure = open(&app.shop, &mut browser, &Wish::of(NUMBER).prompt("consent")).await;
-    let second = agree(&app.shop, &mut browser, &departure).await;
+    let departure = open(&app.shop, &mut browser, &Wish::new()).await;
+    browser.press("Share my number").await;
+    let first = app.redeem(&browser, &departure).await;
+    sso(&app.shop, &mut browser, &Wish::new()).await;
+    app.clock.advance(2 * MINUTE);
+    let departure = open(&app.shop, &mut browser, &Wish::new()).await;
+    let second = app.redeem(&browser, &departure).await;
+    assert_ne!(second.claims["txn"], first.claims["txn"], "checked again");
     assert_eq!(second.claims["sid"], first.claims["sid"]);
-    assert_eq!(checks(&app), 1);
+    // The page after the check renews the session as well.
+    let wish = Wish::new().scopes(&["phone"]);
+    app.clock.advance(2 * MINUTE);
+    let departure = open(&app.shop, &mut browser, &wish).await;
+    browser.press("Share my number").await;
+    let third = app.redeem(&browser, &departure).await;
+    assert_eq!(third.claims["sid"], first.claims["sid"]);
+    assert_eq!(count(&app, "sessions").await, 1);
+    // Another SIM by now is another person, who is asked.
+    sim(OTHER_NUMBER);
+    app.clock.advance(2 * MINUTE);
+    open(&app.shop, &mut browser, &Wish::new()).await;
+    assert_eq!(browser.title(), "Share your number with shop?");
+    assert_eq!(checks(&app), 0);
 }
 
 #[tokio::test]
