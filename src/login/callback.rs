@@ -96,6 +96,8 @@ async fn take(
             // sweeper to try again; a verdict that was stored after all stays.
             if let Err(error) = sweep::end(&app, &login).await {
                 tracing::warn!(%error, "a login is left to the sweeper");
+            } else if login.request.prompt.is_silent() {
+                return silent::page_or_app(&app, &browser, login.id).await;
             }
             Err(failure.at_login(login.id))
         }

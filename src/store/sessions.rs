@@ -245,7 +245,8 @@ pub async fn list(
 }
 
 /// Ends live sessions with the grants given in them, and forgets their browsers' go-aheads. Returns
-/// which sessions.
+/// which sessions. In the caller's transaction; the sessions first, whose rows are the lock: what one of
+/// them answered just before is then seen and ended.
 pub async fn end(db: &mut PgConnection, which: &Which, now: Time) -> Result<Vec<Uuid>, StoreError> {
     let ended = sqlx::query_scalar!(
         r#"
@@ -258,11 +259,6 @@ pub async fn end(db: &mut PgConnection, which: &Which, now: Time) -> Result<Vec<
                     select from session_clients where session_id = sessions.id and client_id = $2))
             returning id, browser_hash
         ),
-        given as (
-            update grants
-            set ended_at = $3
-            where session_id in (select id from ended) and ended_at is null
-        ),
         go_ahead as (
             delete from go_aheads
             where browser_hash in (select browser_hash from ended)
@@ -274,7 +270,14 @@ pub async fn end(db: &mut PgConnection, which: &Which, now: Time) -> Result<Vec<
         which.client_id,
         now,
     )
-    .fetch_all(db)
+    .fetch_all(&mut *db)
+    .await?;
+    sqlx::query!(
+        "update grants set ended_at = $2 where session_id = any($1) and ended_at is null",
+        &ended,
+        now,
+    )
+    .execute(db)
     .await?;
     Ok(ended)
 }
