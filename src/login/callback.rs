@@ -89,7 +89,7 @@ async fn take(
     };
     match conclusion.run().await {
         Ok(Concluded::Released(released)) => Ok(released.redirect(&app)),
-        Ok(Concluded::Page) => silent::page_or_app(&app, &browser, login.id).await,
+        Ok(Concluded::Page) => silent::page_or_app(&app, &browser, &login).await,
         Ok(Concluded::Told(url)) => Ok(to_app(&url)),
         Err(failure) => {
             // The answer is lost. If that can be recorded now, the person need not wait for the
@@ -97,7 +97,7 @@ async fn take(
             if let Err(error) = sweep::end(&app, &login).await {
                 tracing::warn!(%error, "a login is left to the sweeper");
             } else if login.request.prompt.is_silent() {
-                return silent::page_or_app(&app, &browser, login.id).await;
+                return silent::page_or_app(&app, &browser, &login).await;
             }
             Err(failure.at_login(login.id))
         }
@@ -132,12 +132,12 @@ async fn unexpected(
     if leg.operator != alias {
         let reason = "the callback of another operator";
         break_off(app, browser, &leg, Outcome::ProtocolViolation, reason, now).await?;
-        return silent::page_or_app(app, browser, login.id).await;
+        return silent::page_or_app(app, browser, &login).await;
     }
     match leg.stage {
         LegStage::Away => {
             break_off(app, browser, &leg, Outcome::Expired, "too late", now).await?;
-            silent::page_or_app(app, browser, login.id).await
+            silent::page_or_app(app, browser, &login).await
         }
         // The same callback once more, while the first one is being worked on or after it.
         LegStage::Claimed | LegStage::Closed => {
@@ -147,7 +147,7 @@ async fn unexpected(
                 && logins::has_live_code(app.db.relaxed_steps(), login.id, now).await?;
             match login.answer(&app.vault)? {
                 Some(answer) if released => Ok(to_app(&answer)),
-                _ => silent::page_or_app(app, browser, login.id).await,
+                _ => silent::page_or_app(app, browser, &login).await,
             }
         }
     }

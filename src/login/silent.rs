@@ -3,7 +3,6 @@
 
 use axum::response::Response;
 use http::header::SET_COOKIE;
-use uuid::Uuid;
 
 use crate::audit::event::{Event, Subject};
 use crate::audit::record::Record;
@@ -81,14 +80,14 @@ async fn tell(
 
 /// Where a browser goes after a callback that opened nothing: to its login's page, or, where no page
 /// may be shown, back to the app.
-pub async fn page_or_app(app: &App, browser: &Browser, login: Uuid) -> Result<Response, Failure> {
+pub async fn page_or_app(app: &App, browser: &Browser, login: &Login) -> Result<Response, Failure> {
     let steps = app.db.relaxed_steps();
-    let Some(login) = logins::find(steps, login).await? else {
-        return Ok(show::again(login));
-    };
     if !login.request.prompt.is_silent() {
         return Ok(show::again(login.id));
     }
+    let Some(login) = logins::find(steps, login.id).await? else {
+        return Ok(show::again(login.id));
+    };
     let outcome = match login.stage {
         Stage::Problem => login.outcome.unwrap_or(Outcome::Expired),
         Stage::Ended => return ended(app, &login),
