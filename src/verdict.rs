@@ -1,5 +1,8 @@
 //! What came of asking an operator: the words every layer above speaks.
 
+pub mod checks;
+
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Time;
@@ -167,6 +170,42 @@ impl Method {
     }
 }
 
+/// A call that an operator may charge for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Call {
+    /// `POST /verify`.
+    Verify,
+    /// `GET /device-phone-number`.
+    DevicePhoneNumber,
+    /// The SIM swap check.
+    SimSwap,
+    /// The number recycling check.
+    NumberRecycling,
+}
+
+impl Call {
+    /// The word in records and metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Verify => "verify",
+            Self::DevicePhoneNumber => "device_phone_number",
+            Self::SimSwap => "sim_swap",
+            Self::NumberRecycling => "number_recycling",
+        }
+    }
+}
+
+impl From<Method> for Call {
+    fn from(method: Method) -> Self {
+        match method {
+            Method::Verify => Self::Verify,
+            Method::DevicePhoneNumber => Self::DevicePhoneNumber,
+        }
+    }
+}
+
 /// What was seen on the wire while concluding a leg, for the audit record. Never a token, a code or
 /// a number.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -196,6 +235,32 @@ pub struct Evidence {
     /// Seconds the operator asked us to wait.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u64>,
+    /// The operator that was not asked, by alias, where no leg names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operator: Option<String>,
+    /// Calls the operator answered and charges for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub billable: Vec<Call>,
+    /// Calls that were sent and brought no answer: it charges as it likes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unsure: Vec<Call>,
+}
+
+impl Evidence {
+    /// Whether nothing was seen.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Evidence {
+    /// When the operator wants to be asked again, if it said so in an answer of `now`.
+    #[must_use]
+    pub fn retry_at(&self, now: Time) -> Option<Time> {
+        let seconds = i64::try_from(self.retry_after?).ok()?;
+        now.checked_add_signed(TimeDelta::try_seconds(seconds)?)
+    }
 }
 
 /// A number an operator confirmed. Whoever holds one may release it; there is no other way to make

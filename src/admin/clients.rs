@@ -8,6 +8,7 @@ use url::{Host, Url};
 
 use crate::admin::desk::{Act, commit};
 use crate::admin::endpoint::check_page;
+use crate::admin::extras::check_wanted;
 use crate::admin::refused::{check_alias, check_name};
 use crate::admin::{Desk, Refused, change};
 use crate::oauth::redirect::reason_to_refuse_registration;
@@ -395,6 +396,7 @@ fn check_settings(settings: &Settings) -> Result<(), Refused> {
         let message = "an access token lives 60 to 86400 seconds";
         return Err(Refused::invalid("access_token_s", message));
     }
+    check_wanted(&settings.checks)?;
     for alias in &settings.operators {
         check_alias("operators", alias)?;
     }

@@ -5,15 +5,19 @@
 //! the change and commits: there is neither without the other.
 
 pub mod audit;
+pub mod breakers;
 mod change;
 pub mod clients;
 mod desk;
 mod endpoint;
+mod extras;
 pub mod keys;
+pub mod numbers;
 pub mod operators;
 mod refused;
 pub mod sessions;
 pub mod staff;
+pub mod usage;
 
 pub use desk::Desk;
 pub use refused::Refused;

@@ -8,6 +8,7 @@ use sqlx::PgConnection;
 
 use crate::admin::desk::{Act, commit};
 use crate::admin::endpoint::{check_endpoint, is_guarded};
+use crate::admin::extras::{check_offered, check_restraint, need_a_key};
 use crate::admin::refused::{check_alias, check_name};
 use crate::admin::{Desk, Refused, change};
 use crate::secret::new_id;
@@ -281,6 +282,8 @@ fn check_settings(settings: &Settings, mode: Mode) -> Result<(), Refused> {
         check_endpoint(field, url)?;
     }
     check_prefixes(&settings.prefixes, mode)?;
+    check_offered(&settings.checks)?;
+    check_restraint(&settings.restraint)?;
     let openid = settings
         .scope_verify
         .split(' ')
@@ -354,7 +357,9 @@ fn check_prefixes(prefixes: &[String], mode: Mode) -> Result<(), Refused> {
 
 fn check_credentials(settings: &Settings, credentials: &Credentials) -> Result<(), Refused> {
     let refuse = |field, message: &str| Err(Refused::invalid(field, message));
-    let needs_key = settings.signed_request || settings.token_auth == TokenAuth::PrivateKeyJwt;
+    let needs_key = settings.signed_request
+        || settings.token_auth == TokenAuth::PrivateKeyJwt
+        || need_a_key(&settings.checks);
     if settings.token_auth != TokenAuth::PrivateKeyJwt && credentials.client_secret.is_none() {
         let message = "token_auth needs the secret the operator gave you (--client-secret-file)";
         return refuse("client_secret", message);

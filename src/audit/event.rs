@@ -6,6 +6,8 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::clock::Time;
+use crate::verdict::checks::CheckedAll;
 use crate::verdict::{Evidence, Method, Outcome};
 
 /// One thing that happened.
@@ -59,6 +61,9 @@ pub enum Event {
         away_ms: i64,
         /// What was seen on the wire.
         evidence: Evidence,
+        /// The extra checks that were made.
+        #[serde(default, skip_serializing_if = "CheckedAll::is_empty")]
+        checks: CheckedAll,
     },
     /// The operator was asked and did not confirm the number.
     NumberNotVerified {
@@ -70,6 +75,9 @@ pub enum Event {
         away_ms: i64,
         /// What was seen on the wire.
         evidence: Evidence,
+        /// The extra checks that were made.
+        #[serde(default, skip_serializing_if = "CheckedAll::is_empty")]
+        checks: CheckedAll,
     },
     /// No operator could be asked.
     OperatorSelectedError {
@@ -116,10 +124,63 @@ pub enum Event {
         /// Whether the grant and its tokens were ended for it.
         revoked: bool,
     },
+    /// A session ended because the person or an app of theirs wanted it to.
+    Logout {
+        /// The session.
+        session: Uuid,
+        /// Whether the person was asked on our page; otherwise the app's ID token named the session.
+        asked: bool,
+    },
+    /// A client was told that a session ended, and confirmed.
+    BackchannelLogout {
+        /// The session.
+        session: Uuid,
+        /// Which try it was, from 1.
+        tries: i32,
+    },
+    /// A client could not be told that a session ended, and will not be tried again.
+    BackchannelLogoutError {
+        /// The session.
+        session: Uuid,
+        /// Tries made.
+        tries: i32,
+        /// How the last one went.
+        reason: String,
+    },
     /// A client failed to authenticate.
     ClientLoginError {
         /// What was wrong.
         reason: String,
+    },
+    /// A number belongs to somebody else now: every app knows its owner by a new subject.
+    NumberChangedHands {
+        /// The number's epoch before.
+        from: i32,
+        /// And since.
+        to: i32,
+        /// Who said so.
+        by: ChangedHandsBy,
+        /// Why, in the words of staff.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+        /// Sessions that ended with it.
+        sessions: i64,
+        /// Grants that ended with it.
+        grants: i64,
+        /// Go-aheads that were forgotten with it.
+        go_aheads: i64,
+    },
+    /// A server of ours stopped asking an operator that does not answer, or asks it again.
+    OperatorBreaker {
+        /// Which server.
+        replica: String,
+        /// What it does now.
+        state: BreakerState,
+        /// When it tries again, while it does not ask.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        until: Option<Time>,
+        /// Calls that failed within the window.
+        failures: u32,
     },
     /// Staff or the system changed something.
     AdminEvent {
@@ -151,10 +212,35 @@ impl Event {
             Self::LoginError { .. } => "LOGIN_ERROR",
             Self::CodeToToken { .. } => "CODE_TO_TOKEN",
             Self::CodeToTokenError { .. } => "CODE_TO_TOKEN_ERROR",
+            Self::Logout { .. } => "LOGOUT",
+            Self::BackchannelLogout { .. } => "BACKCHANNEL_LOGOUT",
+            Self::BackchannelLogoutError { .. } => "BACKCHANNEL_LOGOUT_ERROR",
             Self::ClientLoginError { .. } => "CLIENT_LOGIN_ERROR",
+            Self::NumberChangedHands { .. } => "NUMBER_CHANGED_HANDS",
+            Self::OperatorBreaker { .. } => "OPERATOR_BREAKER",
             Self::AdminEvent { .. } => "ADMIN_EVENT",
         }
     }
+}
+
+/// Who said that a number belongs to somebody else now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChangedHandsBy {
+    /// An operator's recycling check.
+    Operator,
+    /// Staff.
+    Staff,
+}
+
+/// Whether a server asks an operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BreakerState {
+    /// No.
+    Open,
+    /// Yes.
+    Closed,
 }
 
 /// Which login, client and operator an event belongs to, and how it came out.

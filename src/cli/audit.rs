@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::admin::audit::{self, Entry, MOST, Query};
 use crate::cli::failure::{FINDING, Failure, OK};
-use crate::cli::input::{When, number, when, word};
+use crate::cli::input::{When, phone_number, when, word};
 use crate::cli::office::Globals;
 use crate::cli::output::{note, print, print_json, shown, table};
 use crate::clock::Time;
@@ -71,7 +71,7 @@ impl List {
             client_id: self.client,
             operator: self.operator,
             outcome: self.outcome,
-            number: self.number_file.as_deref().map(number).transpose()?,
+            number: self.number_file.as_deref().map(phone_number).transpose()?,
         })
     }
 }

@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use crate::admin::clients::{self, NewClient};
+use crate::cli::check_flags::CheckFlags;
 use crate::cli::failure::{Failure, OK};
 use crate::cli::input::{duration, word};
 use crate::cli::office::Globals;
@@ -23,7 +24,7 @@ secrets (hint, created_at, expires_at), revision, disabled_at, created_at, updat
 pub enum ClientCommand {
     /// Register an app. Its secret, if it keeps one, is shown once.
     #[command(after_help = JSON_FIELDS)]
-    Create(Create),
+    Create(Box<Create>),
     /// List the apps.
     #[command(after_help = JSON_FIELDS)]
     List,
@@ -139,6 +140,8 @@ struct Policy {
     /// How long its access tokens live, 60s to 24h.
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     access_token: Option<Duration>,
+    #[command(flatten)]
+    checks: CheckFlags,
     /// The app's page.
     #[arg(long, value_name = "URL")]
     client_uri: Option<String>,
@@ -172,6 +175,7 @@ impl Policy {
         set(&mut settings.claims_in_userinfo_only, self.userinfo_only);
         set(&mut settings.require_pkce, self.require_pkce);
         settings.access_token_s = self.access_token.map(seconds).or(settings.access_token_s);
+        self.checks.apply(&mut settings.checks);
         for (field, value) in [
             (&mut settings.client_uri, self.client_uri),
             (&mut settings.policy_uri, self.policy_uri),

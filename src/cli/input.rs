@@ -94,8 +94,8 @@ pub fn secret(path: &Path) -> Result<Redacted, Failure> {
     Ok(Redacted::new(secret))
 }
 
-/// Reads a phone number from a file, or from standard input for `-`.
-pub fn number(file: &Path) -> Result<PhoneNumber, Failure> {
+/// Reads a number in international form from a file, or from standard input for `-`.
+pub fn phone_number(file: &Path) -> Result<PhoneNumber, Failure> {
     let text = secret(file)?;
     PhoneNumber::parse(text.reveal(), None).map_err(|why| {
         let fix = "Write it in international form, such as +34666111334.";

@@ -2,6 +2,7 @@
 //! prints. One file per noun.
 
 mod audit;
+mod check_flags;
 mod client;
 mod config;
 mod demo;
@@ -9,6 +10,7 @@ mod doctor;
 mod failure;
 mod input;
 mod key;
+mod number;
 mod office;
 mod operator;
 mod output;
@@ -16,6 +18,7 @@ mod serve;
 mod session;
 mod simulator;
 mod staff;
+mod usage;
 
 use std::process::ExitCode;
 
@@ -65,6 +68,15 @@ enum Command {
     /// The root key and the keys that sign tokens.
     #[command(subcommand)]
     Key(key::KeyCommand),
+    /// What staff do to a phone number.
+    #[command(subcommand)]
+    Number(number::NumberCommand),
+    /// Calls that operators charge for, per day (UTC), app and operator, from the audit records.
+    #[command(
+        after_help = "JSON fields: a list of day, client_id, operator, call (verify, device_phone_number, sim_swap, \
+        number_recycling), billable (answered), unsure (sent, no answer came)."
+    )]
+    Usage(usage::Usage),
     /// What was recorded.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -117,6 +129,8 @@ async fn dispatch(line: Line) -> Result<u8, Failure> {
         Command::Staff(command) => staff::run(globals, command).await,
         Command::Session(command) => session::run(globals, command).await,
         Command::Key(command) => key::run(globals, command).await,
+        Command::Number(command) => number::run(globals, command).await,
+        Command::Usage(options) => usage::run(globals, options).await,
         Command::Audit(command) => audit::run(globals, command).await,
         Command::Config(command) => config::run(globals, &command),
         Command::Doctor => doctor::run(globals).await,
@@ -174,7 +188,7 @@ mod tests {
     fn the_documented_client_create_parses() {
         let line = "numbercloak client create --name Shop --redirect-uri https://a.example/cb \
             --redirect-uri https://a.example/cb2 --type spa --test --client-id shop --confirm always \
-            --id-token-alg ES256 --json";
+            --id-token-alg ES256 --sim-swap require --sim-swap-hours 48 --recycling report --json";
         let line = Line::try_parse_from(line.split_whitespace()).unwrap();
         assert!(line.globals.json);
         assert!(matches!(

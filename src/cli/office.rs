@@ -118,10 +118,10 @@ pub fn open(tools: &Tools) -> Result<Db, Failure> {
     let database = &tools.database;
     Ok(Db::open(&Access {
         url: database.url.reveal().to_owned(),
-        role: database.app_role.clone(),
         max_connections: CONNECTIONS,
         acquire_timeout: database.acquire_timeout,
         statement_timeout: database.statement_timeout,
+        clock: Clock::system(),
     })?)
 }
 

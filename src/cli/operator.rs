@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use crate::admin::breakers::{self, OpenBreaker};
 use crate::admin::operators::{self, NewOperator};
 use crate::cli::failure::{CONFIG, FINDING, Failure, OK};
 use crate::cli::input::{pair, secret, word};
@@ -18,8 +19,8 @@ use crate::outbound::{Outbound, Rules};
 use crate::store::operators::{Credentials, Mode, Operator, Settings, TokenAuth};
 
 const JSON_FIELDS: &str = "JSON fields: alias, name, mode, redirect_uri (to register with the operator; null without \
-an issuer), settings (dialect, issuer, endpoints, prefixes, …), has_credentials, revision, disabled_at, created_at, \
-updated_at.";
+an issuer), settings (dialect, issuer, endpoints, prefixes, …), has_credentials, breakers (servers that leave it alone because \
+its calls fail: replica, state, since, until), revision, disabled_at, created_at, updated_at.";
 
 /// The networks we ask.
 #[derive(Debug, Subcommand)]
@@ -218,6 +219,7 @@ fn read_settings(file: &Path) -> Result<Map<String, Value>, Failure> {
                 for shown in [
                     "redirect_uri",
                     "has_credentials",
+                    "breakers",
                     "revision",
                     "disabled_at",
                     "created_at",
@@ -253,14 +255,23 @@ struct View<'a> {
     redirect_uri: Option<String>,
     settings: &'a Settings,
     has_credentials: bool,
+    breakers: Vec<&'a OpenBreaker>,
     revision: i32,
     disabled_at: Option<Time>,
     created_at: Time,
     updated_at: Time,
 }
 
-fn view<'a>(operator: &'a Operator, issuer: Option<&Issuer>) -> View<'a> {
+fn view<'a>(
+    operator: &'a Operator,
+    issuer: Option<&Issuer>,
+    breakers: &'a [OpenBreaker],
+) -> View<'a> {
     View {
+        breakers: breakers
+            .iter()
+            .filter(|open| open.operator == operator.alias)
+            .collect(),
         alias: &operator.alias,
         name: &operator.name,
         mode: operator.mode,
@@ -289,7 +300,7 @@ pub async fn run(globals: &Globals, command: OperatorCommand) -> Result<u8, Fail
                 credentials: described.credentials.unwrap_or_default(),
             };
             let operator = operators::add(desk, new).await?;
-            show(globals, &office, &operator);
+            show(globals, &office, &operator, &[]);
             if operator.mode == Mode::Test && !office.tools.operators.allow_test {
                 note("The server works with test operators only if operators.allow_test is true.");
             }
@@ -307,11 +318,20 @@ pub async fn run(globals: &Globals, command: OperatorCommand) -> Result<u8, Fail
             };
             let seen = Some(before.revision);
             let operator = operators::update(desk, &contract.alias, seen, edit).await?;
-            show(globals, &office, &operator);
+            show(globals, &office, &operator, &breakers::open(desk).await?);
         }
-        OperatorCommand::List => list(globals, &office, &operators::list(desk).await?),
+        OperatorCommand::List => {
+            let breakers = breakers::open(desk).await?;
+            list(globals, &office, &operators::list(desk).await?, &breakers);
+        }
         OperatorCommand::Show { alias } => {
-            show(globals, &office, &operators::show(desk, &alias).await?);
+            let breakers = breakers::open(desk).await?;
+            show(
+                globals,
+                &office,
+                &operators::show(desk, &alias).await?,
+                &breakers,
+            );
         }
         OperatorCommand::Test { alias } => return test(globals, &office, &alias).await,
         OperatorCommand::Disable { alias } => {
@@ -379,8 +399,8 @@ fn switched(globals: &Globals, alias: &str, disabled: bool) {
     }
 }
 
-fn show(globals: &Globals, office: &Office, operator: &Operator) {
-    let view = view(operator, office.tools.issuer.as_ref());
+fn show(globals: &Globals, office: &Office, operator: &Operator, breakers: &[OpenBreaker]) {
+    let view = view(operator, office.tools.issuer.as_ref(), breakers);
     if globals.json {
         return print_json(&view);
     }
@@ -413,6 +433,18 @@ fn show(globals: &Globals, office: &Office, operator: &Operator) {
         ),
         ("scope", settings.scope_verify.clone()),
         ("prefixes", settings.prefixes.join(" ")),
+        ("extra checks", {
+            let offered = settings.checks.contracts();
+            let names: Vec<_> = offered.map(|(extra, _)| extra.as_str()).collect();
+            names.join(" ")
+        }),
+        ("left alone", {
+            let servers = view.breakers.iter();
+            let told: Vec<_> = servers
+                .map(|open| format!("{} by {}", open.state, open.replica))
+                .collect();
+            told.join(", ")
+        }),
         (
             "disabled",
             view.disabled_at
@@ -425,10 +457,13 @@ fn show(globals: &Globals, office: &Office, operator: &Operator) {
     }
 }
 
-fn list(globals: &Globals, office: &Office, operators: &[Operator]) {
+fn list(globals: &Globals, office: &Office, operators: &[Operator], breakers: &[OpenBreaker]) {
     let issuer = office.tools.issuer.as_ref();
     if globals.json {
-        let views: Vec<_> = operators.iter().map(|o| view(o, issuer)).collect();
+        let views: Vec<_> = operators
+            .iter()
+            .map(|o| view(o, issuer, breakers))
+            .collect();
         return print_json(&views);
     }
     let row = |operator: &Operator| {
@@ -439,6 +474,8 @@ fn list(globals: &Globals, office: &Office, operators: &[Operator]) {
             operator.settings.prefixes.join(" "),
             if operator.disabled_at.is_some() {
                 "disabled"
+            } else if breakers.iter().any(|open| open.operator == operator.alias) {
+                "does not answer"
             } else {
                 ""
             }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::admin::sessions::{self, MOST, Whose};
 use crate::cli::failure::{Failure, OK};
-use crate::cli::input::number;
+use crate::cli::input::phone_number;
 use crate::cli::office::Globals;
 use crate::cli::output::{print, print_json, shown, table};
 
@@ -50,7 +50,7 @@ pub struct Of {
 impl Of {
     fn whose(self) -> Result<Whose, Failure> {
         match (self.number_file, self.client) {
-            (Some(file), _) => Ok(Whose::Number(number(&file)?)),
+            (Some(file), _) => Ok(Whose::Number(phone_number(&file)?)),
             (None, client) => Ok(Whose::Client(client.unwrap_or_default())),
         }
     }

@@ -96,16 +96,6 @@ impl Check<'_> {
                 self.fault(key, "is not a PostgreSQL URL", fix);
             }
         }
-        // It stands in GRANT statements, which take no parameters.
-        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-        let role = &database.app_role;
-        if role.len() > 63
-            || !role.chars().all(plain)
-            || role.starts_with(|c: char| c.is_ascii_digit())
-        {
-            let fix = "use lower-case letters, digits and _, at most 63";
-            self.fault("database.app_role", "is not a plain role name", fix);
-        }
     }
 
     fn root_keys(&mut self, settings: &Settings) {

@@ -99,8 +99,6 @@ pub struct Database {
         example = "postgres://numbercloak_owner@db/numbercloak"
     )]
     pub migrator_url: Option<Redacted>,
-    /// The application's role, to which `numbercloak migrate` grants what the server may do.
-    pub app_role: String,
     /// Connections for the steps of a login, at most, of each of two kinds; 9 more are for the rest.
     #[schemars(range(min = 2, max = 1000))]
     pub max_connections: u32,
@@ -119,8 +117,7 @@ impl Default for Database {
         Self {
             url: Redacted::new(""),
             migrator_url: None,
-            app_role: "numbercloak_app".to_owned(),
-            max_connections: 16,
+            max_connections: 8,
             acquire_timeout: Duration::from_secs(2),
             statement_timeout: Duration::from_secs(3),
         }

@@ -61,6 +61,16 @@ pub(super) fn choose(folder: &Folder) -> Result<Binaries, Error> {
     })
 }
 
+/// A program that comes with Postgres (`pg_dump`), of the newest installation that has it.
+#[must_use]
+pub fn installed_program(name: &str) -> Option<PathBuf> {
+    installed()
+        .into_iter()
+        .filter(|it| it.bin.join(name).exists())
+        .max_by_key(|it| it.version)
+        .map(|it| it.bin.join(name))
+}
+
 fn pick(found: &[Binaries], made_by: Option<u32>) -> Option<&Binaries> {
     found
         .iter()

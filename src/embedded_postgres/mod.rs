@@ -28,6 +28,7 @@ use account::Account;
 use folder::Folder;
 use live::Live;
 
+pub use binaries::installed_program;
 pub use databases::{APP_ROLE, OWNER_ROLE, copy_database, prepare};
 pub use error::Error;
 

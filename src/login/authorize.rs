@@ -292,6 +292,7 @@ fn new_login(
         legs: 0,
         mismatches: 0,
         outcome: None,
+        retry_at: None,
         opened_at: now,
         expires_at: now + app.config.login.login,
         sealed,

@@ -13,7 +13,7 @@ use crate::login::entry::{bad_link, lost_cookie, lost_cookie_of};
 use crate::login::{show, silent, sweep};
 use crate::operator::Callback;
 use crate::secret::{Handle, same};
-use crate::store::audit::Appended;
+use crate::store::audit::{self, Appended};
 use crate::store::db::StoreError;
 use crate::store::logins::{self, Leg, LegStage, Stage};
 use crate::store::path;
@@ -29,8 +29,14 @@ pub async fn get(
     Path(alias): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Failure> {
-    // Its own task, from the claim on: it ends even if this browser hangs up (P7).
-    let taken = take(app, browser, alias, query.unwrap_or_default());
+    // Its own task, from the claim on: it ends even if this browser hangs up, and the server waits for it
+    // before it stops (P7).
+    let unfinished = app.unfinished.begin();
+    let taken = async move {
+        let answer = take(app, browser, alias, query.unwrap_or_default()).await;
+        drop(unfinished);
+        answer
+    };
     tokio::spawn(taken.in_current_span())
         .await
         .map_err(Failure::internal)?
@@ -45,7 +51,11 @@ async fn take(
     let now = app.clock.now();
     let callback = Callback::parse(&query);
     let Some(state) = callback.state.as_deref().and_then(Handle::parse) else {
-        return Ok(lost_state(&app, &browser));
+        let reason = match callback.state {
+            None => "no state",
+            Some(_) => "a state that is none of ours",
+        };
+        return lost_state(&app, &browser, &alias, reason, now).await;
     };
     // No operator's: Postgres cannot even look for a NUL.
     let alias = alias.replace('\0', "?");
@@ -115,7 +125,8 @@ async fn unexpected(
     now: Time,
 ) -> Result<Response, Failure> {
     let Some(leg) = logins::find_leg(app.db.relaxed_steps(), state.id, &state.hash()).await? else {
-        return Ok(lost_state(app, browser));
+        let reason = "a state that names no leg";
+        return lost_state(app, browser, alias, reason, now).await;
     };
     let Some(login) = logins::find(app.db.relaxed_steps(), leg.login_id).await? else {
         return Ok(lost_cookie(app, browser));
@@ -153,12 +164,35 @@ async fn unexpected(
     }
 }
 
-/// The callback names no leg of ours. Its browser sees its own last login, which knows the way back.
-fn lost_state(app: &App, browser: &Browser) -> Response {
-    match browser.cookies(app).newest_login() {
+/// The callback names no leg of ours. Its browser sees its own last login, which knows the way back;
+/// the record is about no login, because nothing proves which one it was.
+async fn lost_state(
+    app: &App,
+    browser: &Browser,
+    alias: &str,
+    reason: &str,
+    now: Time,
+) -> Result<Response, Failure> {
+    let registry = app.registry().await?;
+    // Anybody can send these: only as many are written as an address may start logins, and of the path
+    // only what names an operator.
+    if app.throttles.login_from(browser.address).is_ok() {
+        let subject = Subject {
+            operator: registry.get(alias).map(|_| alias.to_owned()),
+            outcome: Some(Outcome::ProtocolViolation),
+            ..Subject::default()
+        };
+        let event = Event::IdentityProviderResponseError {
+            leg: None,
+            reason: reason.to_owned(),
+        };
+        let record = browser.recorder(app, now).record(subject, &event);
+        audit::append(app.db.relaxed(), [record]).await?;
+    }
+    Ok(match browser.cookies(app).newest_login() {
         Some(login) => show::again(login),
         None => lost_cookie(app, browser),
-    }
+    })
 }
 
 async fn break_off(

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use crate::audit::event::{Event, Subject};
 use crate::clock::Time;
 use crate::login::authorize::about;
-use crate::login::counted;
 use crate::login::depart::callback_uri;
 use crate::login::policy;
 use crate::login::release::{self, Check, Confirmed, Context, Released};
+use crate::login::{breakers, counted, extras};
 use crate::oauth::error::{ErrorCode, OAuthError};
 use crate::operator::{self, Ask, Callback};
 use crate::phone::PhoneNumber;
@@ -23,6 +23,7 @@ use crate::store::logins::{Held, Kept, answer_place};
 use crate::store::operators::Mode;
 use crate::store::path::{self, Claimed};
 use crate::store::sessions::{self, Carried};
+use crate::verdict::checks::{CheckedAll, for_token};
 use crate::verdict::{Evidence, Outcome, Proof, Refusal, Verdict};
 use crate::web::app::{App, LiveOperator};
 use crate::web::browser::Browser;
@@ -72,11 +73,40 @@ impl Conclusion {
         };
         let verdict = self.ask(&kept, number.as_ref()).await;
         let verdict = self.within_authority(verdict, number.as_ref());
+        breakers::settle(&self.app).await;
+        let (verdict, number, checks) = match verdict {
+            Verdict::Verified(proof) => {
+                let number = proof.number.clone();
+                let (verdict, checks) = self.extra_checks(proof).await?;
+                (verdict, Some(number), checks)
+            }
+            refused => (refused, number, CheckedAll::new()),
+        };
         counted::verdict(&self.live.operator.alias, &verdict);
         match verdict {
-            Verdict::Verified(proof) => self.confirmed(proof).await,
-            Verdict::Refused(refusal) => self.refused(number.as_ref(), refusal).await,
+            Verdict::Verified(proof) => self.confirmed(proof, checks).await,
+            Verdict::Refused(refusal) => self.refused(number.as_ref(), refusal, checks).await,
         }
+    }
+
+    async fn extra_checks(&self, proof: Proof) -> Result<(Verdict, CheckedAll), Failure> {
+        let now = self.app.clock.now();
+        let ask = Ask {
+            operator: &self.live.operator,
+            credentials: &self.live.credentials,
+            method: self.claimed.leg.method,
+            number: None,
+            redirect_uri: &callback_uri(&self.app, &self.live.operator.alias),
+            state: &self.state.reveal(),
+            now,
+            silent: true,
+        };
+        let recorder = self.browser.recorder(&self.app, now);
+        let about = Subject {
+            operator: Some(self.live.operator.alias.clone()),
+            ..about(&self.claimed.login)
+        };
+        extras::check(&self.app, &self.client, &ask, &recorder, about, proof).await
     }
 
     async fn ask(&self, kept: &Kept, number: Option<&PhoneNumber>) -> Verdict {
@@ -117,23 +147,34 @@ impl Conclusion {
     /// An operator's word counts only inside its authority, whatever rule chose it (P5), and only
     /// about the number it was asked about (P2).
     fn within_authority(&self, verdict: Verdict, asked: Option<&PhoneNumber>) -> Verdict {
-        let Verdict::Verified(proof) = &verdict else {
+        let Verdict::Verified(proof) = verdict else {
             return verdict;
         };
-        if asked.is_some_and(|asked| *asked != proof.number) {
-            return refused(Outcome::Mismatch, "another number was confirmed");
-        }
-        let operator = &self.live.operator;
-        if !operator.may_vouch_for(&proof.number, self.client.test) {
-            return refused(
+        let (outcome, detail) = if asked.is_some_and(|asked| *asked != proof.number) {
+            (Outcome::Mismatch, "another number was confirmed")
+        } else if !self
+            .live
+            .operator
+            .may_vouch_for(&proof.number, self.client.test)
+        {
+            (
                 Outcome::OperatorUnsupportedNumber,
                 "the operator has no authority over the number",
-            );
-        }
-        verdict
+            )
+        } else {
+            return Verdict::Verified(proof);
+        };
+        // What was paid for stays in the evidence.
+        Verdict::Refused(Refusal {
+            outcome,
+            evidence: Evidence {
+                detail: Some(detail.to_owned()),
+                ..proof.evidence
+            },
+        })
     }
 
-    async fn confirmed(self, proof: Proof) -> Result<Concluded, Failure> {
+    async fn confirmed(self, proof: Proof, checks: CheckedAll) -> Result<Concluded, Failure> {
         let now = self.app.clock.now();
         let confirmed = Confirmed {
             number: proof.number.clone(),
@@ -142,14 +183,14 @@ impl Conclusion {
             method: proof.method,
             verified_at: proof.verified_at,
             txn: new_id(now),
-            checks: std::collections::BTreeMap::new(),
+            checks: for_token(&checks),
             pressed: self.claimed.login.pressed,
         };
         if self.is_another_person(&confirmed, now).await? {
-            return self.another_person(&proof, now).await;
+            return self.another_person(&proof, checks, now).await;
         }
-        if self.must_ask_first(&confirmed, now).await? {
-            return self.hold(&confirmed, &proof, now).await;
+        if let Some(epoch) = self.must_ask_first(&confirmed, now).await? {
+            return self.hold(&confirmed, epoch, &proof, checks, now).await;
         }
         let context = Context {
             app: &self.app,
@@ -159,10 +200,10 @@ impl Conclusion {
             session: self.claimed.session.as_ref(),
             now,
         };
-        let check = self.check(&proof);
+        let check = self.check(&proof, checks);
         match context.release(&confirmed, Some(&check)).await {
             Ok(released) => Ok(Concluded::Released(Box::new(released))),
-            Err(StoreError::Stale) => self.too_late(&proof, now).await,
+            Err(StoreError::Stale) => self.too_late(&proof, check.checks, now).await,
             Err(error) => Err(error.into()),
         }
     }
@@ -182,7 +223,12 @@ impl Conclusion {
 
     /// The number is confirmed and nothing is released: it is not the one the request asks for (OIDC
     /// Core section 3.1.2.1, `id_token_hint`).
-    async fn another_person(self, proof: &Proof, now: Time) -> Result<Concluded, Failure> {
+    async fn another_person(
+        self,
+        proof: &Proof,
+        checks: CheckedAll,
+        now: Time,
+    ) -> Result<Concluded, Failure> {
         let login = &self.claimed.login;
         let outcome = Outcome::Mismatch;
         let error = OAuthError::new(
@@ -199,6 +245,7 @@ impl Conclusion {
                 detail: Some("confirmed, and of another subject than the request names".to_owned()),
                 ..proof.evidence.clone()
             },
+            checks: checks.clone(),
         };
         let told = Event::LoginError {
             error: Some(error.code.as_str().to_owned()),
@@ -222,50 +269,49 @@ impl Conclusion {
                 counted::end(outcome);
                 Ok(Concluded::Told(url))
             }
-            Err(StoreError::Stale) => self.too_late(proof, now).await,
+            Err(StoreError::Stale) => self.too_late(proof, checks, now).await,
             Err(error) => Err(error.into()),
         }
     }
 
     /// Whether the person must agree before the release: the number was not known before the check,
-    /// and no earlier go-ahead of this browser covers it.
-    async fn must_ask_first(&self, confirmed: &Confirmed, now: Time) -> Result<bool, Failure> {
+    /// and no earlier go-ahead of this browser covers it. If so, the number's epoch.
+    async fn must_ask_first(
+        &self,
+        confirmed: &Confirmed,
+        now: Time,
+    ) -> Result<Option<i32>, Failure> {
         let login = &self.claimed.login;
         if login.number_source.is_some() {
-            return Ok(false);
+            return Ok(None);
         }
-        let remembered = match self.browser.cookies(&self.app).browser() {
-            None => false,
-            Some(cookie) => {
-                let hashes = release::number_hashes(&self.app, &confirmed.number);
-                let carried = Carried {
-                    browser: Some(cookie.hash()),
-                    session: None,
-                };
-                let known = sessions::look_up(
-                    self.app.db.relaxed_steps(),
-                    &carried,
-                    &self.client.client_id,
-                    &hashes,
-                    now,
-                )
-                .await?;
-                let subject =
-                    release::subject(&self.app, &self.client, &confirmed.number, known.epoch);
-                policy::covers(&known.go_aheads, &subject, &login.request.release())
-            }
+        let hashes = release::number_hashes(&self.app, &confirmed.number);
+        let cookie = self.browser.cookies(&self.app).browser();
+        let carried = Carried {
+            browser: cookie.map(|cookie| cookie.hash()),
+            session: None,
         };
-        Ok(policy::needs_go_ahead(
-            &self.client,
-            &login.request,
-            remembered,
-        ))
+        let known = sessions::look_up(
+            self.app.db.relaxed_steps(),
+            &carried,
+            &self.client.client_id,
+            &hashes,
+            now,
+        )
+        .await?;
+        let subject = release::subject(&self.app, &self.client, &confirmed.number, known.epoch);
+        let release = login.request.release();
+        let remembered = policy::covers(&known.go_aheads, &subject, &release);
+        let asks = policy::needs_go_ahead(&self.client, &login.request, remembered);
+        Ok(asks.then_some(known.epoch))
     }
 
     async fn hold(
         self,
         confirmed: &Confirmed,
+        epoch: i32,
         proof: &Proof,
+        checks: CheckedAll,
         now: Time,
     ) -> Result<Concluded, Failure> {
         let login = &self.claimed.login;
@@ -276,11 +322,12 @@ impl Conclusion {
             method: confirmed.method,
             verified_at: confirmed.verified_at,
             txn: confirmed.txn,
+            checks: confirmed.checks.clone(),
         };
-        let subject = release::subject(&self.app, &self.client, &confirmed.number, 0);
+        let subject = release::subject(&self.app, &self.client, &confirmed.number, epoch);
         let recorder = self.browser.recorder(&self.app, now);
-        let check = self.check(proof);
-        let record = release::verified_record(&recorder, login, confirmed, &check, &subject, 0);
+        let check = self.check(proof, checks);
+        let record = release::verified_record(&recorder, login, confirmed, &check, &subject, epoch);
         match path::hold(
             self.app.db.durable_steps(),
             login.id,
@@ -292,22 +339,28 @@ impl Conclusion {
         .await
         {
             Ok(()) => Ok(Concluded::Page),
-            Err(StoreError::Stale) => self.too_late(proof, now).await,
+            Err(StoreError::Stale) => self.too_late(proof, check.checks, now).await,
             Err(error) => Err(error.into()),
         }
     }
 
-    fn check(&self, proof: &Proof) -> Check {
+    fn check(&self, proof: &Proof, checks: CheckedAll) -> Check {
         Check {
             leg: self.claimed.leg.id,
             away_ms: self.away_ms(),
             evidence: proof.evidence.clone(),
+            checks,
         }
     }
 
     /// The operator confirmed the number, but the login had ended meanwhile (cancelled, out of
     /// time): nothing is released, and what was paid for is on record.
-    async fn too_late(self, proof: &Proof, now: Time) -> Result<Concluded, Failure> {
+    async fn too_late(
+        self,
+        proof: &Proof,
+        checks: CheckedAll,
+        now: Time,
+    ) -> Result<Concluded, Failure> {
         let event = Event::NumberNotVerified {
             leg: self.claimed.leg.id,
             method: proof.method,
@@ -316,6 +369,7 @@ impl Conclusion {
                 detail: Some("confirmed after the login had ended".to_owned()),
                 ..proof.evidence.clone()
             },
+            checks,
         };
         let recorder = self.browser.recorder(&self.app, now);
         let record = recorder.record_of(&proof.number, self.about(Outcome::Expired), &event);
@@ -327,14 +381,17 @@ impl Conclusion {
         self,
         number: Option<&PhoneNumber>,
         refusal: Refusal,
+        checks: CheckedAll,
     ) -> Result<Concluded, Failure> {
         let now = self.app.clock.now();
         let Claimed { login, leg, .. } = &self.claimed;
+        let outcome = (refusal.outcome, refusal.evidence.retry_at(now));
         let event = Event::NumberNotVerified {
             leg: leg.id,
             method: leg.method,
             away_ms: self.away_ms(),
             evidence: refusal.evidence,
+            checks,
         };
         let recorder = self.browser.recorder(&self.app, now);
         let record = match number {
@@ -343,7 +400,7 @@ impl Conclusion {
         };
         let records = Appended::new([record.clone()]);
         let db = self.app.db.durable_steps();
-        match path::refuse(db, login.id, leg.id, refusal.outcome, now, records).await {
+        match path::refuse(db, login.id, leg.id, outcome, now, records).await {
             Ok(()) => Ok(Concluded::Page),
             // The login had ended meanwhile; what the operator said may be billed all the same.
             Err(StoreError::Stale) => {

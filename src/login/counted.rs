@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::verdict::checks::{CheckResult, Extra};
 use crate::verdict::{Outcome, Verdict};
 
 /// An operator was asked, and this came of it.
@@ -22,6 +23,22 @@ pub fn verdict(operator: &str, verdict: &Verdict) {
             .record(Duration::from_millis(took).as_secs_f64());
         }
     }
+    for call in &evidence.billable {
+        metrics::counter!(
+            "numbercloak_billable_calls_total",
+            "operator" => operator.to_owned(), "call" => call.as_str()
+        )
+        .increment(1);
+    }
+}
+
+/// An extra check was made, or could not be.
+pub fn check(operator: &str, extra: Extra, result: CheckResult) {
+    metrics::counter!(
+        "numbercloak_checks_total",
+        "operator" => operator.to_owned(), "check" => extra.as_str(), "result" => result.as_str()
+    )
+    .increment(1);
 }
 
 /// A login ended.

@@ -9,11 +9,12 @@ use uuid::Uuid;
 use crate::audit::event::{Event, Subject};
 use crate::audit::record::Record;
 use crate::clock::Time;
+use crate::login::admit::admit;
 use crate::login::authorize::{about, seal_number};
 use crate::login::entry::{Entry, frame};
 use crate::login::release::number_hashes;
-use crate::login::show;
 use crate::login::view::Checking;
+use crate::login::{breakers, policy, show};
 use crate::operator::Ask;
 use crate::operator::routing::{self, Choice, NoOperator};
 use crate::phone::PhoneNumber;
@@ -73,6 +74,7 @@ impl Prepared {
             sealed: &self.sealed,
             number_hashes: &self.number_hashes,
             tries_per_hour: self.tries_per_hour,
+            legs_at_most: policy::LEGS,
             now: self.now,
             expires_at: self.expires_at,
         }
@@ -149,6 +151,9 @@ pub async fn prepare(
             "the operator is gone",
         )));
     };
+    if let Err(refusal) = admit(app, client, &live.operator, now) {
+        return Ok(Err(refusal));
+    }
     let leg = new_id(now);
     let state = Handle::random(leg);
     let method = match number {
@@ -170,7 +175,9 @@ pub async fn prepare(
         now,
         silent: !(wants_a_page && operator.settings.retry_with_page),
     };
-    let departure = match app.operators.depart(&ask).await {
+    let departure = app.operators.depart(&ask).await;
+    breakers::settle(app).await;
+    let departure = match departure {
         Ok(departure) => departure,
         Err(refusal) => return Ok(Err(refusal)),
     };
@@ -285,13 +292,17 @@ pub async fn stop(
     cookie: &Token,
     login: &Login,
     number: Option<&PhoneNumber>,
-    stopped: Refusal,
+    mut stopped: Refusal,
     now: Time,
 ) -> Result<Response, Failure> {
+    let operator = stopped.evidence.operator.take().or(login.operator.clone());
     let subject = Subject {
+        operator: operator.clone(),
         outcome: Some(stopped.outcome),
         ..about(login)
     };
+    let outcome = stopped.outcome;
+    let retry_at = stopped.evidence.retry_at(now);
     let event = Event::OperatorSelectedError {
         evidence: stopped.evidence,
     };
@@ -304,12 +315,11 @@ pub async fn stop(
         sealed: login.sealed.as_deref(),
         source: login.number_source,
     };
-    let outcome = stopped.outcome;
     match path::stop_short(
         app.db.relaxed_steps(),
         login.id,
         &chosen,
-        outcome,
+        (outcome, retry_at),
         now,
         Appended::new([record]),
     )
@@ -319,6 +329,8 @@ pub async fn stop(
             let login = Login {
                 stage: Stage::Problem,
                 outcome: Some(outcome),
+                retry_at,
+                operator,
                 ..login.clone()
             };
             show::page(app, browser, &login, client, cookie).await

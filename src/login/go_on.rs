@@ -37,6 +37,10 @@ pub async fn post(
             let source = login.number_source;
             depart::from_page(&app, &browser, &entry, Some(&number), source, Vec::new()).await
         }
+        // The operator said when it can answer: the page says how long that is from now.
+        Stage::Problem if login.retry_at.is_some_and(|at| entry.now < at) => {
+            show::of(&app, &browser, &entry).await
+        }
         Stage::Problem if in_time && may_depart(&entry.login) => {
             let number = login.number(&app.vault)?;
             let source = login.number_source;

@@ -24,12 +24,15 @@
 //! | `POST /login/{id}/cancel`, `/return` | `leave` |
 //! | `GET /broker/{alias}/endpoint` | `callback` |
 
+mod admit;
 mod authorize;
+pub mod breakers;
 mod callback;
 mod conclude;
 mod counted;
 mod depart;
 mod entry;
+mod extras;
 mod go_on;
 mod leave;
 mod number;

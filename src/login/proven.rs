@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::clock::Time;
-use crate::token::claims::Check;
 use crate::verdict::Method;
+use crate::verdict::checks::Check;
 
 /// A verdict `verified`, as its session's row holds it.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -25,7 +25,8 @@ use crate::store::grants;
 use crate::store::logins::{Login, NumberSource, answer_place};
 use crate::store::path::{self, GoAhead, Opening, Release, SessionRow, SessionUse};
 use crate::store::sessions::{self, Carried, Remembered, Session};
-use crate::token::claims::{self, Facts, NamedBy, NumberVerification};
+use crate::token::claims::{Facts, NamedBy, NumberVerification};
+use crate::verdict::checks::{self, CheckedAll};
 use crate::verdict::{Evidence, Method, Outcome};
 use crate::web::app::App;
 use crate::web::browser::Browser;
@@ -46,8 +47,8 @@ pub struct Confirmed {
     pub verified_at: Time,
     /// The audit record of the check.
     pub txn: Uuid,
-    /// The extra checks by name.
-    pub checks: BTreeMap<String, claims::Check>,
+    /// The extra checks, as tokens tell them.
+    pub checks: BTreeMap<String, checks::Check>,
     /// Whether a person pressed a button of ours in the login that asked.
     pub pressed: bool,
 }
@@ -171,6 +172,8 @@ pub struct Check {
     pub away_ms: i64,
     /// What was seen on the wire.
     pub evidence: Evidence,
+    /// The extra checks.
+    pub checks: CheckedAll,
 }
 
 /// The record of a check that confirmed a number: its id is the `txn` of every token made of it.
@@ -192,6 +195,7 @@ pub fn verified_record(
         pinned: login.number_source == Some(NumberSource::Hint) && login.request.is_pinned(),
         away_ms: check.away_ms,
         evidence: check.evidence.clone(),
+        checks: check.checks.clone(),
     };
     let about = Subject {
         operator: Some(confirmed.operator.clone()),
@@ -479,7 +483,7 @@ pub async fn held(app: &App, browser: &Browser, entry: &Entry) -> Result<Respons
         method: held.method,
         verified_at: held.verified_at,
         txn: held.txn,
-        checks: BTreeMap::new(),
+        checks: held.checks,
         pressed: true,
     };
     let carried = session::carried(app, browser);

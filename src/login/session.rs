@@ -234,8 +234,12 @@ impl Live {
         }
     }
 
-    fn confirmed(&self) -> Confirmed {
-        let proven = self.proven.clone();
+    /// The verdict as a client is told it: of the extra checks, those it wants.
+    fn confirmed(&self, client: &Client) -> Confirmed {
+        let mut proven = self.proven.clone();
+        let wanted = client.settings.checks.wanted();
+        let is_wanted = |name: &str| wanted.keys().any(|extra| extra.as_str() == name);
+        proven.checks.retain(|name, _| is_wanted(name));
         Confirmed {
             number: self.number.clone(),
             operator: proven.operator,
@@ -254,7 +258,7 @@ impl Live {
         records: Vec<Record>,
     ) -> Result<Option<Released>, Failure> {
         let opening = opening(context.login, context.now);
-        let confirmed = self.confirmed();
+        let confirmed = self.confirmed(context.client);
         match context
             .answer(&confirmed, &self.row, &opening, records)
             .await

@@ -11,6 +11,7 @@ use http::{HeaderValue, StatusCode};
 
 use uuid::Uuid;
 
+use crate::clock::Time;
 use crate::login::entry::{Entry, enter, frame};
 use crate::login::policy;
 use crate::login::view;
@@ -118,6 +119,27 @@ pub fn too_many(frame: Frame, wait_s: u64, links: Option<view::Links>) -> Respon
     response
 }
 
+fn seconds_until(at: Time, now: Time) -> u64 {
+    let wait = at.signed_duration_since(now).to_std().unwrap_or_default();
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
+}
+
+/// The operator does not answer. If it said when it will, page and header say so; the page is none of
+/// RFC 9110's 503, because we are well.
+fn operator_down(frame: Frame, operator_name: String, wait_s: u64) -> Response {
+    let wait = Some(wait_s).filter(|seconds| *seconds > 0);
+    let mut response = ok(&view::OperatorDown {
+        frame,
+        operator_name,
+        retry_after_s: wait,
+    });
+    if let Some(seconds) = wait {
+        let headers = response.headers_mut();
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}
+
 /// The page for where a login stands.
 pub async fn page(
     app: &App,
@@ -193,6 +215,16 @@ async fn operator_name(app: &App, frame: &Frame, login: &Login) -> Result<String
     Ok(live.map_or_else(|| alias.clone(), |live| live.operator.name.clone()))
 }
 
+/// How long the login's operator is left alone, seconds, if it is.
+async fn wait(app: &App, login: &Login) -> Result<Option<u64>, Failure> {
+    let Some(alias) = &login.operator else {
+        return Ok(None);
+    };
+    let registry = app.registry().await?;
+    let live = registry.get(alias);
+    Ok(live.and_then(|live| app.operators.wait(&live.operator, app.clock.now())))
+}
+
 /// A leg opened nothing: says what happened and what to do.
 async fn problem(
     app: &App,
@@ -229,16 +261,29 @@ async fn problem(
             operator_name,
         }),
         Outcome::OperatorTimeout | Outcome::OperatorUnavailable | Outcome::OperatorRateLimited => {
-            ok(&view::OperatorDown {
-                frame,
-                operator_name,
-                retry_after_s: None,
-            })
+            // What it told this login, or what it told another since.
+            let told = login
+                .retry_at
+                .map_or(0, |at| seconds_until(at, app.clock.now()));
+            let left_alone = wait(app, login).await?.unwrap_or(0);
+            operator_down(frame, operator_name, told.max(left_alone))
         }
         // The leg was closed for what somebody else did with it, or came too late: ask again.
         Outcome::BrowserMismatch | Outcome::Abandoned | Outcome::Expired => {
             ask(frame, number, may_change)
         }
+        Outcome::SimSwapped => ok(&view::Refused {
+            frame,
+            why: view::RefusedWhy::SimSwapped,
+        }),
+        Outcome::NumberRecycled => ok(&view::Refused {
+            frame,
+            why: view::RefusedWhy::NumberRecycled,
+        }),
+        Outcome::CheckUnavailable => ok(&view::Refused {
+            frame,
+            why: view::RefusedWhy::CheckUnavailable,
+        }),
         Outcome::RateLimited => too_many(frame, WAIT_FOR_NUMBER, None),
         _ => ok(&view::OperatorInvalid {
             frame,

@@ -8,9 +8,10 @@ use crate::login::proven::Proven;
 use crate::oauth::acr::Acr;
 use crate::oauth::request::AuthorizeRequest;
 use crate::phone::PhoneNumber;
-use crate::store::clients::{Client, Settings};
+use crate::store::checks::Checks;
+use crate::store::clients::Client;
 use crate::store::operators::Operator;
-use crate::token::claims::Check;
+use crate::verdict::checks::{Check, CheckResult};
 
 /// The longest a session's verdict answers, seconds, whatever is registered.
 const LONGEST_FRESH: u32 = 3600;
@@ -96,7 +97,7 @@ pub fn meets(
             Lacks::Context,
         ),
         (
-            checks_meet(&client.settings, &proven.checks, now),
+            checks_meet(&client.settings.checks, &proven.checks),
             Lacks::Checks,
         ),
     ];
@@ -129,10 +130,18 @@ fn accepts_operator(client: &Client, standing: &Standing<'_>) -> bool {
     }) && (client.test || !standing.proven.test)
 }
 
-/// Whether the extra checks of a remembered verdict are those the client requires. No client can
-/// require any yet: whoever adds the setting compares here.
-fn checks_meet(_required: &Settings, _made: &BTreeMap<String, Check>, _now: Time) -> bool {
-    true
+/// Whether every extra check that the client wants was made for the verdict, and none refuses it. That
+/// nothing changed in many hours says the same of fewer; that something did does not.
+fn checks_meet(wanted: &Checks, made: &BTreeMap<String, Check>) -> bool {
+    wanted.wanted().into_iter().all(|(extra, hours)| {
+        made.get(extra.as_str()).is_some_and(|check| {
+            let passed = check.result == CheckResult::Pass;
+            let looked_back = check
+                .max_age_hours
+                .is_some_and(|made| made == hours || (passed && made > hours));
+            looked_back && !wanted.policy(extra).refuses(check.result)
+        })
+    })
 }
 
 #[cfg(test)]
@@ -140,6 +149,7 @@ mod tests {
     use super::*;
     use crate::clock::Clock;
     use crate::login::policy::tests::{client, request};
+    use crate::store::checks::Policy;
     use crate::store::clients::{AuthMethod, Confirm};
     use crate::store::operators::{self, Mode};
 
@@ -260,6 +270,45 @@ mod tests {
         };
         assert_eq!(operators(&["other", "sim"]), None);
         assert_eq!(operators(&["other"]), Some(Lacks::Operator));
+    }
+
+    #[test]
+    fn extra_checks_that_the_client_wants_must_have_been_made() {
+        use CheckResult::{Fail, Pass, Unavailable};
+        let of = |policy, made: Option<(CheckResult, u32)>| {
+            let checks = made.into_iter().map(|(result, hours)| {
+                let check = Check {
+                    result,
+                    max_age_hours: Some(hours),
+                    checked_at: Clock::system().now(),
+                };
+                ("sim_swap".to_owned(), check)
+            });
+            let checks = checks.collect();
+            lacks(
+                0,
+                "",
+                |c| c.settings.checks.sim_swap.policy = policy,
+                |p| p.checks = checks,
+                |_| {},
+            )
+        };
+        for (policy, made, met) in [
+            (Policy::Off, None, true),
+            (Policy::Off, Some((Fail, 240)), true),
+            (Policy::Report, None, false),
+            (Policy::Report, Some((Fail, 240)), true),
+            (Policy::Report, Some((Fail, 500)), false),
+            (Policy::Require, None, false),
+            (Policy::Require, Some((Pass, 240)), true),
+            (Policy::Require, Some((Pass, 500)), true),
+            (Policy::Require, Some((Pass, 24)), false),
+            (Policy::Require, Some((Fail, 240)), false),
+            (Policy::Require, Some((Unavailable, 240)), false),
+        ] {
+            let expected = (!met).then_some(Lacks::Checks);
+            assert_eq!(of(policy, made), expected, "{policy:?} {made:?}");
+        }
     }
 
     #[test]

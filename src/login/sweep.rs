@@ -67,7 +67,15 @@ pub(super) async fn end(app: &App, login: &Login) -> Result<(), StoreError> {
     let records = Appended::new([record]);
     match (in_time, login.leg_id) {
         (true, Some(leg)) => {
-            path::refuse(app.db.relaxed_steps(), login.id, leg, outcome, now, records).await
+            path::refuse(
+                app.db.relaxed_steps(),
+                login.id,
+                leg,
+                (outcome, None),
+                now,
+                records,
+            )
+            .await
         }
         _ => {
             path::end(

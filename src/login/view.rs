@@ -239,6 +239,45 @@ pub struct OperatorInvalid {
     pub operator_name: String,
 }
 
+/// Why a confirmed number does not sign in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefusedWhy {
+    /// Its SIM is new.
+    SimSwapped,
+    /// It is somebody else's now.
+    NumberRecycled,
+    /// The operator could not say.
+    CheckUnavailable,
+}
+
+/// The number was confirmed, but an extra check of the app's refuses it. Posts to `return`.
+#[derive(Template)]
+#[template(path = "login/refused.html")]
+pub struct Refused {
+    /// The page's frame.
+    pub frame: Frame,
+    /// Why.
+    pub why: RefusedWhy,
+}
+
+impl Refused {
+    fn texts(&self) -> (&'static str, &'static str, &'static str) {
+        match self.why {
+            RefusedWhy::SimSwapped => ("sim_swapped_title", "sim_swapped_lead", "sim_swapped_what"),
+            RefusedWhy::NumberRecycled => (
+                "number_recycled_title",
+                "number_recycled_lead",
+                "number_recycled_what",
+            ),
+            RefusedWhy::CheckUnavailable => (
+                "check_unavailable_title",
+                "check_unavailable_lead",
+                "check_unavailable_what",
+            ),
+        }
+    }
+}
+
 /// The person refused on the operator's page. Posts to `continue` and `return`.
 #[derive(Template)]
 #[template(path = "login/operator_consent_denied.html")]

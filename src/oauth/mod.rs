@@ -3,6 +3,7 @@
 pub mod acr;
 pub mod claims_request;
 pub mod error;
+pub mod logout;
 pub mod params;
 pub mod pkce;
 pub mod prompt;

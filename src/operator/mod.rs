@@ -7,10 +7,15 @@
 //! [`test::walk`].
 
 mod ask;
+mod back_channel;
+mod breaker;
+mod budget;
 mod busy;
 mod camara;
+mod checks;
 mod errors;
 mod fetched;
+mod gate;
 mod oidc;
 pub mod routing;
 mod sign;
@@ -26,14 +31,18 @@ use chrono::TimeDelta;
 use moka::future::Cache;
 
 pub use ask::{Ask, Callback, Departure, Kept};
+pub use checks::Extras;
+pub use gate::BreakerChange;
 
 use crate::clock::{Clock, Time};
 use crate::outbound::{Limits, Outbound};
 use crate::store::operators::{Dialect, IdTokenRule, Operator, Settings, TokenAuth};
-use crate::verdict::{Refusal, Verdict};
+use crate::verdict::checks::CheckedAll;
+use crate::verdict::{Outcome, Refusal, Verdict};
 use busy::Busy;
 use errors::Failure;
 use fetched::{Fetched, Key};
+use gate::Gates;
 use oidc::{Endpoints, IdTokenFault, Keys, Tokens};
 use sign::Signer;
 
@@ -53,6 +62,7 @@ pub struct Operators {
     keys: Fetched<Keys>,
     signers: Cache<Key, Arc<Signer>>,
     busy: Busy,
+    gates: Gates,
 }
 
 impl fmt::Debug for Operators {
@@ -72,7 +82,42 @@ impl Operators {
             metadata: Fetched::new(METADATA_LIFETIME),
             keys: Fetched::new(KEYS_LIFETIME),
             signers: Cache::new(CAPACITY),
+            gates: Gates::default(),
         }
+    }
+
+    /// Whether a login of this app may depart to the operator now; counts it if so. To be asked
+    /// before [`Operators::depart`].
+    ///
+    /// # Errors
+    /// Why it may not, and when it may.
+    pub fn admit(
+        &self,
+        operator: &Operator,
+        client_id: &str,
+        client_per_minute: u32,
+        now: Time,
+    ) -> Result<(), Refusal> {
+        self.gates
+            .admit(operator, client_id, client_per_minute, now)
+    }
+
+    /// Seconds until the operator is asked again, while it is left alone.
+    #[must_use]
+    pub fn wait(&self, operator: &Operator, now: Time) -> Option<u64> {
+        self.gates.wait(operator.id, now)
+    }
+
+    /// The changes of breakers that nobody recorded yet: whoever takes them records them, or gives
+    /// them back.
+    #[must_use]
+    pub fn take_breaker_changes(&self) -> Vec<BreakerChange> {
+        self.gates.take_changes()
+    }
+
+    /// Gives changes back that could not be recorded.
+    pub fn give_back_breaker_changes(&self, changes: Vec<BreakerChange>) {
+        self.gates.give_back(changes);
     }
 
     /// Makes the URL that the phone's browser goes to. Calls the operator only for its discovery
@@ -82,9 +127,10 @@ impl Operators {
     /// Why the operator cannot be asked.
     pub async fn depart(&self, ask: &Ask<'_>) -> Result<Departure, Refusal> {
         let _place = self.busy.enter(ask.operator.id, "departure").await?;
-        match ask.operator.settings.dialect {
+        let departed = match ask.operator.settings.dialect {
             Dialect::Camara => camara::depart(self, ask).await,
-        }
+        };
+        departed.inspect_err(|refusal| self.gates.learn_refused(ask.operator, refusal, ask.now))
     }
 
     /// Turns a callback into a verdict: exchanges the code, checks the ID token, makes the one
@@ -101,12 +147,23 @@ impl Operators {
             Ok(place) => place,
             Err(refusal) => return Verdict::Refused(refusal),
         };
-        match ask.operator.settings.dialect {
+        let verdict = match ask.operator.settings.dialect {
             Dialect::Camara => camara::conclude(self, ask, kept, callback, clock).await,
+        };
+        self.gates.learn(ask.operator, &verdict, clock.now());
+        charged(verdict, ask)
+    }
+
+    /// Makes the extra checks about a number that this operator has just confirmed. Brings a result
+    /// for each that is wanted, within the time on the operator's record.
+    pub async fn check(&self, ask: &Ask<'_>, extras: &Extras<'_>, clock: &Clock) -> CheckedAll {
+        match self.busy.enter(ask.operator.id, "checks").await {
+            Ok(_place) => checks::make(self, ask, extras, clock).await,
+            Err(refusal) => checks::unavailable(extras, &refusal.evidence, clock.now()),
         }
     }
 
-    fn outbound(&self) -> &Outbound {
+    pub fn outbound(&self) -> &Outbound {
         &self.outbound
     }
 
@@ -187,6 +244,23 @@ impl Operators {
             .await
             .map_err(|fault| Failure::misconfigured(*fault))
     }
+}
+
+/// Writes into the evidence what the operator charges for: an answer about the number, and perhaps
+/// one that was lost.
+fn charged(mut verdict: Verdict, ask: &Ask<'_>) -> Verdict {
+    let call = ask.method.into();
+    match &mut verdict {
+        Verdict::Verified(proof) => proof.evidence.billable.push(call),
+        Verdict::Refused(refusal) => match refusal.outcome {
+            Outcome::Mismatch => refusal.evidence.billable.push(call),
+            Outcome::OperatorTimeout if refusal.evidence.stage == ask.method.as_str() => {
+                refusal.evidence.unsure.push(call);
+            }
+            _ => {}
+        },
+    }
+    verdict
 }
 
 fn key(operator: &Operator) -> Key {

@@ -3,23 +3,27 @@
 //! token. What it does not check (`azp`, `iat`, `amr`, leeway, per-operator algorithms) is added
 //! here, and token answers are straightened before it reads them.
 
+mod published_key;
+
 use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 
 use chrono::TimeDelta;
 use http::{Request, Response, StatusCode};
 use openidconnect::core::{
-    CoreAuthPrompt, CoreAuthenticationFlow, CoreClient, CoreIdToken, CoreIdTokenVerifier,
-    CoreJsonWebKeySet, CoreJwsSigningAlgorithm, CoreProviderMetadata,
+    CoreAuthPrompt, CoreAuthenticationFlow, CoreClient, CoreIdToken, CoreJsonWebKeySet,
+    CoreJwsSigningAlgorithm, CoreProviderMetadata,
 };
 use openidconnect::{
     AsyncHttpClient, AuthType, AuthUrl, AuthorizationCode, ClaimsVerificationError, ClientId,
-    ClientSecret, CsrfToken, HttpRequest, HttpResponse, IssuerUrl, JsonWebKeySetUrl, LoginHint,
-    Nonce, OAuth2TokenResponse as _, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl,
-    RequestTokenError, Scope, SignatureVerificationError, TokenUrl,
+    ClientSecret, CsrfToken, HttpRequest, HttpResponse, IdTokenVerifier, IssuerUrl, JsonWebKeySet,
+    JsonWebKeySetUrl, LoginHint, Nonce, OAuth2TokenResponse as _, PkceCodeChallenge,
+    PkceCodeVerifier, RedirectUrl, RequestTokenError, Scope, SignatureVerificationError, TokenUrl,
 };
 use serde_json::Map;
 use url::Url;
+
+use published_key::PublishedKey;
 
 use crate::clock::Time;
 use crate::operator::ask::{Ask, Departure, Kept};
@@ -35,6 +39,8 @@ use crate::verdict::{Method, Outcome};
 const LEEWAY: TimeDelta = TimeDelta::seconds(30);
 /// How far `iat` may lie from our time.
 const FRESHNESS: TimeDelta = TimeDelta::seconds(300);
+/// What is wrong with a discovery document of somebody else.
+pub(super) const ANOTHER_ISSUER: &str = "the discovery document names another issuer";
 /// What the request itself sets; `authorize_params` may not.
 const OURS: [&str; 14] = [
     "response_type",
@@ -90,7 +96,7 @@ impl Endpoints {
 }
 
 /// An operator's public keys.
-pub(super) struct Keys(CoreJsonWebKeySet);
+pub(super) struct Keys(JsonWebKeySet<PublishedKey>);
 
 impl Keys {
     pub(super) fn count(&self) -> usize {
@@ -160,9 +166,7 @@ pub(super) async fn discover(
         .map_err(|_| Failure::misconfigured("the discovery document cannot be read"))?;
     // Character by character (OpenID Connect Discovery section 4.3): the mix-up defence.
     if metadata.issuer().as_str() != issuer {
-        return Err(Failure::misconfigured(
-            "the discovery document names another issuer",
-        ));
+        return Err(Failure::misconfigured(ANOTHER_ISSUER));
     }
     Ok(Endpoints {
         authorization: Some(metadata.authorization_endpoint().to_string()),
@@ -383,7 +387,7 @@ pub(super) fn check_id_token(
         .map_err(|_| fault(Failure::violation("the ID token cannot be read")))?;
     // A verifier of a public client takes no HMAC, whatever the list of algorithms says.
     let client_id = ClientId::new(settings.client_id.clone());
-    let verifier = CoreIdTokenVerifier::new_public_client(client_id, issuer, keys.0.clone())
+    let verifier = IdTokenVerifier::new_public_client(client_id, issuer, keys.0.clone())
         .set_allowed_algs(settings.id_token_algs.iter().map(|alg| match alg {
             SigningAlg::RS256 => CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
             SigningAlg::PS256 => CoreJwsSigningAlgorithm::RsaSsaPssSha256,

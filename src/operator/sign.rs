@@ -75,6 +75,18 @@ impl Signer {
         self.sign("JWT", claims, client_id, audience, now)
     }
 
+    /// An assertion that is itself the grant (RFC 7523 section 2.1); `claims` say about whom, for
+    /// what.
+    pub(super) fn grant_assertion(
+        &self,
+        claims: Map<String, Value>,
+        client_id: &str,
+        audience: &str,
+        now: Time,
+    ) -> String {
+        self.sign("JWT", claims, client_id, audience, now)
+    }
+
     /// A request object of `parameters` for `audience`.
     pub(super) fn request_object(
         &self,

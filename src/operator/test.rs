@@ -10,10 +10,12 @@ use crate::clock::{Clock, Time};
 use crate::operator::ask::{Ask, Kept};
 use crate::operator::errors::Failure;
 use crate::operator::oidc::{self, Endpoints};
-use crate::operator::{Operators, limits};
+use crate::operator::{Operators, back_channel, limits};
 use crate::outbound::{Outbound, OutboundError};
 use crate::secret::{b64, random};
+use crate::store::checks::{CheckContract, CheckFlow};
 use crate::store::operators::{Credentials, IdTokenRule, Mode, Operator};
+use crate::verdict::checks::Extra;
 use crate::verdict::{Method, Outcome};
 
 /// The largest difference between the clocks that no check of ours or theirs trips over.
@@ -22,7 +24,8 @@ const SKEW: TimeDelta = TimeDelta::seconds(30);
 /// One step of the walk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Step {
-    /// What was tried: `record`, `discovery`, `departure`, `reach`, `clock`, `keys`, `token`, `api`.
+    /// What was tried: `record`, `dns`, `connection`, `tls`, `clock`, `discovery`, `issuer`,
+    /// `departure`, `keys`, `client_authentication`, `checks`.
     pub name: &'static str,
     /// Whether it is as it must be.
     pub ok: bool,
@@ -62,10 +65,27 @@ pub async fn walk(
 ) -> Vec<Step> {
     // A fresh one, so that what the walk sees is what the operator says now.
     let operators = Operators::new(outbound.clone(), 1);
+    let settings = &operator.settings;
     let mut steps = check_record(operator);
+    let mut way = Way {
+        operators: &operators,
+        operator,
+        clock,
+        seen: Vec::new(),
+    };
+    let first = if settings.discovery {
+        settings.issuer.as_deref()
+    } else {
+        settings.token_endpoint.as_deref()
+    };
+    if let Some(first) = first
+        && !way.reach(first, &mut steps).await
+    {
+        return steps;
+    }
     let endpoints = match find_endpoints(&operators, operator, clock.now()).await {
-        Ok((endpoints, step)) => {
-            steps.push(step);
+        Ok((endpoints, found)) => {
+            steps.extend(found);
             endpoints
         }
         Err(step) => {
@@ -85,19 +105,25 @@ pub async fn walk(
         silent: true,
     };
     steps.push(check_departure(&operators, &ask, &endpoints).await);
+    if settings.id_token != IdTokenRule::Ignored
+        && let Some(jwks) = &endpoints.jwks
+        && way.reach(jwks, &mut steps).await
+    {
+        steps.push(check_keys(&operators, operator, &endpoints).await);
+    }
     if let Some(token) = &endpoints.token {
-        let reached = reach(&operators, operator, token, "reach", clock).await;
-        let gone = !reached[0].ok;
-        steps.extend(reached);
-        if gone {
+        if !way.reach(token, &mut steps).await {
             return steps;
         }
-        steps.push(check_keys(&operators, operator, &endpoints).await);
-        steps.push(check_token(&operators, &ask, &endpoints, clock.now()).await);
+        steps.push(check_client_authentication(&operators, &ask, &endpoints, clock.now()).await);
     }
-    let api = &operator.settings.api_root;
-    let reached = reach(&operators, operator, api, "api", clock).await;
-    steps.extend(reached.into_iter().take(1));
+    way.reach(&settings.api_root, &mut steps).await;
+    for (extra, contract) in settings.checks.contracts() {
+        let url = contract.url(extra, &settings.api_root);
+        if way.reach(&url, &mut steps).await {
+            steps.push(check_extra(&operators, &ask, extra, contract, clock).await);
+        }
+    }
     steps
 }
 
@@ -143,7 +169,7 @@ async fn find_endpoints(
     operators: &Operators,
     operator: &Operator,
     now: Time,
-) -> Result<(Endpoints, Step), Step> {
+) -> Result<(Endpoints, Vec<Step>), Step> {
     const NAME: &str = "discovery";
     let settings = &operator.settings;
     if !settings.discovery {
@@ -151,7 +177,7 @@ async fn find_endpoints(
         return if by_hand.suffice(settings) {
             Ok((
                 by_hand,
-                Step::good(NAME, "off; all endpoints are on the record"),
+                vec![Step::good(NAME, "off; all endpoints are on the record")],
             ))
         } else {
             Err(Step::bad(
@@ -164,15 +190,21 @@ async fn find_endpoints(
     match operators.endpoints(operator, now).await {
         Ok(endpoints) if endpoints.suffice(settings) => {
             let issuer = settings.issuer.as_deref().unwrap_or("none");
-            Ok((
-                endpoints,
-                Step::good(NAME, format!("the issuer is {issuer}")),
-            ))
+            let found = vec![
+                Step::good(NAME, "the document names every endpoint"),
+                Step::good("issuer", format!("{issuer}, as on the record")),
+            ];
+            Ok((endpoints, found))
         }
         Ok(_) => Err(Step::bad(
             NAME,
             "the document lacks an endpoint",
             "enter the missing endpoint on the record",
+        )),
+        Err(failure) if failure.detail.as_deref() == Some(oidc::ANOTHER_ISSUER) => Err(Step::bad(
+            "issuer",
+            told(&failure),
+            "copy the issuer from the operator's document, to the letter (also the last slash)",
         )),
         Err(failure) => Err(Step::bad(NAME, told(&failure), discovery_fix(&failure))),
     }
@@ -185,9 +217,9 @@ fn discovery_fix(failure: &Failure) -> &'static str {
         }
         Some(_) => "ask the operator, or turn discovery off and enter the endpoints",
         None if failure.outcome == Outcome::OperatorMisconfigured => {
-            "copy the issuer from the operator's document, to the letter (also the last slash)"
+            "ask the operator for its document, or turn discovery off and enter the endpoints"
         }
-        None => "check the host name, the firewall and the certificate",
+        None => "the operator answers, but not in time or not completely: ask the operator",
     }
 }
 
@@ -214,52 +246,105 @@ async fn check_departure(operators: &Operators, ask: &Ask<'_>, endpoints: &Endpo
     }
 }
 
-/// Name, connection, TLS and clock, by one request that asks for nothing.
-async fn reach(
-    operators: &Operators,
-    operator: &Operator,
-    url: &str,
-    name: &'static str,
-    clock: &Clock,
-) -> Vec<Step> {
-    let settings = &operator.settings;
-    let Ok(url) = Url::parse(url) else {
-        return vec![Step::bad(
-            name,
-            "no URL",
-            "enter the whole URL, with https://",
-        )];
-    };
-    let host = url.host_str().unwrap_or_default().to_owned();
-    let bare = host.trim_matches(['[', ']']);
-    if let Err(err) = operators.outbound().look_up(bare).await {
-        let fix = match err {
-            OutboundError::Refused(_) => {
-                "if the operator really is in your own network, list that network as allowed"
-            }
-            _ => "check the host name, and that this server can resolve names",
+/// The way to the operator's hosts, each walked once.
+struct Way<'a> {
+    operators: &'a Operators,
+    operator: &'a Operator,
+    clock: &'a Clock,
+    seen: Vec<(String, bool)>,
+}
+
+impl Way<'_> {
+    /// Name, connection and TLS, and once the clock, by one request that asks for nothing. Says
+    /// whether the host answers.
+    async fn reach(&mut self, url: &str, steps: &mut Vec<Step>) -> bool {
+        let Ok(url) = Url::parse(url) else {
+            let fix = "enter the whole URL, with https://";
+            steps.push(Step::bad("dns", "an endpoint is no URL", fix));
+            return false;
         };
-        return vec![Step::bad(name, format!("{host}: {err}"), fix)];
+        let origin = url.origin().ascii_serialization();
+        if let Some((_, answers)) = self.seen.iter().find(|(seen, _)| *seen == origin) {
+            return *answers;
+        }
+        let first = self.seen.is_empty();
+        let answers = self.knock(&url, first, steps).await;
+        self.seen.push((origin, answers));
+        answers
     }
-    let request = Request::get(format!("{}/", url.origin().ascii_serialization()))
-        .body(Vec::new())
-        .expect("an origin is a URL");
-    match operators.outbound().send(request, limits(settings)).await {
-        Ok(answer) => {
-            let reached = Step::good(name, format!("{host} answers over {}", url.scheme()));
-            vec![reached, check_clock(answer.headers(), clock.now())]
+
+    async fn knock(&self, url: &Url, first: bool, steps: &mut Vec<Step>) -> bool {
+        let outbound = self.operators.outbound();
+        let host = url.host_str().unwrap_or_default().to_owned();
+        match outbound.look_up(host.trim_matches(['[', ']'])).await {
+            Ok(found) => {
+                let count = found.len();
+                steps.push(Step::good("dns", format!("{host}: {count} addresses")));
+            }
+            Err(err) => {
+                let fix = match err {
+                    OutboundError::Refused(_) => {
+                        "if the operator really is in your own network, list that network as allowed"
+                    }
+                    _ => "check the host name, and that this server can resolve names",
+                };
+                steps.push(Step::bad("dns", format!("{host}: {err}"), fix));
+                return false;
+            }
         }
-        Err(err) => {
-            let fix = match &err {
-                OutboundError::Connect { reason, .. } if reason.contains("ertificate") => {
-                    "the certificate is not valid for the host or its authority is not trusted here"
+        let request = Request::get(format!("{}/", url.origin().ascii_serialization()))
+            .body(Vec::new())
+            .expect("an origin is a URL");
+        match outbound
+            .send(request, limits(&self.operator.settings))
+            .await
+        {
+            Ok(answer) => {
+                let scheme = url.scheme();
+                steps.push(Step::good("tls", format!("{host} answers over {scheme}")));
+                if first {
+                    steps.push(check_clock(answer.headers(), self.clock.now()));
                 }
-                OutboundError::Connect { .. } => "check firewall, port and TLS at the operator",
-                OutboundError::Refused(_) => "use https",
-                _ => "the operator accepts connections but answers badly: ask the operator",
-            };
-            vec![Step::bad(name, format!("{host}: {err}"), fix)]
+                true
+            }
+            Err(err) => {
+                let (name, fix) = unreached(&err);
+                steps.push(Step::bad(name, format!("{host}: {err}"), fix));
+                false
+            }
         }
+    }
+}
+
+/// Which step failed when a host did not answer, and what to do.
+fn unreached(err: &OutboundError) -> (&'static str, &'static str) {
+    let OutboundError::Connect { reason, .. } = err else {
+        return match err {
+            OutboundError::Refused(_) => ("tls", "use https"),
+            _ => (
+                "connection",
+                "the operator accepts connections but answers badly: ask the operator",
+            ),
+        };
+    };
+    let reason = reason.to_ascii_lowercase();
+    let says = |words: &[&str]| words.iter().any(|word| reason.contains(word));
+    if says(&["expired", "not valid yet", "notvalidyet"]) {
+        let fix = "the operator's certificate is out of date, or this server's clock is wrong";
+        ("tls", fix)
+    } else if says(&["not valid for name", "notvalidforname"]) {
+        let fix = "the certificate is another host's: check the host name with the operator";
+        ("tls", fix)
+    } else if says(&["certificate", "issuer"]) {
+        let fix =
+            "the certificate's authority is not trusted here: install it in the system's store";
+        ("tls", fix)
+    } else if says(&["tls", "handshake", "corrupt", "alert", "protocol"]) {
+        let fix = "no TLS 1.2 or 1.3 at this port: check scheme and port with the operator";
+        ("tls", fix)
+    } else {
+        let fix = "check firewall and port, here and at the operator (does it list our address?)";
+        ("connection", fix)
     }
 }
 
@@ -304,13 +389,13 @@ async fn check_keys(operators: &Operators, operator: &Operator, endpoints: &Endp
 }
 
 /// A code that nobody issued: who knows us answers `invalid_grant`, who does not `invalid_client`.
-async fn check_token(
+async fn check_client_authentication(
     operators: &Operators,
     ask: &Ask<'_>,
     endpoints: &Endpoints,
     now: Time,
 ) -> Step {
-    const NAME: &str = "token";
+    const NAME: &str = "client_authentication";
     let kept = Kept {
         nonce: String::new(),
         verifier: ask.operator.settings.pkce.then(|| b64(&random::<32>())),
@@ -328,22 +413,46 @@ async fn check_token(
     };
     let said = failure.operator_error.as_deref().unwrap_or_default();
     let word = said.split(':').next().unwrap_or_default();
-    match word {
-        "invalid_grant" => Step::good(NAME, "the operator knows us and refuses a made-up code"),
-        "invalid_client" | "unauthorized_client" => Step::bad(
+    let fix = match (word, failure.http_status) {
+        ("invalid_grant", _) => {
+            return Step::good(NAME, "the operator knows us and refuses a made-up code");
+        }
+        ("invalid_client" | "unauthorized_client", _) | (_, Some(401)) => {
+            "check client id, secret or key, and token_auth; the key's public half must be registered"
+        }
+        ("invalid_request", _) => {
+            "the operator may refuse PKCE or want another token_auth; check the callback is registered"
+        }
+        (_, Some(404 | 405)) => "the token endpoint is not there: check its URL with the operator",
+        (_, Some(429 | 500..)) => "the operator cannot answer now: try again later",
+        (_, None) if failure.outcome == Outcome::OperatorMisconfigured => {
+            "mend the setting or the credentials it names"
+        }
+        _ => "check the token endpoint with the operator",
+    };
+    Step::bad(NAME, told(&failure), fix)
+}
+
+/// A token for an extra check, where it is got without a number. Nothing that costs money is called.
+async fn check_extra(
+    operators: &Operators,
+    ask: &Ask<'_>,
+    extra: Extra,
+    contract: &CheckContract,
+    clock: &Clock,
+) -> Step {
+    const NAME: &str = "checks";
+    let word = extra.as_str();
+    if contract.flow != CheckFlow::ClientCredentials {
+        return Step::good(NAME, format!("{word}: its token needs a number, not tried"));
+    }
+    let scope = contract.scope(extra);
+    match back_channel::token_of_ours(operators, ask, scope, clock).await {
+        Ok(_) => Step::good(NAME, format!("{word}: the operator gives a token")),
+        Err(failure) => Step::bad(
             NAME,
-            told(&failure),
-            "check client id, secret or key, and token_auth; the key's public half must be registered",
-        ),
-        "invalid_request" => Step::bad(
-            NAME,
-            told(&failure),
-            "the operator may refuse PKCE or want another token_auth; check the callback is registered",
-        ),
-        _ => Step::bad(
-            NAME,
-            told(&failure),
-            "check the token endpoint with the operator",
+            format!("{word}: {}", told(&failure)),
+            "check the check's scope and flow with the operator, and that it is in the contract",
         ),
     }
 }

@@ -6,9 +6,11 @@
 //! | `GET /.well-known/openid-configuration`, `GET /jwks` | `discovery` | anybody |
 //! | `POST /token` | `token` | clients |
 //! | `GET`, `POST /userinfo` | `userinfo` | whoever holds an access token |
+//! | `GET`, `POST /logout` | `logout` | the person's browser |
 
 mod client_auth;
 mod discovery;
+pub mod logout;
 mod token;
 mod userinfo;
 
@@ -32,4 +34,11 @@ pub fn routes() -> Router<App> {
                 .post(userinfo::post)
                 .options(userinfo::preflight),
         )
+}
+
+/// The pages people see on the way out.
+pub fn pages() -> Router<App> {
+    Router::new()
+        .route("/logout", get(logout::get).post(logout::post))
+        .route("/logout/confirm", post(logout::confirm))
 }

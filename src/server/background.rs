@@ -8,18 +8,23 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::login::sweep;
+use crate::login::{breakers, sweep};
+use crate::provider::logout::backchannel;
 use crate::server::tls::Reloaded;
-use crate::store::{db, grants};
+use crate::store::{db, grants, usage};
 use crate::token::lifecycle;
 use crate::web::app::App;
 
 /// Logins nobody came back to end within this time after theirs is out.
 const SWEEP: Duration = Duration::from_secs(15);
+/// How soon a logout that could not be delivered at once is found again.
+const DELIVER: Duration = Duration::from_secs(5);
 /// How often what is over is deleted.
 const PURGE: Duration = Duration::from_secs(600);
 /// How often partitions are looked after, callers forgotten and certificates compared.
 const CARE: Duration = Duration::from_secs(60);
+/// Days whose calls are counted in one go.
+const DAYS_BATCH: usize = 31;
 /// Rows deleted in one statement, per table.
 const PURGE_BATCH: i64 = 1000;
 
@@ -32,6 +37,10 @@ pub fn spawn(
 ) {
     tasks.spawn(until_stopped(stop, listen(app.clone())));
     tasks.spawn(until_stopped(stop, every(SWEEP, app.clone(), sweep_logins)));
+    tasks.spawn(until_stopped(
+        stop,
+        every(DELIVER, app.clone(), deliver_logouts),
+    ));
     tasks.spawn(until_stopped(stop, every(PURGE, app.clone(), purge)));
     tasks.spawn(until_stopped(stop, every(CARE, app.clone(), care)));
     if let Some(tls) = tls {
@@ -91,6 +100,7 @@ async fn listen(app: App) {
 }
 
 async fn sweep_logins(app: App) -> anyhow::Result<()> {
+    breakers::settle(&app).await;
     let ended = sweep::run(&app).await?;
     if ended > 0 {
         tracing::info!(ended, "logins nobody came back to were ended");
@@ -98,9 +108,14 @@ async fn sweep_logins(app: App) -> anyhow::Result<()> {
     Ok(())
 }
 
+async fn deliver_logouts(app: App) -> anyhow::Result<()> {
+    Ok(backchannel::deliver(&app).await?)
+}
+
 async fn purge(app: App) -> anyhow::Result<()> {
     let before = app.clock.now() - chrono::TimeDelta::days(1);
     while grants::purge(app.db.relaxed(), before, PURGE_BATCH).await? >= PURGE_BATCH {}
+    usage::close_days(app.db.relaxed(), app.clock.now(), DAYS_BATCH).await?;
     Ok(())
 }
 

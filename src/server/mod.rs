@@ -94,7 +94,7 @@ pub async fn start(start: Start) -> anyhow::Result<Server> {
             .await
             .context("the database could not be migrated")?;
     }
-    let db = open_database(&config)?;
+    let db = open_database(&config, &clock)?;
     let roots = tokio::task::spawn_blocking({
         let keys = config.keys.clone();
         move || keys.read()
@@ -164,13 +164,13 @@ pub async fn start(start: Start) -> anyhow::Result<Server> {
     Ok(server)
 }
 
-fn open_database(config: &Config) -> anyhow::Result<Db> {
+fn open_database(config: &Config, clock: &Clock) -> anyhow::Result<Db> {
     let database = &config.database;
     Ok(Db::open(&Access {
         url: database.url.reveal().to_owned(),
-        role: database.app_role.clone(),
         max_connections: database.max_connections,
         acquire_timeout: database.acquire_timeout,
+        clock: clock.clone(),
         statement_timeout: database.statement_timeout,
     })?)
 }
@@ -214,10 +214,15 @@ impl Server {
         }
     }
 
-    /// Stops: no new connections, open requests may end within the grace period.
+    /// Stops: no new connections; open requests, and callbacks whose browser is gone, may end within the
+    /// grace period.
     pub async fn stop(mut self) {
         self.stopping.send_replace(true);
-        let drained = async { while self.tasks.join_next().await.is_some() {} };
+        let unfinished = self.app.unfinished.clone();
+        let drained = async {
+            while self.tasks.join_next().await.is_some() {}
+            unfinished.all_done().await;
+        };
         if tokio::time::timeout(self.grace, drained).await.is_err() {
             tracing::warn!("some requests did not end in time");
             self.tasks.abort_all();

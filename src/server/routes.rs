@@ -37,6 +37,7 @@ pub fn router(app: &App) -> Router {
     let within = |reader| from_fn_with_state(Bounds::new(limits, reader), bounds::hold);
     let pages = Router::new()
         .merge(login::routes())
+        .merge(provider::pages())
         .merge(console::routes())
         .merge(assets::static_files())
         .route("/", get(home))

@@ -25,7 +25,7 @@ const CORRELATOR: HeaderName = HeaderName::from_static("x-correlator");
 const DELAY: Duration = Duration::from_secs(30);
 
 /// An error in CAMARA's shape.
-struct Fault {
+pub(super) struct Fault {
     status: u16,
     code: &'static str,
     message: &'static str,
@@ -33,7 +33,7 @@ struct Fault {
 }
 
 impl Fault {
-    fn new(status: u16, code: &'static str, message: &'static str) -> Self {
+    pub(super) fn new(status: u16, code: &'static str, message: &'static str) -> Self {
         Self {
             status,
             code,
@@ -42,15 +42,15 @@ impl Fault {
         }
     }
 
-    fn argument(message: &'static str) -> Self {
+    pub(super) fn argument(message: &'static str) -> Self {
         Self::new(400, "INVALID_ARGUMENT", message)
     }
 
-    fn unauthenticated(message: &'static str) -> Self {
+    pub(super) fn unauthenticated(message: &'static str) -> Self {
         Self::new(401, "UNAUTHENTICATED", message)
     }
 
-    fn into_response(self) -> Response {
+    pub(super) fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = json!({ "status": self.status, "code": self.code, "message": self.message });
         let mut response = (status, Json(body)).into_response();
@@ -148,10 +148,13 @@ async fn conclude(
         return finish(plain(&call, number), correlator);
     };
     match scenario.effect {
-        // The rest of the way is ordinary for what acted earlier.
-        Effect::Authorize(_) | Effect::Callback(_) | Effect::Token(_) | Effect::IdToken(_) => {
-            finish(plain(&call, number), correlator)
-        }
+        // The rest of the way is ordinary for what acted earlier, or acts on other calls.
+        Effect::Authorize(_)
+        | Effect::Callback(_)
+        | Effect::Token(_)
+        | Effect::IdToken(_)
+        | Effect::Check(_)
+        | Effect::BackChannel(_) => finish(plain(&call, number), correlator),
         Effect::Verify(effect) => {
             network.acted(entry, scenario);
             let response = match (effect, &call) {
@@ -229,7 +232,7 @@ fn shared(value: Value) -> Response {
     Json(json!({ "devicePhoneNumber": value })).into_response()
 }
 
-fn finish(mut response: Response, correlator: Option<HeaderValue>) -> Response {
+pub(super) fn finish(mut response: Response, correlator: Option<HeaderValue>) -> Response {
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Some(correlator) = correlator {
@@ -239,7 +242,10 @@ fn finish(mut response: Response, correlator: Option<HeaderValue>) -> Response {
 }
 
 /// The correlator to echo; an empty one is none.
-fn correlator(network: &Network, headers: &HeaderMap) -> Result<Option<HeaderValue>, Fault> {
+pub(super) fn correlator(
+    network: &Network,
+    headers: &HeaderMap,
+) -> Result<Option<HeaderValue>, Fault> {
     let Some(value) = headers.get(CORRELATOR).filter(|value| !value.is_empty()) else {
         return Ok(None);
     };

@@ -124,7 +124,9 @@ async fn answer(
             | Effect::IdToken(_)
             | Effect::Verify(_)
             | Effect::Share(_)
-            | Effect::Api(_) => None,
+            | Effect::Api(_)
+            | Effect::Check(_)
+            | Effect::BackChannel(_) => None,
         },
         None => None,
     };

@@ -103,12 +103,12 @@ fn with_assertion(network: &Network, form: &Parameters) -> Result<Arc<Client>, D
         .client(id)
         .ok_or(Denied::InvalidClient("the client is not known"))?;
     let now = network.clock.now();
-    let endpoint = network.url("/token");
+    let (endpoint, back_channel) = (network.url("/token"), network.url("/bc-authorize"));
     let claims = client
         .open_jwt(
             jwt,
             &["JWT", "client-authentication+jwt"],
-            &[&endpoint, &network.issuer],
+            &[&endpoint, &back_channel, &network.issuer],
             now,
         )
         .map_err(Denied::InvalidClient)?;

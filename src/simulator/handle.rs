@@ -9,6 +9,8 @@ use super::client::SimulatedClient;
 use super::journal::Received;
 use super::network::{Device, Network};
 use super::scenario::Scenario;
+use crate::clock::Time;
+use crate::phone::PhoneNumber;
 
 /// A cheap clone that reaches into the running operator.
 #[derive(Clone)]
@@ -54,6 +56,16 @@ impl Handle {
             Whose::Address(address) => self.0.set_address(address, device),
             Whose::Browser(cookie) => self.0.set_pick(&cookie, device),
         }
+    }
+
+    /// When this number moved to its SIM, for the SIM swap check; `None`: never.
+    pub fn set_swapped(&self, number: &PhoneNumber, at: Option<Time>) {
+        self.0.history.set_swapped(number, at);
+    }
+
+    /// When this number was given to its owner, for the recycling check; `None`: never.
+    pub fn set_recycled(&self, number: &PhoneNumber, at: Option<Time>) {
+        self.0.history.set_recycled(number, at);
     }
 
     /// Makes the next authorization play this scenario, whatever its SIM; `None` takes it back.

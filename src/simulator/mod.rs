@@ -9,7 +9,9 @@
 mod admin;
 mod api;
 mod authorize;
+mod back_channel;
 mod callback;
+mod check_api;
 mod client;
 mod client_auth;
 mod discovery;
@@ -172,6 +174,10 @@ fn routes(network: &Arc<Network>) -> Router {
         .route("/token", post(token::token))
         .route(&format!("{root}/verify"), post(api::verify))
         .route(&format!("{root}/device-phone-number"), get(api::share))
+        .route("/bc-authorize", post(back_channel::authorize))
+        .route("/sim-swap/v2/check", post(check_api::swap_check))
+        .route("/sim-swap/v2/retrieve-date", post(check_api::swap_date))
+        .route("/number-recycling/v0.2/check", post(check_api::recycling))
         .layer(axum::middleware::from_fn_with_state(
             Arc::clone(network),
             listener::watch,

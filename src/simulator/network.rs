@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+use super::back_channel::BackChannel;
+use super::check_api::History;
 use super::client::{Client, SimulatedClient};
 use super::expiring::{Expiring, Key, key_of};
 use super::journal::{Entry, Journal};
@@ -115,6 +117,8 @@ pub(super) struct Network {
     pub(super) chains: Expiring<String>,
     pub(super) picks: Expiring<Device>,
     pub(super) journal: Journal,
+    pub(super) back_channel: BackChannel,
+    pub(super) history: History,
     clients: RwLock<HashMap<String, Arc<Client>>>,
     addresses: RwLock<HashMap<IpAddr, Device>>,
     /// Picks set by tests under a cookie value of their own.
@@ -145,6 +149,8 @@ impl Network {
             chains: Expiring::new(TICKET_LIFE),
             picks: Expiring::new(PICK_LIFE),
             journal,
+            back_channel: BackChannel::new(),
+            history: History::default(),
             clients: RwLock::default(),
             addresses: RwLock::default(),
             fixed_picks: Mutex::default(),
@@ -289,6 +295,8 @@ impl Network {
         self.chains.clear();
         self.picks.clear();
         self.journal.clear();
+        self.back_channel.clear();
+        self.history.clear();
         self.addresses
             .write()
             .unwrap_or_else(PoisonError::into_inner)

@@ -31,6 +31,10 @@ pub enum Effect {
     Share(AtShare),
     /// In the answer of either API call.
     Api(AtApi),
+    /// In the answer of a check beside Number Verification.
+    Check(AtCheck),
+    /// In how the token for such a check is got by CIBA.
+    BackChannel(AtBackChannel),
 }
 
 /// What may happen at the authorization endpoint.
@@ -178,6 +182,38 @@ pub enum AtApi {
     Delay,
 }
 
+/// What may happen to the checks beside Number Verification.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AtCheck {
+    /// The SIM was changed so many hours ago.
+    Swapped(u32),
+    /// It never was.
+    NeverSwapped,
+    /// The law lets the operator look back 30 days only, and there was nothing.
+    Unmonitored,
+    /// A CAMARA error of the SIM swap check.
+    SwapError(u16, &'static str),
+    /// The number was given to somebody else yesterday.
+    Recycled,
+    /// A CAMARA error of the recycling check.
+    RecyclingError(u16, &'static str),
+    /// The value is a string.
+    WrongType,
+    /// The right answer after half a minute.
+    Delay,
+}
+
+/// What may happen to a back-channel request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AtBackChannel {
+    /// Two polls too early, then the token.
+    Pending,
+    /// `expired_token`.
+    Expired,
+    /// `unknown_user_id`.
+    UnknownUser,
+}
+
 impl Effect {
     /// The stage at which it acts, for listings.
     #[must_use]
@@ -190,6 +226,8 @@ impl Effect {
             Self::Verify(_) => "verify",
             Self::Share(_) => "share",
             Self::Api(_) => "api",
+            Self::Check(_) => "check",
+            Self::BackChannel(_) => "back_channel",
         }
     }
 }
@@ -224,10 +262,10 @@ const fn row(code: u16, effect: Effect, says: &'static str) -> Scenario {
     Scenario { code, effect, says }
 }
 
-use Effect::{Api, Authorize, Callback, IdToken, Share, Token, Verify};
+use Effect::{Api, Authorize, BackChannel, Callback, Check, IdToken, Share, Token, Verify};
 use {
-    AtApi as P, AtAuthorize as A, AtCallback as C, AtIdToken as I, AtShare as S, AtToken as T,
-    AtVerify as V,
+    AtApi as P, AtAuthorize as A, AtBackChannel as B, AtCallback as C, AtCheck as K,
+    AtIdToken as I, AtShare as S, AtToken as T, AtVerify as V,
 };
 
 /// Every magic number of a CAMARA operator, in order of code.
@@ -319,6 +357,22 @@ pub const TABLE: &[Scenario] = &[
     row(3024, Api(P::Html), "API: 200 with an HTML page."),
     row(3025, Api(P::WithoutCorrelator), "API: x-correlator is not echoed."),
     row(3026, Api(P::Delay), "API: the answer after 30 seconds, the token used up at once."),
+    row(4000, Check(K::Swapped(1)), "SIM swap: an hour ago."),
+    row(4001, Check(K::Swapped(239)), "SIM swap: 239 hours ago."),
+    row(4002, Check(K::Swapped(500)), "SIM swap: 500 hours ago."),
+    row(4003, Check(K::NeverSwapped), "SIM swap: never."),
+    row(4004, Check(K::Unmonitored), "SIM swap: none within the 30 days that the operator may look back."),
+    row(4005, Check(K::SwapError(400, "OUT_OF_RANGE")), "SIM swap: 400 OUT_OF_RANGE, the operator may not look back that far."),
+    row(4006, Check(K::SwapError(422, "SERVICE_NOT_APPLICABLE")), "SIM swap: 422 SERVICE_NOT_APPLICABLE."),
+    row(4007, Check(K::SwapError(404, "IDENTIFIER_NOT_FOUND")), "SIM swap: 404 IDENTIFIER_NOT_FOUND."),
+    row(4008, Check(K::SwapError(503, "UNAVAILABLE")), "SIM swap: 503 UNAVAILABLE."),
+    row(4009, Check(K::Delay), "SIM swap and recycling: the answer after 30 seconds."),
+    row(4010, Check(K::Recycled), "Recycling: the number was given to somebody else yesterday."),
+    row(4011, Check(K::RecyclingError(503, "UNAVAILABLE")), "Recycling: 503 UNAVAILABLE."),
+    row(4012, Check(K::WrongType), "SIM swap and recycling: the value is a string."),
+    row(6000, BackChannel(B::Pending), "CIBA: authorization_pending twice, then the token."),
+    row(6002, BackChannel(B::Expired), "CIBA: expired_token."),
+    row(6003, BackChannel(B::UnknownUser), "CIBA: unknown_user_id."),
 ];
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, PRAGMA, RETRY_AFTER, WWW_AUTHENT
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::{Map, Value, json};
 
+use super::back_channel;
 use super::client::Client;
 use super::client_auth::{Denied, authenticate};
 use super::expiring::{Key, key_of};
@@ -52,6 +53,9 @@ async fn answer(network: &Network, entry: Entry, headers: &HeaderMap, body: &[u8
     if form.repeated().is_some() {
         return bad_request("invalid_request", "a parameter is repeated");
     }
+    if let Some(answer) = back_channel::token(network, entry, headers, &form) {
+        return answer;
+    }
     let client = match authenticate(network, headers, &form) {
         Ok(client) => client,
         Err(Denied::InvalidClient(text)) => return invalid_client(text),
@@ -63,7 +67,7 @@ async fn answer(network: &Network, entry: Entry, headers: &HeaderMap, body: &[u8
         Some(_) => {
             return bad_request(
                 "unsupported_grant_type",
-                "only authorization_code is supported",
+                "authorization_code and the back channel's are supported",
             );
         }
     }
@@ -96,7 +100,9 @@ async fn answer(network: &Network, entry: Entry, headers: &HeaderMap, body: &[u8
             | Effect::Callback(_)
             | Effect::Verify(_)
             | Effect::Share(_)
-            | Effect::Api(_) => None,
+            | Effect::Api(_)
+            | Effect::Check(_)
+            | Effect::BackChannel(_) => None,
         },
         None => None,
     };

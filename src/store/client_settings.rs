@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::oauth::signing_alg::SigningAlg;
+use crate::store::checks::Checks;
 
 /// When the person is asked before their number is released (DESIGN.md section 3, The go-ahead).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -172,6 +173,8 @@ pub struct Settings {
     pub policy_uri: Option<String>,
     /// Its terms.
     pub tos_uri: Option<String>,
+    /// What else is asked about a number, and how often an operator is asked.
+    pub checks: Checks,
 }
 
 impl Default for Settings {
@@ -218,6 +221,7 @@ impl Default for Settings {
             client_uri: None,
             policy_uri: None,
             tos_uri: None,
+            checks: Checks::default(),
         }
     }
 }

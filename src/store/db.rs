@@ -6,7 +6,7 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use sqlx::{Executor as _, PgPool};
 
-use crate::clock::Time;
+use crate::clock::{Clock, Time};
 use crate::store::lane::Lane;
 
 /// Why a statement failed.
@@ -52,19 +52,23 @@ impl StoreError {
     }
 }
 
+/// The role that every connection takes on after login: it may not alter audit records. Its name stands
+/// in the migrations, which grant it what it may do.
+pub const APP_ROLE: &str = "numbercloak_app";
+
 /// How to reach the database.
 #[derive(Clone, Debug)]
 pub struct Access {
     /// The URL.
     pub url: String,
-    /// The role to take on after login; it may not alter audit records.
-    pub role: String,
     /// Connections in each of the two pools.
     pub max_connections: u32,
     /// How long a request waits for a connection.
     pub acquire_timeout: Duration,
     /// How long a statement may run.
     pub statement_timeout: Duration,
+    /// Tells how long a connection was idle.
+    pub clock: Clock,
 }
 
 /// The ways to one database: for the steps of a login two lanes, for everything else two pools. Of
@@ -96,7 +100,7 @@ impl Db {
                 ("statement_timeout", timeout.as_str()),
                 ("lock_timeout", "1000"),
                 ("idle_in_transaction_session_timeout", "5000"),
-                ("role", access.role.as_str()),
+                ("role", APP_ROLE),
                 // The path's statements look rows up by key: planning them anew each time, as
                 // Postgres would for partitioned tables, costs a third of its processor time and
                 // finds the same plan.
@@ -113,7 +117,12 @@ impl Db {
         };
         let lane = |synchronous_commit| {
             let (most, wait) = (access.max_connections, access.acquire_timeout);
-            Lane::new(options(synchronous_commit), most, wait)
+            Lane::new(
+                options(synchronous_commit),
+                most,
+                wait,
+                access.clock.clone(),
+            )
         };
         Ok(Self {
             durable: pool("on"),

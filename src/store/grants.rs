@@ -62,6 +62,10 @@ pub async fn find_by_token(
         from access_tokens t
         join grants g on g.id = t.grant_id
         where t.hash = $1 and t.expires_at > $2 and g.ended_at is null and g.expires_at > $2
+            and not exists (
+                select from subject_epochs e
+                where e.number_hash = g.number_hash and e.epoch > g.epoch
+            )
         "#,
         token_hash,
         now

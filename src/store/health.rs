@@ -7,7 +7,7 @@ use sqlx::migrate::{Migrate as _, MigrateError};
 use sqlx::postgres::PgPoolOptions;
 
 use crate::clock::Time;
-use crate::store::db::{MIGRATIONS, StoreError};
+use crate::store::db::{APP_ROLE, MIGRATIONS, StoreError};
 
 /// The oldest PostgreSQL that works, as `server_version_num` writes it.
 pub const OLDEST_VERSION: i32 = 150_000;
@@ -39,16 +39,16 @@ pub struct Facts {
 ///
 /// # Errors
 /// If it cannot be reached within 5 seconds or the login is refused.
-pub async fn look(url: &str, app_role: &str) -> Result<Facts, StoreError> {
+pub async fn look(url: &str) -> Result<Facts, StoreError> {
     let pool = open(url).await?;
     let mut db = pool.acquire().await?;
-    let facts = facts(&mut db, app_role).await;
+    let facts = facts(&mut db).await;
     drop(db);
     pool.close().await;
     facts
 }
 
-async fn facts(db: &mut PgConnection, app_role: &str) -> Result<Facts, StoreError> {
+async fn facts(db: &mut PgConnection) -> Result<Facts, StoreError> {
     let facts = sqlx::query_as!(
         Facts,
         r#"
@@ -74,7 +74,7 @@ async fn facts(db: &mut PgConnection, app_role: &str) -> Result<Facts, StoreErro
             exists (select 1 from able where rolname = $1) as "app_can_alter_audit!",
             exists (select 1 from able where rolname = session_user) as "login_can_alter_audit!"
         "#,
-        app_role,
+        APP_ROLE,
     )
     .fetch_one(db)
     .await?;

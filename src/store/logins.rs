@@ -1,6 +1,8 @@
 //! Logins and legs: their rows and the statements that only read. The steps that change them stand
 //! in [`crate::store::path`].
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 use uuid::Uuid;
@@ -11,6 +13,7 @@ use crate::phone::PhoneNumber;
 use crate::secret::{Place, Unsealable, Vault};
 use crate::store::db::StoreError;
 use crate::store::lane::Lane;
+use crate::verdict::checks::Check;
 use crate::verdict::{Method, Outcome};
 
 /// Where a login stands.
@@ -85,6 +88,8 @@ pub struct Login {
     pub mismatches: i32,
     /// How the last leg or the login ended.
     pub outcome: Option<Outcome>,
+    /// When the operator wants to be asked again, if it could not answer and said so.
+    pub retry_at: Option<Time>,
     /// When it was opened.
     pub opened_at: Time,
     /// When its time is out.
@@ -214,6 +219,9 @@ pub struct Held {
     pub verified_at: Time,
     /// The audit record of the check.
     pub txn: Uuid,
+    /// The extra checks.
+    #[serde(default)]
+    pub checks: BTreeMap<String, Check>,
 }
 
 impl Held {
@@ -281,6 +289,7 @@ pub(super) struct Row {
     pub legs: i32,
     pub mismatches: i32,
     pub outcome: Option<Outcome>,
+    pub retry_at: Option<Time>,
     pub answer: Option<Vec<u8>>,
     pub session_id: Option<Uuid>,
     pub opened_at: Time,
@@ -302,6 +311,7 @@ impl From<Row> for Login {
             legs: row.legs,
             mismatches: row.mismatches,
             outcome: row.outcome,
+            retry_at: row.retry_at,
             opened_at: row.opened_at,
             expires_at: row.expires_at,
             sealed: row.sealed,
@@ -321,7 +331,7 @@ pub async fn find(lane: &Lane, id: Uuid) -> Result<Option<Login>, StoreError> {
             request as "request: Json<AuthorizeRequest>", sealed,
             number_source as "number_source: NumberSource", pressed, leg_id,
             (select operator from legs where legs.id = logins.leg_id) as operator, legs, mismatches,
-            outcome as "outcome: Outcome", answer, session_id, opened_at, expires_at
+            outcome as "outcome: Outcome", retry_at, answer, session_id, opened_at, expires_at
         from logins
         where id = $1
         "#,
@@ -387,7 +397,7 @@ pub async fn overdue(
             request as "request: Json<AuthorizeRequest>", sealed,
             number_source as "number_source: NumberSource", pressed, leg_id,
             (select operator from legs where legs.id = logins.leg_id) as operator, legs, mismatches,
-            outcome as "outcome: Outcome", answer, session_id, opened_at, expires_at
+            outcome as "outcome: Outcome", retry_at, answer, session_id, opened_at, expires_at
         from logins
         where ended_at is null
             and (expires_at <= $1 or (stage = 'checking' and changed_at <= $2))

@@ -3,15 +3,21 @@
 //! transactions. Only the layers above call these; nothing here decides.
 
 pub mod audit;
+pub mod breakers;
+pub mod checks;
 pub mod client_settings;
 pub mod clients;
 pub mod db;
+pub mod epochs;
 pub mod grants;
 pub mod health;
 pub mod keys;
 pub mod lane;
 pub mod logins;
+pub mod logout;
 pub mod operators;
 pub mod path;
+pub mod restraint;
 pub mod sessions;
 pub mod staff;
+pub mod usage;

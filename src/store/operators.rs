@@ -13,7 +13,9 @@ use uuid::Uuid;
 use crate::clock::Time;
 use crate::phone::PhoneNumber;
 use crate::secret::{Place, Redacted, Unsealable, Vault};
+use crate::store::checks::Offered;
 use crate::store::db::StoreError;
+use crate::store::restraint::Restraint;
 
 /// One operator.
 #[derive(Clone, Debug)]
@@ -220,6 +222,10 @@ pub struct Settings {
     pub ip_ranges: Vec<IpNet>,
     /// Text the operator's law demands on our page.
     pub notice: Option<String>,
+    /// The extra checks it offers.
+    pub checks: Offered,
+    /// When it is left alone.
+    pub restraint: Restraint,
 }
 
 impl Default for Settings {
@@ -257,6 +263,8 @@ impl Default for Settings {
             prefixes: Vec::new(),
             ip_ranges: Vec::new(),
             notice: None,
+            checks: Offered::default(),
+            restraint: Restraint::default(),
         }
     }
 }

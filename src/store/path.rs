@@ -65,6 +65,8 @@ pub struct Departing<'a> {
     pub number_hashes: &'a [Vec<u8>],
     /// The most legs of one number in an hour.
     pub tries_per_hour: i64,
+    /// The most legs of one login.
+    pub legs_at_most: i32,
     /// When it departs.
     pub now: Time,
     /// When a callback comes too late.
@@ -192,7 +194,8 @@ pub struct Chosen<'a> {
 /// Departs from a page: opens a leg and closes the one before. The caller has compared the cookie.
 ///
 /// # Errors
-/// [`StoreError::Stale`] if the login is over, out of time, or just then being checked.
+/// [`StoreError::Stale`] if the login is over, out of time, just then being checked, or had as many
+/// legs as it may have.
 pub async fn depart(
     lane: &Lane,
     login: Uuid,
@@ -211,8 +214,9 @@ pub async fn depart(
         login as (
             update logins
             set stage = 'away', leg_id = $2, legs = legs + 1, pressed = true, sealed = $3,
-                number_source = $4, changed_at = $5
+                number_source = $4, changed_at = $5, retry_at = null
             where id = $1 and stage in ('open', 'away', 'problem') and expires_at > $5
+                and legs < $17
                 and not (select exhausted from tries)
             returning id
         ),
@@ -251,6 +255,7 @@ pub async fn depart(
         leg.number_hashes,
         leg.tries_per_hour,
         first_id(leg.now - TimeDelta::hours(1)),
+        leg.legs_at_most,
     )
     .fetch_one(lent.connection())
     .await?;
@@ -311,7 +316,8 @@ pub async fn claim(
         select login.id, login.client_id, login.cookie_hash, login.stage as "stage: Stage",
             login.request as "request: Json<AuthorizeRequest>", login.sealed,
             login.number_source as "number_source: NumberSource", login.pressed, login.leg_id,
-            login.legs, login.mismatches, login.outcome as "outcome: Outcome", login.answer,
+            login.legs, login.mismatches, login.outcome as "outcome: Outcome", login.retry_at,
+            login.answer,
             login.session_id as login_session_id, login.opened_at, login.expires_at,
             leg.operator, leg.operator_revision, leg.method as "method: Method", leg.departed_at,
             leg.sealed as leg_sealed,
@@ -373,6 +379,7 @@ pub async fn claim(
             legs: row.legs,
             mismatches: row.mismatches,
             outcome: row.outcome,
+            retry_at: row.retry_at,
             answer: row.answer,
             session_id: row.login_session_id,
             opened_at: row.opened_at,
@@ -522,14 +529,16 @@ pub async fn release(
             from login
         ),
         go_ahead as (
-            insert into go_aheads (browser_hash, client_id, subject, release, given_at, expires_at)
-            select $24, $15, $16, $25, $4, $26
+            insert into go_aheads
+                (browser_hash, client_id, subject, number_hash, release, given_at, expires_at)
+            select $24, $15, $16, $10, $25, $4, $26
             from login
             where $24::bytea is not null
             on conflict (browser_hash, client_id, subject) do update
             set release = array(
                     select distinct unnest(go_aheads.release || excluded.release) order by 1),
-                given_at = excluded.given_at, expires_at = excluded.expires_at
+                number_hash = excluded.number_hash, given_at = excluded.given_at,
+                expires_at = excluded.expires_at
         ),
         audit as (
             select append_audit($27) as appended
@@ -649,12 +658,13 @@ pub async fn answer(
             from login
         ),
         go_ahead as (
-            insert into go_aheads (browser_hash, client_id, subject, release, given_at, expires_at)
-            select $26, $8, $17, $27, $4, $28
+            insert into go_aheads
+                (browser_hash, client_id, subject, number_hash, release, given_at, expires_at)
+            select $26, $8, $17, $18, $27, $4, $28
             from login
             where $26::bytea is not null
             on conflict (browser_hash, client_id, subject) do update
-            set release = array(
+            set number_hash = excluded.number_hash, release = array(
                     select distinct unnest(go_aheads.release || excluded.release) order by 1),
                 given_at = excluded.given_at, expires_at = excluded.expires_at
         ),
@@ -747,7 +757,8 @@ pub async fn hold(
     stale_unless(done == 1)
 }
 
-/// No operator could even be asked: shows the person a page.
+/// No operator could even be asked: shows the person a page. With the outcome goes when to ask again,
+/// if that is known.
 ///
 /// # Errors
 /// [`StoreError::Stale`] if the login is over or just then being checked.
@@ -755,7 +766,7 @@ pub async fn stop_short(
     lane: &Lane,
     login: Uuid,
     number: &Chosen<'_>,
-    outcome: Outcome,
+    (outcome, retry_at): (Outcome, Option<Time>),
     now: Time,
     records: Appended,
 ) -> Result<(), StoreError> {
@@ -764,7 +775,8 @@ pub async fn stop_short(
         r#"
         with login as (
             update logins
-            set stage = 'problem', outcome = $2, sealed = $3, number_source = $4, changed_at = $5
+            set stage = 'problem', outcome = $2, retry_at = $7, sealed = $3, number_source = $4,
+                changed_at = $5
             where id = $1 and stage in ('open', 'away', 'problem')
             returning id
         ),
@@ -786,6 +798,7 @@ pub async fn stop_short(
         number.source.map(NumberSource::as_str),
         now,
         records as _,
+        retry_at,
     )
     .fetch_one(lent.connection())
     .await?;
@@ -793,7 +806,8 @@ pub async fn stop_short(
     stale_unless(done == 1)
 }
 
-/// A verdict that opens nothing: closes the leg and shows the person a page, or ends the login.
+/// A verdict that opens nothing: closes the leg and shows the person a page. With the outcome goes when
+/// the operator wants to be asked again, if it said so.
 ///
 /// # Errors
 /// [`StoreError::Stale`] if the login is not being checked on this leg any more.
@@ -801,7 +815,7 @@ pub async fn refuse(
     lane: &Lane,
     login: Uuid,
     leg: Uuid,
-    outcome: Outcome,
+    (outcome, retry_at): (Outcome, Option<Time>),
     now: Time,
     records: Appended,
 ) -> Result<(), StoreError> {
@@ -810,7 +824,7 @@ pub async fn refuse(
         r#"
         with login as (
             update logins
-            set stage = 'problem', outcome = $3, changed_at = $4,
+            set stage = 'problem', outcome = $3, retry_at = $6, changed_at = $4,
                 mismatches = mismatches + case when $3 = 'mismatch' then 1 else 0 end
             where id = $1 and leg_id = $2 and stage = 'checking'
             returning id
@@ -832,6 +846,7 @@ pub async fn refuse(
         outcome.as_str(),
         now,
         records as _,
+        retry_at,
     )
     .fetch_one(lent.connection())
     .await?;
@@ -987,6 +1002,10 @@ pub async fn redeem(
             from grants g
             join code on g.id = code.grant_id
             where code.fits and g.ended_at is null and g.expires_at > $3
+                and not exists (
+                    select from subject_epochs e
+                    where e.number_hash = g.number_hash and e.epoch > g.epoch
+                )
         ),
         token as (
             insert into access_tokens (hash, grant_id, expires_at)

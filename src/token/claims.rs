@@ -18,6 +18,8 @@ use crate::oauth::scope::{Scope, ScopeSet};
 use crate::phone::PhoneNumber;
 use crate::verdict::Method;
 
+pub use crate::verdict::checks::{Check, CheckResult};
+
 /// Who named the number that was verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -28,31 +30,6 @@ pub enum NamedBy {
     App,
     /// The app, by a pushed or signed request.
     AppPinned,
-}
-
-/// What came of an extra check.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CheckResult {
-    /// As the client wants it.
-    Pass,
-    /// Not as the client wants it.
-    Fail,
-    /// The operator could not say.
-    Unavailable,
-}
-
-/// One extra check, as it stands in the token.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Check {
-    /// What came of it.
-    pub result: CheckResult,
-    /// The hours it looked back, where it looks back.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_age_hours: Option<u32>,
-    /// When the operator answered, in whole seconds.
-    #[serde(with = "chrono::serde::ts_seconds")]
-    pub checked_at: Time,
 }
 
 /// How and when the number was verified.

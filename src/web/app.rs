@@ -13,7 +13,7 @@ use moka::future::Cache;
 use crate::clock::{Clock, Time};
 use crate::config::Config;
 use crate::operator::Operators;
-use crate::secret::Vault;
+use crate::secret::{Vault, b64, random};
 use crate::store::clients::{self, Client};
 use crate::store::db::{Db, StoreError};
 use crate::store::operators::{self, Credentials, Mode, Operator};
@@ -21,6 +21,7 @@ use crate::token::keyring::LiveKeyring;
 use crate::token::subject::SubjectKey;
 use crate::web::cookies::Cookies;
 use crate::web::limits::Throttles;
+use crate::web::unfinished::Unfinished;
 
 /// How long a cached client or operator may be out of date if a notification was lost.
 const STALE_FOR: Duration = Duration::from_secs(5);
@@ -49,6 +50,10 @@ pub struct Parts {
     pub cookies: Cookies,
     /// Counts what callers cost.
     pub throttles: Throttles,
+    /// What goes on without a request.
+    pub unfinished: Unfinished,
+    /// This server's name in records, new with every start.
+    pub replica: String,
     clients: Cache<String, Option<Arc<Client>>>,
     registry: ArcSwap<Registry>,
 }
@@ -108,6 +113,8 @@ impl App {
         Self(Arc::new(Parts {
             cookies,
             throttles: Throttles::new(&config.limits),
+            unfinished: Unfinished::default(),
+            replica: b64(&random::<6>()),
             config,
             db,
             vault,

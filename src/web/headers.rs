@@ -35,9 +35,14 @@ impl PageClass {
     #[must_use]
     pub const fn policy(self) -> &'static str {
         match self {
-            Self::Journey | Self::Logout => {
+            Self::Journey => {
                 "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; \
                  base-uri 'none'; frame-ancestors 'none'"
+            }
+            // Apps are told of a logout by frames of theirs (Front-Channel Logout).
+            Self::Logout => {
+                "default-src 'none'; style-src 'self'; img-src 'self' data:; \
+                 frame-src https: http:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
             }
             // Browsers apply form-action to every hop after the post, and the app's own hops are
             // not ours to know: any http(s) target is allowed, and the form has one fixed action.
@@ -169,7 +174,7 @@ mod tests {
             [
                 "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
                 "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'sha256-ePniVEkSivX/c7XWBGafqh8tSpiRrKiqYeqbG7N1TOE='; form-action https: http:; base-uri 'none'; frame-ancestors 'none'",
-                "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+                "default-src 'none'; style-src 'self'; img-src 'self' data:; frame-src https: http:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
                 "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
                 "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
             ]

@@ -11,3 +11,4 @@ pub mod limits;
 pub mod page;
 pub mod plain;
 pub mod text;
+pub mod unfinished;

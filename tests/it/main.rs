@@ -4,11 +4,15 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail anywhere")]
 
 mod attacks;
+mod backup;
+mod bad_operators;
 mod budget;
+mod checks;
 mod journeys;
 mod keys;
 mod layers;
 mod limits;
+mod logout;
 mod sessions;
 mod stack;
 mod support;

@@ -3,6 +3,7 @@
 use super::{Finding, Tools};
 use crate::cli::failure::Failure;
 use crate::clock::{Clock, Time};
+use crate::store::db::APP_ROLE;
 use crate::store::health::{self, Facts, OLDEST_VERSION, Schema};
 
 /// Half of what the shortest-lived things of ours can bear.
@@ -12,7 +13,7 @@ const MOST_SKEW_MS: i64 = 2_000;
 pub(super) async fn examine(tools: &Tools, findings: &mut Vec<Finding>) -> bool {
     let database = &tools.database;
     let before = Clock::system().now();
-    let facts = match health::look(database.url.reveal(), &database.app_role).await {
+    let facts = match health::look(database.url.reveal()).await {
         Ok(facts) => facts,
         Err(error) => {
             findings.push(Finding::failure("database", Failure::from(error)));
@@ -34,7 +35,7 @@ pub(super) async fn examine(tools: &Tools, findings: &mut Vec<Finding>) -> bool 
         Ok(schema) => compared(&schema),
         Err(error) => unknown_schema(&error.to_string(), facts.has_audit),
     });
-    findings.push(tampering(&facts, &database.app_role));
+    findings.push(tampering(&facts));
     facts.app_role_exists && facts.has_audit
 }
 
@@ -115,8 +116,9 @@ fn unknown_schema(error: &str, has_audit: bool) -> Finding {
     )
 }
 
-fn tampering(facts: &Facts, role: &str) -> Finding {
+fn tampering(facts: &Facts) -> Finding {
     const CHECK: &str = "audit rights";
+    let role = APP_ROLE;
     if !facts.app_role_exists || !facts.has_audit {
         return Finding::fail(
             CHECK,
@@ -177,12 +179,12 @@ mod tests {
         old.version = 140_010;
         assert_eq!(version(&old).level, Level::Fail);
 
-        assert_eq!(tampering(&facts(), "app").level, Level::Ok);
+        assert_eq!(tampering(&facts()).level, Level::Ok);
         let mut open = facts();
         open.login_can_alter_audit = true;
-        assert_eq!(tampering(&open, "app").level, Level::Warn);
+        assert_eq!(tampering(&open).level, Level::Warn);
         open.app_can_alter_audit = true;
-        assert_eq!(tampering(&open, "app").level, Level::Fail);
+        assert_eq!(tampering(&open).level, Level::Fail);
     }
 
     #[test]

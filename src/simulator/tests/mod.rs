@@ -1,5 +1,6 @@
 //! The operator over real HTTP, as a client and a browser see it.
 
+mod checks;
 mod credentials;
 mod flow;
 mod gherkin;

@@ -4,7 +4,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 
 use super::*;
 use crate::secret::from_b64;
-use crate::simulator::scenario::{Scenario, TABLE};
+use crate::simulator::scenario::{Effect, Scenario, TABLE};
 
 /// What a client sees of each; a word where the answer is ordinary.
 const SEEN: &[(u16, &str)] = &[
@@ -112,7 +112,11 @@ const SEEN: &[(u16, &str)] = &[
 async fn every_magic_number_does_what_the_table_says() {
     let world = World::new().await;
     let codes: Vec<_> = SEEN.iter().map(|(code, _)| *code).collect();
-    assert_eq!(codes, TABLE.iter().map(|row| row.code).collect::<Vec<_>>());
+    // Those of the checks beside Number Verification are played in `checks`.
+    let own = TABLE
+        .iter()
+        .filter(|row| !matches!(row.effect, Effect::Check(_) | Effect::BackChannel(_)));
+    assert_eq!(codes, own.map(|row| row.code).collect::<Vec<_>>());
     let jwks: Value = world.get(world.url("/jwks")).await.json().await.unwrap();
     for (row, (code, expected)) in TABLE.iter().zip(SEEN) {
         world.simulator.handle().reset();

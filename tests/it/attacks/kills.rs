@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::process::Process;
-use super::{calls, count, depart, nothing_opened, until};
+use sqlx::{Connection as _, PgConnection};
+
+use super::{callback_of, calls, count, depart, get_as, nothing_opened, until};
 use crate::support::app::{App, NUMBER};
 use crate::support::browser::{Browser, End};
 use crate::support::rp::Wish;
@@ -141,6 +143,87 @@ async fn a_kill_in_the_middle_of_an_operator_call_gives_no_wrong_answer() {
             where r.id = (g.facts ->> 'txn')::uuid and r.type = 'NUMBER_VERIFIED')";
         assert_eq!(count(&app, orphans).await, 0);
     }
+}
+
+#[tokio::test]
+async fn a_stop_waits_for_a_callback_whose_browser_is_gone() {
+    let app = App::start().await;
+    let mut browser = app.browser();
+    depart(&app, &mut browser, &Wish::of(NUMBER)).await;
+    let callback = callback_of(&browser).await;
+    let login = app.only_login().await;
+    app.operator.set_latency(Duration::from_millis(500));
+    let request = tokio::spawn(async move { get_as(&browser, callback.as_str()).await });
+    until("/token", async || calls(&app, "/token", true) == 1).await;
+    request.abort();
+    assert!(request.await.unwrap_err().is_cancelled());
+    let app = app.restart().await;
+    // Nothing but the callback itself could have done that.
+    assert_eq!(
+        super::login_column(&app, login, "outcome").await,
+        "verified"
+    );
+    assert_eq!(count(&app, "codes").await, 1);
+}
+
+/// Ends every connection that the server has to its database now.
+async fn cut_off(app: &App) {
+    let superuser = app.database.superuser_url();
+    let mut superuser = PgConnection::connect(&superuser).await.unwrap();
+    let ended: Vec<i32> = sqlx::query_scalar(
+        "select pid from pg_stat_activity where datname = current_database() \
+        and application_name = 'numbercloak' and pg_terminate_backend(pid)",
+    )
+    .fetch_all(&mut superuser)
+    .await
+    .unwrap();
+    assert!(ended.len() > 2, "{ended:?}");
+    for _ in 0..1500 {
+        let left: i64 =
+            sqlx::query_scalar("select count(*) from pg_stat_activity where pid = any($1)")
+                .bind(&ended)
+                .fetch_one(&mut superuser)
+                .await
+                .unwrap();
+        if left == 0 {
+            return superuser.close().await.unwrap();
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("they do not end");
+}
+
+#[tokio::test]
+async fn connections_that_died_while_they_waited_cost_nobody_a_request() {
+    let app = App::start().await;
+    let mut browser = app.browser();
+    app.sign_in(&mut browser, &Wish::of(NUMBER)).await;
+    cut_off(&app).await;
+    app.clock.advance(Duration::from_secs(2));
+    let departure = app.open(&mut browser, &Wish::of(NUMBER)).await;
+    app.redeem(&browser, &departure).await;
+}
+
+#[tokio::test]
+async fn one_broken_connection_has_the_others_asked_before_they_are_used() {
+    let app = App::start().await;
+    let mut browser = app.browser();
+    depart(&app, &mut browser, &Wish::of(NUMBER)).await;
+    let login = format!("{}/login/{}", app.issuer, app.only_login().await);
+    let mut at_once = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let (browser, login) = (browser.clone(), login.clone());
+        at_once.spawn(async move { get_as(&browser, &login).await.status });
+    }
+    assert_eq!(at_once.join_all().await, [200; 8]);
+    cut_off(&app).await;
+    let mut failed = 0;
+    for _ in 0..8 {
+        let answer = get_as(&browser, &login).await;
+        failed += usize::from(answer.status == 503);
+    }
+    assert!(failed <= 1, "{failed} requests failed");
+    assert_eq!(get_as(&browser, &login).await.status, 200);
 }
 
 #[tokio::test]

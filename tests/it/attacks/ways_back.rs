@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use numbercloak::admin::audit::Query;
 use numbercloak::simulator::{Device, Whose};
 use url::Url;
 
@@ -186,6 +187,68 @@ async fn a_callback_without_its_cookie_leads_to_the_app_s_front_page() {
     browser.forget_cookies("nc_login_");
     browser.open(&callback).await;
     front_page(browser).await;
+}
+
+#[tokio::test]
+async fn a_callback_that_names_no_leg_is_on_record_and_nothing_secret_of_it() {
+    let app = App::start().await;
+    let mut browser = app.browser();
+    depart(&app, &mut browser, &Wish::of(NUMBER)).await;
+    let callback = callback_of(&browser).await;
+    let given = |name: &str| {
+        let mut pairs = callback.query_pairs();
+        pairs.find(|pair| pair.0 == name).unwrap().1.into_owned()
+    };
+    let (code, state) = (given("code"), given("state"));
+    let middle = state.len() / 2;
+    let other = if &state[middle..=middle] == "A" {
+        "B"
+    } else {
+        "A"
+    };
+    let altered = format!("{}{other}{}", &state[..middle], &state[middle + 1..]);
+    let sent = [
+        (OPERATOR, String::new()),
+        (OPERATOR, "&state=made-up".to_owned()),
+        (OPERATOR, format!("&state={altered}")),
+        ("nobody", "&state=made-up".to_owned()),
+    ];
+    for (alias, state) in &sent {
+        let base = format!("{}/broker/{alias}/endpoint", app.issuer);
+        browser.open(format!("{base}?code={code}{state}")).await;
+    }
+    let query = Query {
+        kind: Some("IDENTITY_PROVIDER_RESPONSE_ERROR".to_owned()),
+        ..Query::default()
+    };
+    let records = app.audit(query).await;
+    let told: Vec<_> = records
+        .iter()
+        .map(|record| {
+            (
+                record.body["reason"].as_str().unwrap(),
+                &record.body["operator"],
+            )
+        })
+        .collect();
+    let (ours, nobody) = (OPERATOR.into(), serde_json::Value::Null);
+    let expected = [
+        ("no state", &ours),
+        ("a state that is none of ours", &ours),
+        ("a state that names no leg", &ours),
+        ("a state that is none of ours", &nobody),
+    ];
+    assert_eq!(told, expected);
+    for record in records {
+        let text = record.body.to_string();
+        for secret in [&code, &state, &altered] {
+            assert!(!text.contains(secret), "{text}");
+        }
+    }
+    // The leg is still the browser's own.
+    browser.follows_refresh = true;
+    browser.open(&callback).await;
+    assert!(browser.left().as_str().contains("code="));
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! The operator could not, would not or did not say yes.
 
+use std::time::Duration;
+
 use numbercloak::simulator::scenario::Scenario;
 use numbercloak::simulator::{Device, Handle, Whose};
 
@@ -71,6 +73,37 @@ async fn an_operator_that_is_down_is_told_apart_from_a_no() {
 }
 
 #[tokio::test]
+async fn an_operator_that_says_when_it_will_answer_is_asked_then_and_not_before() {
+    // At the token endpoint 503 and 429 with a time, then 503 without one.
+    for (code, waits) in [(2011, true), (2012, true), (2010, false)] {
+        let app = App::start().await;
+        let mut browser = app.browser();
+        app.open(&mut browser, &Wish::of(&number(code))).await;
+        browser.press("Continue").await;
+        assert_eq!(browser.title(), "Simulator does not answer");
+        let page = browser.page().clone();
+        let wait = page.headers.get("retry-after");
+        let wait = wait.map(|value| value.to_str().unwrap().parse::<u64>().unwrap());
+        assert_eq!(wait.is_some(), waits, "{code}");
+        let text = &page.document.text;
+        let Some(wait) = wait else {
+            assert!(text.contains("Try again in a minute."), "{text}");
+            continue;
+        };
+        assert!((1..=60).contains(&wait), "{wait}");
+        let sentence = format!("Try again in {wait} seconds.");
+        assert!(text.contains(&sentence), "{text}");
+        let asked = app.operator.received().len();
+        browser.press("Try again").await;
+        assert_eq!(browser.title(), "Simulator does not answer");
+        assert_eq!(app.operator.received().len(), asked, "nobody was asked");
+        app.clock.advance(Duration::from_secs(wait));
+        browser.press("Try again").await;
+        assert!(app.operator.received().len() > asked);
+    }
+}
+
+#[tokio::test]
 async fn an_answer_that_breaks_the_protocol_ends_in_an_error() {
     let told = ("server_error", "protocol_violation");
     for code in [3020, 3022, 2030, 1045] {
@@ -97,6 +130,8 @@ async fn an_operator_that_recovers_may_be_asked_again() {
     let departure = app.open(&mut browser, &Wish::of(NUMBER)).await;
     browser.press("Continue").await;
     assert_eq!(browser.title(), "Simulator does not answer");
+    // What it asked for.
+    app.clock.advance(Duration::from_secs(30));
     browser.press("Try again").await;
     app.redeem(&browser, &departure).await;
 }

@@ -9,7 +9,7 @@ use numbercloak::admin::{Desk, clients::Editable as EditableClient};
 use numbercloak::clock::{Clock, Time};
 use numbercloak::config;
 use numbercloak::login::sweep;
-use numbercloak::secret::{Redacted, Vault};
+use numbercloak::secret::{Redacted, RootKey, Vault};
 use numbercloak::server::{self, Server, Start};
 use numbercloak::simulator::{self, Handle, SimulatedClient, Simulator};
 use numbercloak::store::clients::Kind;
@@ -121,7 +121,9 @@ impl Builder {
         let shop = register(&desk, new, &issuer, &clock).await;
         db.close().await;
 
-        let server = start_server(&database, &issuer, &clock, &self.config, listener).await;
+        let (url, root) = (database.app_url(), database.root());
+        let server = start_server(&url, root, &issuer, &clock, &self.config, listener).await;
+        let server = server.unwrap();
         App {
             operator: simulator.handle(),
             database,
@@ -207,17 +209,18 @@ async fn register(desk: &Desk, new: NewClient, issuer: &str, clock: &Clock) -> R
 }
 
 async fn start_server(
-    database: &Database,
+    database_url: &str,
+    root: &RootKey,
     issuer: &str,
     clock: &Clock,
     settings: &[(String, String)],
     listener: TcpListener,
-) -> Server {
-    let mut given = vec![
-        ("database.url", database.app_url()),
-        ("keys.root_key", database.root().reveal()),
+) -> anyhow::Result<Server> {
+    let given = [
+        ("database.url", database_url.to_owned()),
+        ("keys.root_key", root.reveal()),
     ];
-    let env = given.drain(..).map(|(key, value)| {
+    let env = given.into_iter().map(|(key, value)| {
         let name = key.replace('.', "__").to_uppercase();
         (format!("NUMBERCLOAK__{name}"), value)
     });
@@ -247,7 +250,6 @@ async fn start_server(
         ..Start::new(config)
     })
     .await
-    .unwrap()
 }
 
 impl App {
@@ -301,27 +303,46 @@ impl App {
         self.state().forget("operators").await;
     }
 
+    /// Adds one more operator, at first the same simulator under another alias.
+    pub async fn add_operator(&self, alias: &str, name: &str, change: impl FnOnce(&mut Settings)) {
+        let callback = |alias: &str| format!("{}/broker/{alias}/endpoint", self.issuer);
+        self.operator.register(SimulatedClient {
+            client_id: "numbercloak".to_owned(),
+            client_secret: Some("a secret between operator and us".to_owned()),
+            jwks: None,
+            redirect_uris: vec![callback(OPERATOR), callback(alias)],
+        });
+        let mut new = operator(self.operator.issuer());
+        new.alias = alias.to_owned();
+        new.name = name.to_owned();
+        change(&mut new.settings);
+        operators::add(&self.desk(), new).await.unwrap();
+        self.state().forget("operators").await;
+    }
+
     /// Stops the server and starts it anew on the same database and address.
     pub async fn restart(self) -> Self {
+        let (url, root) = (self.database.app_url(), self.database.root().clone());
+        self.restart_on(&url, &root).await.unwrap()
+    }
+
+    /// Stops the server and starts it anew on another database, at the same address.
+    pub async fn restart_on(self, url: &str, root: &RootKey) -> anyhow::Result<Self> {
         let address = self.server.address;
         self.server.stop().await;
-        let listener = TcpListener::bind(address).await.unwrap();
-        let server = start_server(
-            &self.database,
-            &self.issuer,
-            &self.clock,
-            &self.config,
-            listener,
-        )
-        .await;
-        Self { server, ..self }
+        let listener = TcpListener::bind(address).await?;
+        let (issuer, clock, config) = (&self.issuer, &self.clock, &self.config);
+        let server = start_server(url, root, issuer, clock, config, listener).await?;
+        Ok(Self { server, ..self })
     }
 
     /// One more server on the same database, for the same issuer.
     pub async fn second_replica(&self) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let (issuer, clock) = (&self.issuer, &self.clock);
-        start_server(&self.database, issuer, clock, &self.config, listener).await
+        let (url, root) = (self.database.app_url(), self.database.root());
+        let (issuer, clock, config) = (&self.issuer, &self.clock, &self.config);
+        let server = start_server(&url, root, issuer, clock, config, listener).await;
+        server.unwrap()
     }
 
     /// Where the operator listens.

@@ -66,10 +66,10 @@ async fn shared() -> &'static Shared {
 fn open(url: &str) -> Db {
     Db::open(&Access {
         url: url.to_owned(),
-        role: APP_ROLE.to_owned(),
         max_connections: 6,
         acquire_timeout: Duration::from_secs(20),
         statement_timeout: Duration::from_secs(20),
+        clock: Clock::system(),
     })
     .unwrap()
 }

@@ -27,7 +27,7 @@ pub struct Document {
     pub forms: Vec<Form>,
     /// Its links: text and target, as written.
     pub links: Vec<(String, String)>,
-    /// Where a `refresh` leads at once, as written.
+    /// Where a `refresh` leads within seconds, as written.
     pub refresh: Option<String>,
 }
 
@@ -136,7 +136,13 @@ fn take_tag(document: &mut Document, name: &str, attributes: &[(String, String)]
             .push((String::new(), get("href").unwrap_or_default())),
         "meta" if get("http-equiv").as_deref() == Some("refresh") => {
             let content = get("content").unwrap_or_default();
-            let url = content.strip_prefix("0;url=").expect("a refresh at once");
+            let (wait, url) = content
+                .split_once(";url=")
+                .expect("a refresh leads somewhere");
+            assert!(
+                wait.parse::<u8>().is_ok_and(|seconds| seconds <= 5),
+                "{wait}"
+            );
             document.refresh = Some(url.to_owned());
         }
         _ => {}

@@ -4,6 +4,7 @@ pub mod app;
 pub mod browser;
 pub mod database;
 pub mod html;
+pub mod listener;
 pub mod rp;
 pub mod statements;
 

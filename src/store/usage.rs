@@ -1,0 +1,143 @@
+//! Calls that operators charge for, derived from the audit records: a login counts nothing and
+//! locks nothing. A day that is over is counted once and kept, beyond the life of its records.
+
+use chrono::{Days, NaiveDate, TimeDelta};
+use sqlx::{PgConnection, PgPool};
+
+use crate::clock::Time;
+use crate::store::db::StoreError;
+
+/// How long after its end a day is counted: until then a login of it may still be recorded.
+const SETTLED: TimeDelta = TimeDelta::hours(1);
+
+/// Calls of one kind by one client to one operator on one day (UTC).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Used {
+    /// The day.
+    pub day: NaiveDate,
+    /// The client's `client_id`.
+    pub client_id: String,
+    /// The operator, by alias.
+    pub operator: String,
+    /// The call.
+    pub call: String,
+    /// Calls it answered and charges for.
+    pub billable: i64,
+    /// Calls that brought no answer.
+    pub unsure: i64,
+}
+
+/// What was used from one day to another, both included.
+pub async fn list(
+    db: &mut PgConnection,
+    from: NaiveDate,
+    to: NaiveDate,
+) -> Result<Vec<Used>, StoreError> {
+    let rows = sqlx::query_as!(
+        Used,
+        r#"
+        with open as (
+            select greatest($1::date, coalesce(max(day) + 1, $1::date)) as day
+            from usage_closed_days
+        ),
+        called as (
+            select (r.at at time zone 'UTC')::date as day, coalesce(r.client_id, '') as client_id,
+                coalesce(r.operator, '') as operator, c.call, c.sure
+            from audit_records r
+            cross join lateral (
+                select convert_from(r.body, 'UTF8')::jsonb -> 'evidence' as evidence
+            ) e
+            cross join lateral (
+                select jsonb_array_elements_text(coalesce(e.evidence -> 'billable', '[]')) as call,
+                    true as sure
+                union all
+                select jsonb_array_elements_text(coalesce(e.evidence -> 'unsure', '[]')), false
+            ) c
+            where r.type in ('NUMBER_VERIFIED', 'NUMBER_NOT_VERIFIED')
+                and r.id >= uuid_floor((select day from open)::timestamp at time zone 'UTC')
+                and r.id < uuid_floor(($2::date + 1)::timestamp at time zone 'UTC')
+        )
+        select day as "day!", client_id as "client_id!", operator as "operator!", call as "call!",
+            billable as "billable!", unsure as "unsure!"
+        from (
+            select day, client_id, operator, call, billable, unsure
+            from usage_days
+            where day between $1 and $2
+            union all
+            select day, client_id, operator, call, count(*) filter (where sure),
+                count(*) filter (where not sure)
+            from called
+            group by day, client_id, operator, call
+        ) used
+        order by 1, 2, 3, 4
+        "#,
+        from,
+        to,
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(rows)
+}
+
+/// Counts the days that are over and were not counted, oldest first, at most `most`; returns how
+/// many it did. Two servers may try the same day; one does it.
+pub async fn close_days(db: &PgPool, now: Time, most: usize) -> Result<usize, StoreError> {
+    let last = (now - SETTLED).date_naive() - Days::new(1);
+    let mut done = 0;
+    while done < most {
+        let next = sqlx::query_scalar!(
+            r#"
+            select coalesce(
+                (select max(day) + 1 from usage_closed_days),
+                (select (min(at) at time zone 'UTC')::date
+                from audit_records
+                where type in ('NUMBER_VERIFIED', 'NUMBER_NOT_VERIFIED'))
+            )
+            "#
+        )
+        .fetch_one(db)
+        .await?;
+        match next {
+            Some(day) if day <= last => close_day(db, day, now).await?,
+            _ => break,
+        }
+        done += 1;
+    }
+    Ok(done)
+}
+
+async fn close_day(db: &PgPool, day: NaiveDate, now: Time) -> Result<(), StoreError> {
+    sqlx::query!(
+        r#"
+        with closed as (
+            insert into usage_closed_days (day, closed_at)
+            values ($1, $2)
+            on conflict (day) do nothing
+            returning day
+        )
+        insert into usage_days (day, client_id, operator, call, billable, unsure)
+        select closed.day, coalesce(r.client_id, ''), coalesce(r.operator, ''), c.call,
+            count(*) filter (where c.sure), count(*) filter (where not c.sure)
+        from closed
+        join audit_records r
+            on r.type in ('NUMBER_VERIFIED', 'NUMBER_NOT_VERIFIED')
+            and r.id >= uuid_floor(closed.day::timestamp at time zone 'UTC')
+            and r.id < uuid_floor((closed.day + 1)::timestamp at time zone 'UTC')
+        cross join lateral (
+            select convert_from(r.body, 'UTF8')::jsonb -> 'evidence' as evidence
+        ) e
+        cross join lateral (
+            select jsonb_array_elements_text(coalesce(e.evidence -> 'billable', '[]')) as call,
+                true as sure
+            union all
+            select jsonb_array_elements_text(coalesce(e.evidence -> 'unsure', '[]')), false
+        ) c
+        group by 1, 2, 3, 4
+        "#,
+        day,
+        now,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
