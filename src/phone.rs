@@ -155,10 +155,7 @@ impl PhoneNumber {
     /// As good as the number itself: only ever for the wire to an operator that demands it.
     #[must_use]
     pub fn sha256_hex(&self) -> String {
-        sha256(self.0.as_bytes())
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        sha256_hex(&self.0)
     }
 
     /// The number for a page: international form, every digit hidden but the country code and the
@@ -203,6 +200,15 @@ impl fmt::Debug for PhoneNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("PhoneNumber([redacted])")
     }
+}
+
+/// Lower-case hex of SHA-256 over a number in whatever form an operator hashes. As good as the number.
+#[must_use]
+pub fn sha256_hex(text: &str) -> String {
+    sha256(text.as_bytes())
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 fn is_dialling_character(c: char) -> bool {

@@ -131,6 +131,8 @@ impl Stack {
             NewClient {
                 name: format!("Load {}", alg.as_str()),
                 kind: Kind::Web,
+                auth_method: None,
+                sector: None,
                 redirect_uris: vec![REDIRECT_URI.to_owned()],
                 test: true,
                 client_id: None,

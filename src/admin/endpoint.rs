@@ -19,7 +19,7 @@ pub(super) fn check_endpoint(field: &'static str, text: &str) -> Result<(), Refu
     match url.scheme() {
         "https" => Ok(()),
         "http" if is_loopback(&url) => Ok(()),
-        "http" => refuse("is http; an operator's answers count only over https"),
+        "http" => refuse("is http; what it answers counts only over https"),
         _ => refuse("is not https"),
     }
 }

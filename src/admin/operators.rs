@@ -10,7 +10,8 @@ use crate::admin::desk::{Act, commit};
 use crate::admin::endpoint::{check_endpoint, is_guarded};
 use crate::admin::extras::{check_offered, check_restraint, need_a_key};
 use crate::admin::refused::{check_alias, check_name};
-use crate::admin::{Desk, Refused, change};
+use crate::admin::{Desk, Refused, change, dialects};
+use crate::operator::amr::shows_other_means;
 use crate::secret::new_id;
 use crate::store::operators::{
     self, Credentials, IdTokenRule, Mode, Operator, Settings, SigningAlg, TokenAuth,
@@ -20,7 +21,8 @@ use crate::store::operators::{
 const TEST_PREFIX: &str = "990";
 
 /// Parameters of the authorization request that are ours to make.
-const OWN_PARAMETERS: [&str; 13] = [
+const OWN_PARAMETERS: [&str; 14] = [
+    "correlation_id",
     "response_type",
     "response_mode",
     "client_id",
@@ -230,6 +232,10 @@ fn endpoints(settings: &Settings) -> Vec<(&'static str, &str)> {
         ("token_endpoint", settings.token_endpoint.as_deref()),
         ("jwks_uri", settings.jwks_uri.as_deref()),
         ("api_root", Some(settings.api_root.as_str())),
+        (
+            "enablement_endpoint",
+            settings.enablement_endpoint.as_deref(),
+        ),
     ]
     .into_iter()
     .filter_map(|(field, url)| Some((field, url?)))
@@ -308,6 +314,15 @@ fn check_settings(settings: &Settings, mode: Mode) -> Result<(), Refused> {
         let message = format!("`{own}` is made for every request and cannot be set here");
         return refuse("authorize_params", &message);
     }
+    if let Some(amr) = settings
+        .accepted_amr
+        .iter()
+        .find(|amr| shows_other_means(amr))
+    {
+        let message = format!("`{}` is no network authentication", amr.escape_debug());
+        return refuse("accepted_amr", &message);
+    }
+    dialects::check(settings)?;
     let connect = settings.connect_timeout_ms;
     if !(100..=30_000).contains(&connect) || connect > settings.total_timeout_ms {
         let message = "is 100 to 30000 and not longer than total_timeout_ms";
@@ -357,16 +372,18 @@ fn check_prefixes(prefixes: &[String], mode: Mode) -> Result<(), Refused> {
 
 fn check_credentials(settings: &Settings, credentials: &Credentials) -> Result<(), Refused> {
     let refuse = |field, message: &str| Err(Refused::invalid(field, message));
-    let needs_key = settings.signed_request
-        || settings.token_auth == TokenAuth::PrivateKeyJwt
-        || need_a_key(&settings.checks);
-    if settings.token_auth != TokenAuth::PrivateKeyJwt && credentials.client_secret.is_none() {
+    let by_key = matches!(
+        settings.token_auth,
+        TokenAuth::PrivateKeyJwt | TokenAuth::ApplicationJwt
+    );
+    let needs_key = settings.signed_request || by_key || need_a_key(&settings.checks);
+    if !by_key && credentials.client_secret.is_none() {
         let message = "token_auth needs the secret the operator gave you (--client-secret-file)";
         return refuse("client_secret", message);
     }
     match &credentials.private_key_pem {
         None if needs_key => {
-            let message = "private_key_jwt and signed requests need our key (--private-key-file)";
+            let message = "private_key_jwt, application_jwt and signed requests need our key (--private-key-file)";
             refuse("private_key_pem", message)
         }
         Some(pem) if !can_sign(settings.assertion_alg, pem.reveal()) => {
@@ -412,7 +429,8 @@ mod tests {
     fn a_contract_with_a_gap_is_refused_by_field() {
         assert!(check_settings(&good(), Mode::Live).is_ok());
         type Edit = fn(&mut Settings);
-        let edits: [(&str, Edit); 13] = [
+        let edits: [(&str, Edit); 14] = [
+            ("accepted_amr", |s| s.accepted_amr.push("sms".to_owned())),
             ("client_id", |s| s.client_id.clear()),
             ("api_root", |s| s.api_root.clear()),
             ("api_root", |s| {
@@ -441,6 +459,20 @@ mod tests {
                 Err(Refused::Invalid { field, .. }) => assert_eq!(field, wanted),
                 other => panic!("{wanted}: {other:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn every_preset_is_a_whole_contract_with_a_client_id_and_an_area() {
+        for (name, preset) in crate::admin::presets::all() {
+            let given = preset.settings(Some("https://op.example"), Mode::Live);
+            let mut settings: Settings = serde_json::from_value(given.unwrap().into()).unwrap();
+            settings.client_id = "us".to_owned();
+            if settings.prefixes.is_empty() {
+                settings.prefixes.push("34".to_owned());
+            }
+            let checked = check_settings(&settings, Mode::Live);
+            assert!(checked.is_ok(), "{name}: {checked:?}");
         }
     }
 

@@ -28,6 +28,20 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     parse_duration(text).ok_or_else(|| "write a duration such as 90s, 24h or 7d".to_owned())
 }
 
+/// Reads a file with a JWK set; `none` for no keys.
+pub fn jwk_set(path: &str) -> Result<Option<serde_json::Value>, String> {
+    if path == "none" {
+        return Ok(None);
+    }
+    let mut text = String::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(MOST_BYTES).read_to_string(&mut text))
+        .map_err(|error| format!("{path} cannot be read ({error})"))?;
+    serde_json::from_str(&text)
+        .map(Some)
+        .map_err(|error| format!("{path} is no JSON ({error})"))
+}
+
 /// Reads `key=value`.
 pub fn pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {

@@ -4,6 +4,9 @@
 mod audit;
 mod check_flags;
 mod client;
+mod client_flags;
+mod client_shown;
+mod client_tokens;
 mod config;
 mod demo;
 mod doctor;

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::admin::breakers::{self, OpenBreaker};
 use crate::admin::operators::{self, NewOperator};
+use crate::admin::presets;
 use crate::cli::failure::{CONFIG, FINDING, Failure, OK};
 use crate::cli::input::{pair, secret, word};
 use crate::cli::office::{Globals, Office};
@@ -31,6 +32,11 @@ pub enum OperatorCommand {
     /// Change an operator; what is not named stays. New credentials replace all earlier ones.
     #[command(after_help = JSON_FIELDS)]
     Update(Box<Contract>),
+    /// List the known operators that `operator add --preset` starts from.
+    #[command(
+        after_help = "JSON fields: by name: title, says, credential (secret or key), base, prefixes, settings."
+    )]
+    Presets,
     /// List the operators.
     #[command(after_help = JSON_FIELDS)]
     List,
@@ -66,6 +72,12 @@ pub enum OperatorCommand {
 pub struct Contract {
     /// Its short name in our callback path /broker/ALIAS/endpoint; never changed.
     alias: String,
+    /// A known operator's contract to start from; `operator presets` lists them.
+    #[arg(long, value_name = "NAME")]
+    preset: Option<String>,
+    /// The URL that the preset's endpoints stand below.
+    #[arg(long, value_name = "URL", requires = "preset")]
+    base_url: Option<String>,
     /// A TOML or JSON file with name, mode and any of the settings that `operator show --json` prints.
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
@@ -127,13 +139,17 @@ impl Contract {
             return Err(Failure::new(FINDING, "these settings cannot be read", ""));
         };
         let (mut name, mut mode) = (None, None);
+        if let Some(preset) = &self.preset {
+            let preset = presets::find(preset)?;
+            let mode = self.mode.unwrap_or(Mode::Live);
+            settings.extend(preset.settings(self.base_url.as_deref(), mode)?);
+            name = Some(preset.title.clone());
+        }
         if let Some(file) = &self.settings {
             let mut given = read_settings(file)?;
-            name = given
-                .remove("name")
-                .as_ref()
-                .and_then(Value::as_str)
-                .map(str::to_owned);
+            if let Some(Value::String(text)) = given.remove("name") {
+                name = Some(text);
+            }
             if let Some(Value::String(text)) = given.remove("mode") {
                 let wrong = |error| Failure::usage(format!("mode: {error}"), "Write live or test.");
                 mode = Some(word::<Mode>(&text).map_err(wrong)?);
@@ -287,6 +303,10 @@ fn view<'a>(
 
 /// Runs it.
 pub async fn run(globals: &Globals, command: OperatorCommand) -> Result<u8, Failure> {
+    if let OperatorCommand::Presets = command {
+        show_presets(globals);
+        return Ok(OK);
+    }
     let office = globals.office().await?;
     let desk = &office.desk;
     match command {
@@ -324,6 +344,7 @@ pub async fn run(globals: &Globals, command: OperatorCommand) -> Result<u8, Fail
             let breakers = breakers::open(desk).await?;
             list(globals, &office, &operators::list(desk).await?, &breakers);
         }
+        OperatorCommand::Presets => show_presets(globals),
         OperatorCommand::Show { alias } => {
             let breakers = breakers::open(desk).await?;
             show(
@@ -344,6 +365,22 @@ pub async fn run(globals: &Globals, command: OperatorCommand) -> Result<u8, Fail
         }
     }
     Ok(OK)
+}
+
+fn show_presets(globals: &Globals) {
+    if globals.json {
+        return print_json(presets::all());
+    }
+    let row = |(name, preset): (&String, &presets::Preset)| {
+        [
+            name.clone(),
+            spelt(&preset.credential),
+            preset.base.clone().unwrap_or_default(),
+            preset.says.clone(),
+        ]
+    };
+    let rows: Vec<_> = presets::all().iter().map(row).collect();
+    print(&table(["preset", "credential", "base", "for"], &rows));
 }
 
 async fn test(globals: &Globals, office: &Office, alias: &str) -> Result<u8, Failure> {
@@ -525,6 +562,28 @@ mod tests {
         assert!(failure.message.contains("client_secret"), "{failure}");
         assert!(failure.fix.contains("--client-secret-file"), "{failure}");
         assert!(!failure.to_string().contains("=x"), "{failure}");
+    }
+
+    #[test]
+    fn a_preset_and_credentials_are_enough() {
+        let line = [
+            "v",
+            "--preset",
+            "vodafone",
+            "--base-url",
+            "https://vf.example",
+        ];
+        let described = describe(&[&line[..], &["--client-id", "us"]].concat()).unwrap();
+        assert_eq!(described.name.as_deref(), Some("Vodafone"));
+        let settings = described.settings;
+        assert_eq!(settings.api_root, "https://vf.example");
+        assert!(settings.prefixes.contains(&"49".to_owned()));
+        let test = describe(&[&line[..], &["--mode", "test", "--set", "release=1.0"]].concat());
+        let settings = test.unwrap().settings;
+        assert_eq!(settings.prefixes, ["990"]);
+        assert_eq!(settings.release, Release::V1_0);
+        assert!(describe(&["v", "--preset", "vodafone"]).is_err());
+        assert!(describe(&["v", "--preset", "nobody"]).is_err());
     }
 
     #[test]

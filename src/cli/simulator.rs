@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::cli::failure::{FINDING, Failure, OK};
-use crate::cli::input::secret;
+use crate::cli::input::{secret, word};
 use crate::cli::output::{note, print};
-use crate::simulator::{self, Settings, SimulatedClient};
+use crate::simulator::{self, Persona, Settings, SimulatedClient};
 
 /// `simulator`.
 #[derive(Args, Debug)]
@@ -16,6 +16,10 @@ pub struct Simulator {
     /// Where to listen; port 0 takes a free one.
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.2:8090")]
     listen: SocketAddr,
+    /// Which operator to be: camara-2.1, camara-2.0, camara-1.0, camara-0.3, camara-strict, vonage,
+    /// telefonica, vodafone-mc, vodafone-camara, orange, tim-mc, glide; or all, at one port each.
+    #[arg(long, value_name = "NAME", default_value = "camara-2.1", value_parser = who)]
+    persona: Who,
     /// The issuer, if browsers reach it under another name.
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
@@ -28,22 +32,70 @@ pub struct Simulator {
     no_journal: bool,
 }
 
-/// Runs it until Ctrl-C. Prints the issuer once it answers.
+/// One persona, or all.
+#[derive(Clone, Copy, Debug)]
+enum Who {
+    One(Persona),
+    All,
+}
+
+fn who(text: &str) -> Result<Who, String> {
+    match text {
+        "all" => Ok(Who::All),
+        name => word(name).map(Who::One),
+    }
+}
+
+/// Runs it until Ctrl-C. Prints the issuer once it answers; with all personas, each with its name.
 pub async fn run(options: Simulator) -> Result<u8, Failure> {
     let mut settings = Settings::new(options.listen);
-    settings.public_url = options.public_url;
     settings.journal = !options.no_journal;
     if let Some(file) = &options.clients_file {
         settings.clients = read_clients(secret(file)?.reveal())?;
     }
-    let simulator = simulator::start(settings).await.map_err(|error| {
+    let all = match options.persona {
+        Who::One(persona) => vec![Settings {
+            persona,
+            public_url: options.public_url,
+            ..settings
+        }],
+        Who::All if options.public_url.is_some() => {
+            let fix = "Start the personas one by one, each with its own --public-url.";
+            return Err(Failure::usage("all personas cannot have one issuer", fix));
+        }
+        Who::All => Persona::ALL
+            .into_iter()
+            .zip(0..)
+            .map(|(persona, distance)| {
+                let mut settings = settings.clone();
+                settings.persona = persona;
+                let port = settings.listen.port();
+                if port != 0 {
+                    settings.listen.set_port(port.saturating_add(distance));
+                }
+                settings
+            })
+            .collect(),
+    };
+    let simulators = simulator::start_all(all).await.map_err(|error| {
         let message = format!("{} cannot be listened on ({error})", options.listen);
         Failure::new(FINDING, message, "Choose another with --listen.")
     })?;
-    print(simulator.issuer());
+    for simulator in &simulators {
+        match options.persona {
+            Who::One(_) => print(simulator.issuer()),
+            Who::All => print(&format!(
+                "{} {}",
+                simulator.persona().name(),
+                simulator.issuer()
+            )),
+        }
+    }
     note("A pretend operator: nothing it says is about a real number. Ctrl-C stops it.");
     stopped().await;
-    simulator.stop().await;
+    for simulator in simulators {
+        simulator.stop().await;
+    }
     Ok(OK)
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::Needs;
+use super::clients;
 use super::faults::Fault;
 use super::root_keys;
 use super::sections::Settings;
@@ -41,6 +42,7 @@ pub(super) fn all(
         return;
     }
     check.tls(settings);
+    check.mtls(settings);
     if let Some(url) = &settings.branding.support_url
         && !Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "https" | "http" | "mailto"))
     {
@@ -207,6 +209,72 @@ impl Check<'_> {
                 "server.management_listen",
                 "is the same as server.listen",
                 "give /metrics and the health checks a port of their own",
+            );
+        }
+    }
+
+    fn mtls(&mut self, settings: &Settings) {
+        const CERTIFICATE: &str = "mtls.certificate_file";
+        const KEY: &str = "mtls.key_file";
+        let mtls = &settings.mtls;
+        for (set, missing) in [(CERTIFICATE, KEY), (KEY, CERTIFICATE)] {
+            if self.is_set(set) && !self.is_set(missing) {
+                let what = format!("is not set, but {set} is");
+                self.fault(missing, what, "set both or neither");
+            }
+        }
+        let files = [
+            (CERTIFICATE, mtls.certificate_file.as_deref()),
+            (KEY, mtls.key_file.as_deref()),
+            ("mtls.client_ca_file", mtls.client_ca_file.as_deref()),
+        ];
+        for (key, path) in files {
+            if let Some(path) = path
+                && let Err(error) = std::fs::File::open(path)
+            {
+                let what = format!("{} cannot be read ({error})", path.display());
+                self.fault(key, what, "name a PEM file that this user may read");
+            }
+        }
+        if let Some(path) = mtls.key_file.as_deref()
+            && root_keys::mode_of(path).is_some_and(|mode| mode & 0o007 != 0)
+        {
+            self.others_can_read(KEY, path);
+        }
+        if mtls.listen.is_some()
+            && !self.is_set(CERTIFICATE)
+            && !self.is_set("server.tls.certificate_file")
+        {
+            let what = "has no certificate to listen with";
+            self.fault(
+                "mtls.listen",
+                what,
+                "set mtls.certificate_file and mtls.key_file",
+            );
+        }
+        if mtls
+            .url
+            .as_deref()
+            .is_some_and(|url| !clients::is_base(url))
+        {
+            let fix = "write https://host or https://host:port";
+            self.fault("mtls.url", "is not the base of https URLs", fix);
+        }
+        let Some(header) = &mtls.proxy_header else {
+            return;
+        };
+        if http::HeaderName::from_bytes(header.as_bytes()).is_err() {
+            let fix = "write a name such as client-cert";
+            self.fault("mtls.proxy_header", "is not the name of a header", fix);
+        }
+        // With a PROXY line the peer is the app itself, which could write the header.
+        let server = &settings.server;
+        if server.trusted_proxies.is_empty() || server.proxy_protocol {
+            self.fault(
+                "mtls.proxy_header",
+                "would let anybody claim any certificate",
+                "list your proxies' networks in server.trusted_proxies and leave \
+                 server.proxy_protocol off",
             );
         }
     }

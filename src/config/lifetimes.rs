@@ -27,6 +27,10 @@ pub struct Lifetimes {
     #[serde(with = "span")]
     #[schemars(with = "span::Text", extend("x-min" = "5s", "x-max" = "10m"))]
     pub code: Duration,
+    /// A pushed authorization request, until a browser brings it.
+    #[serde(with = "span")]
+    #[schemars(with = "span::Text", extend("x-min" = "5s", "x-max" = "10m"))]
+    pub pushed_request: Duration,
     /// An access token.
     #[serde(with = "span")]
     #[schemars(with = "span::Text", extend("x-min" = "1m", "x-max" = "24h"))]
@@ -55,6 +59,7 @@ impl Default for Lifetimes {
             login: Duration::from_secs(15 * MINUTE),
             leg: Duration::from_secs(5 * MINUTE),
             code: Duration::from_secs(60),
+            pushed_request: Duration::from_secs(90),
             access_token: Duration::from_secs(10 * MINUTE),
             id_token: Duration::from_secs(10 * MINUTE),
             session_idle: Duration::from_secs(8 * HOUR),

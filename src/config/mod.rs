@@ -6,6 +6,7 @@
 //! the JSON Schema made of them.
 
 mod check;
+mod clients;
 mod faults;
 mod issuer;
 mod lifetimes;
@@ -26,6 +27,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+pub use clients::{Mtls, Registration};
 pub use faults::{Fault, Faults};
 pub use issuer::Issuer;
 pub use lifetimes::Lifetimes;
@@ -45,6 +47,10 @@ pub struct Config {
     pub listen: Listen,
     /// Our own TLS; `None` behind a proxy or on loopback.
     pub tls: Option<Tls>,
+    /// Certificates of apps' servers; `None` if none are asked for.
+    pub mtls: Option<Mtls>,
+    /// Whether apps may register themselves.
+    pub registration: Registration,
     /// Whose word about the client's address is believed.
     pub proxies: Proxies,
     /// PostgreSQL.
@@ -244,6 +250,8 @@ fn resolve(
     ];
     Config {
         shown: show::lines(keys, given, &resolved),
+        mtls: clients::resolve(settings.mtls, &issuer, tls.as_ref()),
+        registration: settings.registration,
         issuer,
         listen: Listen {
             public,

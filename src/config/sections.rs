@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::clients::{MtlsSection, Registration};
 use super::issuer::Issuer;
 use super::lifetimes::Lifetimes;
 use super::limits::{Limits, Operators};
@@ -25,6 +26,8 @@ pub(super) struct Settings {
     #[schemars(with = "String", example = "https://id.example.com")]
     pub(super) issuer: Option<Issuer>,
     pub(super) server: Server,
+    pub(super) mtls: MtlsSection,
+    pub(super) registration: Registration,
     pub(super) database: Database,
     pub(super) keys: Keys,
     pub(super) lifetimes: Lifetimes,

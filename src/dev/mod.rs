@@ -3,6 +3,7 @@
 //! `localhost`, the demo on `127.0.0.1`, the operator on another loopback address.
 
 mod files;
+pub mod personas;
 mod seed;
 
 pub use files::root_key_of;
@@ -21,7 +22,7 @@ use crate::demo;
 use crate::embedded_postgres::{self, APP_ROLE, Cluster, Durability, OWNER_ROLE, SUPERUSER};
 use crate::secret::Redacted;
 use crate::server::{self, Server, Start};
-use crate::simulator::{self, Simulator};
+use crate::simulator::{self, Persona, Simulator};
 
 /// The database's name.
 const DATABASE: &str = "numbercloak";
@@ -62,6 +63,8 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
 struct Stack {
     server: Server,
     simulator: Simulator,
+    /// The other personas.
+    others: Vec<Simulator>,
     demo: demo::Demo,
     cluster: Option<Cluster>,
     database_url: String,
@@ -109,6 +112,8 @@ impl Stack {
             actor: "dev".to_owned(),
         };
         seed::operator(&desk, &server.app.config.issuer, &simulator).await?;
+        let others = start_others(address, &clock).await?;
+        seed::others(&desk, &server.app.config.issuer, &others).await?;
         let client = seed::client(&desk, &data, &demo.redirect_uri()).await?;
         let setup_link = seed::setup_link(&desk, &server.app.config.issuer).await?;
         let demo = demo.serve(demo::Settings {
@@ -121,6 +126,7 @@ impl Stack {
         Ok(Self {
             server,
             simulator,
+            others,
             demo,
             cluster: database.cluster,
             database_url: database.url,
@@ -142,6 +148,10 @@ impl Stack {
             "  Operator    {}/sim   the simulated network and its SIMs",
             self.simulator.issuer()
         );
+        for other in &self.others {
+            let alias = personas::alias(other.persona());
+            println!("              {}   idp_hint={alias}", other.issuer());
+        }
         if let Some(link) = &self.setup_link {
             println!("  Admin       {link}   (once, within 60 minutes)");
         }
@@ -178,6 +188,9 @@ impl Stack {
         self.demo.stop().await;
         self.server.stop().await;
         self.simulator.stop().await;
+        for other in self.others {
+            other.stop().await;
+        }
         if let Some(cluster) = self.cluster {
             let stopped = tokio::task::spawn_blocking(move || cluster.stop()).await;
             if let Ok(Err(error)) = stopped {
@@ -185,6 +198,21 @@ impl Stack {
             }
         }
     }
+}
+
+/// Every other persona, each at an address of its own beside the usual one.
+async fn start_others(server: SocketAddr, clock: &Clock) -> anyhow::Result<Vec<Simulator>> {
+    let mut all = Vec::new();
+    for (persona, distance) in Persona::ALL.into_iter().skip(1).zip(10..) {
+        let address = neighbour(server, Ipv4Addr::new(127, 0, 0, 2), distance).await;
+        all.push(simulator::Settings {
+            persona,
+            clock: clock.clone(),
+            ..simulator::Settings::new(address)
+        });
+    }
+    let started = simulator::start_all(all).await;
+    started.context("a simulated operator cannot listen")
 }
 
 /// The database: the one given, or a private cluster in the data folder.

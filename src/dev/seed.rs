@@ -5,9 +5,10 @@ use std::path::Path;
 
 use crate::admin::clients::{self, NewClient};
 use crate::admin::operators::{self, NewOperator};
-use crate::admin::{Desk, Refused, staff};
+use crate::admin::{Desk, Refused, client_secrets, staff};
 use crate::config::Issuer;
 use crate::dev::files;
+use crate::dev::personas::{OurKeys, register as register_persona};
 use crate::secret::{Redacted, Token, same};
 use crate::simulator::{SimulatedClient, Simulator};
 use crate::store::clients::{Kind, Settings as ClientSettings};
@@ -44,33 +45,50 @@ pub async fn operator(desk: &Desk, issuer: &Issuer, simulator: &Simulator) -> an
         id_token: IdTokenRule::Required,
         id_token_algs: vec![SigningAlg::RS256],
         require_iss: true,
-        prefixes: vec!["990".to_owned()],
+        // Longer than those of the other personas, so that this one is asked if nobody names another.
+        prefixes: (0..10).map(|digit| format!("990{digit}")).collect(),
         ..OperatorSettings::default()
     };
     let credentials = Credentials {
         client_secret: Some(Redacted::new(secret)),
         ..Credentials::default()
     };
-    match operators::show(desk, OPERATOR).await {
+    let operator = NewOperator {
+        alias: OPERATOR.to_owned(),
+        name: "Simulated Network".to_owned(),
+        mode: Mode::Test,
+        settings,
+        credentials,
+    };
+    put(desk, operator).await
+}
+
+/// Registers the other personas as operators, and us with them.
+pub async fn others(desk: &Desk, issuer: &Issuer, others: &[Simulator]) -> anyhow::Result<()> {
+    let keys = tokio::task::spawn_blocking(OurKeys::generate).await??;
+    for simulator in others {
+        let callback = |alias: &str| issuer.url(&format!("/broker/{alias}/endpoint"));
+        let registered =
+            register_persona(simulator.persona(), simulator.issuer(), callback, &keys)?;
+        simulator.handle().register(registered.client);
+        put(desk, registered.operator).await?;
+    }
+    Ok(())
+}
+
+/// Adds an operator, or brings the one of this alias up to date.
+async fn put(desk: &Desk, operator: NewOperator) -> anyhow::Result<()> {
+    match operators::show(desk, &operator.alias).await {
         Ok(_) => {
-            operators::update(desk, OPERATOR, None, |operator| {
-                operator.settings = settings;
-                operator.credentials = Some(credentials);
+            let alias = operator.alias.clone();
+            operators::update(desk, &alias, None, |known| {
+                known.settings = operator.settings;
+                known.credentials = Some(operator.credentials);
             })
             .await?;
         }
         Err(Refused::NotFound { .. }) => {
-            operators::add(
-                desk,
-                NewOperator {
-                    alias: OPERATOR.to_owned(),
-                    name: "Simulated Network".to_owned(),
-                    mode: Mode::Test,
-                    settings,
-                    credentials,
-                },
-            )
-            .await?;
+            operators::add(desk, operator).await?;
         }
         Err(error) => return Err(error.into()),
     }
@@ -99,7 +117,8 @@ pub async fn client(desk: &Desk, data: &Path, redirect_uri: &str) -> anyhow::Res
     let secret = match kept {
         Some(secret) => secret,
         None => {
-            let rotated = clients::rotate_secret(desk, CLIENT, std::time::Duration::ZERO).await?;
+            let rotated =
+                client_secrets::rotate(desk, CLIENT, std::time::Duration::ZERO, None).await?;
             let secret = rotated.secret.reveal();
             files::keep_demo_secret(data, &secret)?;
             secret
@@ -117,6 +136,8 @@ async fn register(desk: &Desk, data: &Path, redirect_uri: &str) -> anyhow::Resul
         NewClient {
             name: "Demo app".to_owned(),
             kind: Kind::Web,
+            auth_method: None,
+            sector: None,
             redirect_uris: vec![redirect_uri.to_owned()],
             test: true,
             client_id: Some(CLIENT.to_owned()),

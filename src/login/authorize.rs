@@ -1,34 +1,39 @@
 //! `GET /authorize`, `POST /authorize` (OIDC Core section 3.1.2): the client and its redirect URI
 //! first, then everything else; a valid request opens a login, and asks or departs at once.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use http::StatusCode;
-use http::header::{CACHE_CONTROL, LOCATION, SET_COOKIE};
+use http::header::SET_COOKIE;
+use uuid::Uuid;
 
 use crate::audit::event::{Event, Subject};
 use crate::clock::Time;
 use crate::login::entry::{bad_link, frame};
-use crate::login::session::{self, Live, Seen};
-use crate::login::show::error_url;
+use crate::login::session::Live;
+use crate::login::session::{self, Seen};
 use crate::login::step::Step;
 use crate::login::view::{Checking, Links};
-use crate::login::{depart, show, silent};
+use crate::login::{answer, depart, show, silent};
 use crate::oauth::error::{ErrorCode, OAuthError};
 use crate::oauth::params::Params;
-use crate::oauth::redirect::VerifiedRedirect;
+use crate::oauth::redirect::{Answer, VerifiedRedirect};
 use crate::oauth::request::{self, AuthorizeError, AuthorizeRequest};
 use crate::phone::PhoneNumber;
-use crate::secret::{Token, new_id};
+use crate::secret::{Handle, Token, new_id, same};
 use crate::store::audit::Appended;
 use crate::store::clients::Client;
 use crate::store::logins::{self, Login, Stage};
 use crate::store::path::{self, Departed, Opening};
+use crate::store::pushed::Bringing;
+use crate::store::sessions::{self, Known};
 use crate::verdict::Outcome;
 use crate::web::app::App;
+use crate::web::authorization::{self, URN, Unpacked};
 use crate::web::browser::Browser;
 use crate::web::failure::Failure;
 use crate::web::headers::PageClass;
@@ -52,22 +57,26 @@ pub async fn get(
         Ok(params) => params,
         Err(refused) => return Ok(bad_link(&app, &browser, &refused.to_string())),
     };
-    let checked = checked(&app, &params).await?;
-    // Whoever asks too often is told so whatever is asked about, before anything is looked up.
+    let now = app.clock.now();
+    // Whoever asks too often is told so whatever is asked about, and opens nothing.
     let in_time = app.throttles.login_from(browser.address);
-    match checked {
-        Err(AuthorizeError::Page(reason)) => Ok(bad_link(&app, &browser, &reason)),
-        Ok((client, request)) => match in_time {
-            Ok(()) => start(&app, &browser, &client, request).await,
-            Err(wait) => Ok(too_many(&app, &browser, &client, &request, &query, wait)),
-        },
-        Err(AuthorizeError::Redirect(redirect, error)) if in_time.is_err() => Ok(to_app(
-            &redirect.with_error(&error, app.config.issuer.as_str()),
-        )),
-        Err(AuthorizeError::Redirect(redirect, error)) => {
-            let client_id = params.get("client_id").unwrap_or_default();
-            refuse(&app, &browser, client_id, &redirect, &error).await
+    let login = in_time.is_ok().then(|| new_id(now));
+    match ask(&app, &browser, params, login, now).await? {
+        Asked::Nobody(reason) => Ok(bad_link(&app, &browser, &reason)),
+        Asked::Before(login) => before(&app, &browser, login).await,
+        Asked::Refused(client, redirect, error) if in_time.is_err() => {
+            answer::at_once(&app, &browser, &client, &redirect, &Answer::from(&error))
         }
+        Asked::Refused(client, redirect, error) => {
+            refuse(&app, &browser, &client, &redirect, &error).await
+        }
+        Asked::Login(client, request, known) => match (in_time, login) {
+            (Ok(()), Some(id)) => start(&app, &browser, &client, id, *request, known, now).await,
+            (in_time, _) => {
+                let wait = in_time.err().unwrap_or(TooMany(1));
+                too_many(&app, &browser, &client, &request, &query, wait)
+            }
+        },
     }
 }
 
@@ -83,19 +92,133 @@ pub async fn post(body: Bytes) -> Response {
     }
 }
 
-type Checked = Result<(std::sync::Arc<Client>, AuthorizeRequest), AuthorizeError>;
+/// What a request comes to.
+enum Asked {
+    /// It cannot be answered safely: what to put on a page.
+    Nobody(String),
+    /// A pushed request that has opened this login before.
+    Before(Uuid),
+    /// The app is told what is wrong.
+    Refused(Arc<Client>, VerifiedRedirect, OAuthError),
+    /// It is valid. What is known of the browser was looked up with a pushed request.
+    Login(Arc<Client>, Box<AuthorizeRequest>, Option<Known>),
+}
 
-async fn checked(app: &App, params: &Params) -> Result<Checked, Failure> {
-    let client_id = match request::client_id(params) {
+/// Reads a request: its client, then what was pushed or signed, then the checks. `login` is what a
+/// pushed request will have opened; without it nothing is used up.
+async fn ask(
+    app: &App,
+    browser: &Browser,
+    params: Params,
+    login: Option<Uuid>,
+    now: Time,
+) -> Result<Asked, Failure> {
+    let client_id = match request::client_id(&params) {
         Ok(client_id) => client_id,
-        Err(error) => return Ok(Err(error)),
+        Err(AuthorizeError::Page(error) | AuthorizeError::Redirect(_, error)) => {
+            return Ok(Asked::Nobody(error.to_string()));
+        }
     };
     let Some(client) = app.client(client_id).await? else {
-        return Ok(Err(AuthorizeError::Page(
-            "client_id is not registered here".to_owned(),
-        )));
+        return Ok(Asked::Nobody("client_id is not registered here".to_owned()));
     };
-    Ok(request::check(params, &client.registered()).map(|request| (client.clone(), request)))
+    let reference = params
+        .get("request_uri")
+        .and_then(|uri| uri.strip_prefix(URN));
+    let pushed = reference.is_some();
+    let mut known = None;
+    let unpacked = match reference {
+        // Only client_id and request_uri count (RFC 9126 section 4).
+        Some(reference) => match bring(app, browser, &client, reference, login, now).await? {
+            Brought::Request(unpacked, looked_up) => {
+                known = Some(looked_up);
+                Ok(unpacked)
+            }
+            Brought::Before(login) => return Ok(Asked::Before(login)),
+            Brought::Unknown => return Ok(Asked::Nobody(NO_SUCH_REQUEST.to_owned())),
+        },
+        None if client.must_push() && params.get("request_uri").is_none() => {
+            request::way_back(&params, &client.registered()).and_then(|redirect| {
+                let reason = "this client must push its requests, and send request_uri here";
+                Err(AuthorizeError::Redirect(
+                    redirect,
+                    OAuthError::invalid_request(reason),
+                ))
+            })
+        }
+        None => authorization::unpack(app, &client, params, now).await,
+    };
+    let checked = unpacked.and_then(|unpacked| authorization::check(&unpacked, &client));
+    Ok(match checked {
+        Ok(request) => Asked::Login(
+            client,
+            Box::new(AuthorizeRequest { pushed, ..request }),
+            known,
+        ),
+        Err(AuthorizeError::Page(error)) => Asked::Nobody(error.to_string()),
+        Err(AuthorizeError::Redirect(redirect, error)) => Asked::Refused(client, redirect, error),
+    })
+}
+
+/// What a `request_uri` brings.
+enum Brought {
+    /// The pushed request, and what is known of the browser.
+    Request(Unpacked, Known),
+    /// It has opened this login before.
+    Before(Uuid),
+    /// Nothing: unknown, expired or another client's.
+    Unknown,
+}
+
+const NO_SUCH_REQUEST: &str =
+    "invalid_request_uri: the pushed request is unknown, used, expired, or another app's";
+
+async fn bring(
+    app: &App,
+    browser: &Browser,
+    client: &Client,
+    reference: &str,
+    login: Option<Uuid>,
+    now: Time,
+) -> Result<Brought, Failure> {
+    let Some(handle) = Handle::parse(reference) else {
+        return Ok(Brought::Unknown);
+    };
+    let mut known = sessions::look_up(
+        app.db.relaxed_steps(),
+        &session::carried(app, browser),
+        &client.client_id,
+        &[],
+        Some(&Bringing {
+            handle: &handle,
+            login,
+        }),
+        now,
+    )
+    .await?;
+    Ok(match known.pushed.take() {
+        None => Brought::Unknown,
+        Some(pushed) => match pushed.login {
+            Some(before) if Some(before) != login => Brought::Before(before),
+            _ => Brought::Request(
+                authorization::open(&app.vault, &handle.id, &pushed.sealed)?,
+                known,
+            ),
+        },
+    })
+}
+
+/// A pushed request comes again. Its own browser goes on with the login it opened (a reload, a second
+/// press of the app's button); once that is over, and for everybody else, it is used.
+async fn before(app: &App, browser: &Browser, login: Uuid) -> Result<Response, Failure> {
+    if let Some(cookie) = browser.cookies(app).login(login)
+        && let Some(found) = logins::find(app.db.relaxed_steps(), login).await?
+        && same(&found.cookie_hash, &cookie.hash())
+        && found.stage != Stage::Ended
+    {
+        return Ok(show::again(login));
+    }
+    Ok(bad_link(app, browser, NO_SUCH_REQUEST))
 }
 
 /// This address has started too many logins: nothing is opened, and nothing is recorded.
@@ -106,16 +229,18 @@ fn too_many(
     request: &AuthorizeRequest,
     query: &str,
     TooMany(wait): TooMany,
-) -> Response {
-    let back = error_url(app, &request.redirect, Outcome::RateLimited);
-    if request.prompt.is_silent() {
-        return to_app(&back);
-    }
+) -> Result<Response, Failure> {
+    let redirect = &request.redirect;
+    let told = answer::of_outcome(Outcome::RateLimited);
+    let back = match answer::url(app, redirect, &told) {
+        Some(back) if !request.prompt.is_silent() => back,
+        _ => return answer::at_once(app, browser, client, redirect, &told),
+    };
     let language = browser.language(request.ui_locales.as_deref());
     let frame = Frame {
         app: Some(page::App {
             name: client.name.clone(),
-            domain: request.redirect.host(),
+            domain: redirect.host(),
         }),
         policy: client.settings.policy_uri.clone(),
         terms: client.settings.tos_uri.clone(),
@@ -125,20 +250,20 @@ fn too_many(
         again: format!("/authorize?{query}"),
         back,
     };
-    show::too_many(frame, wait, Some(links))
+    Ok(show::too_many(frame, wait, Some(links)))
 }
 
 /// Tells the app what is wrong with its request, or that it goes no further without a page.
 pub async fn refuse(
     app: &App,
     browser: &Browser,
-    client_id: &str,
+    client: &Client,
     redirect: &VerifiedRedirect,
     error: &OAuthError,
 ) -> Result<Response, Failure> {
     let now = app.clock.now();
     let subject = Subject {
-        client_id: Some(client_id.to_owned()),
+        client_id: Some(client.client_id.clone()),
         ..Subject::default()
     };
     let event = Event::LoginError {
@@ -146,43 +271,33 @@ pub async fn refuse(
     };
     let record = browser.recorder(app, now).record(subject, &event);
     crate::store::audit::append(app.db.relaxed(), [record]).await?;
-    Ok(to_app(
-        &redirect.with_error(error, app.config.issuer.as_str()),
-    ))
-}
-
-/// Sends the browser back to the app.
-#[must_use]
-pub fn to_app(url: &str) -> Response {
-    (
-        StatusCode::SEE_OTHER,
-        [(LOCATION, url), (CACHE_CONTROL, "no-store")],
-    )
-        .into_response()
+    answer::at_once(app, browser, client, redirect, &Answer::from(error))
 }
 
 async fn start(
     app: &App,
     browser: &Browser,
     client: &Client,
+    id: Uuid,
     request: AuthorizeRequest,
+    known: Option<Known>,
+    now: Time,
 ) -> Result<Response, Failure> {
-    let now = app.clock.now();
     let redirect = request.redirect.clone();
     let request = match session::with_hinted_subject(app, client, request) {
         Ok(request) => request,
-        Err(error) => return refuse(app, browser, &client.client_id, &redirect, &error).await,
+        Err(error) => return refuse(app, browser, client, &redirect, &error).await,
     };
-    let seen = session::look(app, browser, client, &request, now).await?;
+    let seen = session::look(app, browser, client, &request, known, now).await?;
     let cookie = Token::random();
-    let login = new_login(app, client, &cookie, request.clone(), &seen, now);
+    let login = new_login(app, client, id, &cookie, request.clone(), &seen, now);
     let started = started(app, browser, &login, now);
     match (seen.step(client, &request), seen.sufficient()) {
         (Step::Answer, Some(live)) => {
             let answered =
                 session::answer_at_once(app, browser, client, &login, live, started.clone());
             if let Some(released) = answered.await? {
-                return Ok(released.redirect(app));
+                return released.redirect(app, browser, client);
             }
         }
         (step, _) => return take(app, browser, client, &cookie, &seen, login, step, started).await,
@@ -190,7 +305,7 @@ async fn start(
     // The session ended in this very moment: the request is one of a browser without.
     let seen = seen.without_session();
     let step = seen.step(client, &request);
-    let login = new_login(app, client, &cookie, request, &seen, now);
+    let login = new_login(app, client, id, &cookie, request, &seen, now);
     take(app, browser, client, &cookie, &seen, login, step, started).await
 }
 
@@ -215,7 +330,7 @@ async fn take(
         Step::Refuse(code) => {
             let error = OAuthError::new(code, reason(code));
             let redirect = &login.request.redirect;
-            return refuse(app, browser, &client.client_id, redirect, &error).await;
+            return refuse(app, browser, client, redirect, &error).await;
         }
         Step::CheckSilently => {
             return silent::check(app, browser, client, cookie, &login, number, started).await;
@@ -270,12 +385,12 @@ pub fn cookie_lifetime(app: &App) -> Duration {
 fn new_login(
     app: &App,
     client: &Client,
+    id: Uuid,
     cookie: &Token,
     request: AuthorizeRequest,
     seen: &Seen,
     now: Time,
 ) -> Login {
-    let id = new_id(now);
     let number_source = seen.number.as_ref().map(|(_, source)| *source);
     let number = seen.number.as_ref().map(|(number, _)| number);
     let sealed = number.map(|number| seal_number(app, &id, number));

@@ -7,10 +7,9 @@ use tracing::Instrument as _;
 
 use crate::audit::event::{Event, Subject};
 use crate::clock::Time;
-use crate::login::authorize::to_app;
 use crate::login::conclude::{Concluded, Conclusion};
 use crate::login::entry::{bad_link, lost_cookie, lost_cookie_of};
-use crate::login::{show, silent, sweep};
+use crate::login::{answer, retry, show, silent, sweep};
 use crate::operator::Callback;
 use crate::secret::{Handle, same};
 use crate::store::audit::{self, Appended};
@@ -87,20 +86,27 @@ async fn take(
         return Ok(bad_link(&app, &browser, "the app or the operator is gone"));
     };
     let login = claimed.login.clone();
+    let (asked, back) = (live.clone(), browser.clone());
     let conclusion = Conclusion {
         app: app.clone(),
         browser: browser.clone(),
         claimed,
-        client,
+        client: client.clone(),
         live,
         state,
         callback,
         now,
     };
     match conclusion.run().await {
-        Ok(Concluded::Released(released)) => Ok(released.redirect(&app)),
-        Ok(Concluded::Page) => silent::page_or_app(&app, &browser, &login).await,
-        Ok(Concluded::Told(url)) => Ok(to_app(&url)),
+        Ok(Concluded::Released(released)) => released.redirect(&app, &browser, &client),
+        Ok(Concluded::Told(told)) => {
+            let redirect = &login.request.redirect;
+            answer::at_once(&app, &browser, &client, redirect, &told)
+        }
+        Ok(Concluded::Page) if login.request.prompt.is_silent() => {
+            silent::page_or_app(&app, &browser, &login).await
+        }
+        Ok(Concluded::Page) => retry::or_page(&app, &back, &login, &asked.operator.settings).await,
         Err(failure) => {
             // The answer is lost. If that can be recorded now, the person need not wait for the
             // sweeper to try again; a verdict that was stored after all stays.
@@ -156,8 +162,13 @@ async fn unexpected(
             let released = login.stage == Stage::Ended
                 && login.outcome == Some(Outcome::Verified)
                 && logins::has_live_code(app.db.relaxed_steps(), login.id, now).await?;
-            match login.answer(&app.vault)? {
-                Some(answer) if released => Ok(to_app(&answer)),
+            match (
+                login.answer(&app.vault)?,
+                app.client(&login.client_id).await?,
+            ) {
+                (Some(code), Some(client)) if released => {
+                    answer::at_once(app, browser, &client, &login.request.redirect, &code)
+                }
                 _ => silent::page_or_app(app, browser, &login).await,
             }
         }

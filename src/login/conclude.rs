@@ -13,13 +13,14 @@ use crate::login::policy;
 use crate::login::release::{self, Check, Confirmed, Context, Released};
 use crate::login::{breakers, counted, extras};
 use crate::oauth::error::{ErrorCode, OAuthError};
+use crate::oauth::redirect::Answer;
 use crate::operator::{self, Ask, Callback};
 use crate::phone::PhoneNumber;
 use crate::secret::{Handle, new_id};
 use crate::store::audit::{self, Appended};
 use crate::store::clients::Client;
 use crate::store::db::StoreError;
-use crate::store::logins::{Held, Kept, answer_place};
+use crate::store::logins::{Held, Kept, seal_answer};
 use crate::store::operators::Mode;
 use crate::store::path::{self, Claimed};
 use crate::store::sessions::{self, Carried};
@@ -36,7 +37,7 @@ pub enum Concluded {
     /// A page of the login says what happened, or asks for the go-ahead.
     Page,
     /// Back to the app with an error that no page can mend.
-    Told(String),
+    Told(Answer),
 }
 
 /// A claimed leg with everything needed to conclude it.
@@ -235,8 +236,7 @@ impl Conclusion {
             ErrorCode::LoginRequired,
             format!("{outcome}: another person than the request names signed in"),
         );
-        let issuer = self.app.config.issuer.as_str();
-        let url = login.request.redirect.with_error(&error, issuer);
+        let answer = Answer::from(&error);
         let checked = Event::NumberNotVerified {
             leg: self.claimed.leg.id,
             method: proof.method,
@@ -259,7 +259,7 @@ impl Conclusion {
             self.app.db.durable_steps(),
             login.id,
             outcome,
-            Some(&self.app.vault.seal(answer_place(&login.id), url.as_bytes())),
+            Some(&seal_answer(&self.app.vault, &login.id, &answer)),
             now,
             Appended::new(records),
         )
@@ -267,7 +267,7 @@ impl Conclusion {
         match ended {
             Ok(()) => {
                 counted::end(outcome);
-                Ok(Concluded::Told(url))
+                Ok(Concluded::Told(answer))
             }
             Err(StoreError::Stale) => self.too_late(proof, checks, now).await,
             Err(error) => Err(error.into()),
@@ -296,6 +296,7 @@ impl Conclusion {
             &carried,
             &self.client.client_id,
             &hashes,
+            None,
             now,
         )
         .await?;

@@ -6,14 +6,13 @@ use axum::response::Response;
 
 use crate::audit::event::{Event, Subject};
 use crate::login::authorize::about;
-use crate::login::counted;
 use crate::login::entry::posted;
-use crate::login::show::{self, error_url};
 use crate::login::view::Why;
+use crate::login::{answer, counted, show};
 use crate::oauth::error::OAuthError;
 use crate::store::audit::Appended;
 use crate::store::db::StoreError;
-use crate::store::logins::{Stage, answer_place};
+use crate::store::logins::{Stage, seal_answer};
 use crate::store::path;
 use crate::verdict::Outcome;
 use crate::web::app::App;
@@ -32,17 +31,20 @@ pub async fn post(
         Err(answer) => return Ok(answer),
     };
     let login = &entry.login;
-    let told = |outcome: &Outcome| OAuthError::for_outcome(*outcome).is_some();
+    let is_told = |outcome: &Outcome| OAuthError::for_outcome(*outcome).is_some();
     let outcome = match login.stage {
         Stage::Ended => return show::of(&app, &browser, &entry).await,
         _ if entry.now >= login.expires_at => Outcome::Expired,
         // The app asked for no silence, so what the operator lacked was the person's yes.
         Stage::Problem if login.outcome == Some(Outcome::ConsentRequired) => Outcome::ConsentDenied,
-        Stage::Problem => login.outcome.filter(told).unwrap_or(Outcome::UserCancelled),
+        Stage::Problem => login
+            .outcome
+            .filter(is_told)
+            .unwrap_or(Outcome::UserCancelled),
         Stage::Confirm => Outcome::ConsentDenied,
         Stage::Open | Stage::Away | Stage::Checking => Outcome::UserCancelled,
     };
-    let url = error_url(&app, &login.request.redirect, outcome);
+    let told = answer::of_outcome(outcome);
     let subject = Subject {
         outcome: Some(outcome),
         ..about(login)
@@ -51,7 +53,7 @@ pub async fn post(
         error: OAuthError::for_outcome(outcome).map(|error| error.code.as_str().to_owned()),
     };
     let record = browser.recorder(&app, entry.now).record(subject, &event);
-    let sealed = app.vault.seal(answer_place(&login.id), url.as_bytes());
+    let sealed = seal_answer(&app.vault, &login.id, &told);
     let ended = path::end(
         app.db.relaxed_steps(),
         login.id,
@@ -68,7 +70,9 @@ pub async fn post(
                 Outcome::UserCancelled | Outcome::ConsentDenied => Why::Cancelled,
                 _ => Why::Error,
             };
-            Ok(show::leaving(entry.frame(&app, &browser), url, why))
+            let frame = entry.frame(&app, &browser);
+            let redirect = &login.request.redirect;
+            answer::leaving(&app, frame, &entry.client, redirect, &told, why)
         }
         Err(StoreError::Stale) => Ok(show::again(login.id)),
         Err(error) => Err(error.into()),

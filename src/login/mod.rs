@@ -22,9 +22,11 @@
 //! | `POST /login/{id}/continue` | `go_on` |
 //! | `POST /login/{id}/number` | `number` |
 //! | `POST /login/{id}/cancel`, `/return` | `leave` |
+//! | `GET /login/{id}/answer` | `answer` |
 //! | `GET /broker/{alias}/endpoint` | `callback` |
 
 mod admit;
+mod answer;
 mod authorize;
 pub mod breakers;
 mod callback;
@@ -39,6 +41,7 @@ mod number;
 mod policy;
 mod proven;
 mod release;
+mod retry;
 mod session;
 mod show;
 mod silent;
@@ -69,6 +72,7 @@ pub fn routes() -> Router<App> {
         .route("/login/{id}/number", post(number::post).get(show::get))
         .route("/login/{id}/cancel", post(leave::post).get(show::get))
         .route("/login/{id}/return", post(leave::post).get(show::get))
+        .route("/login/{id}/answer", get(answer::get))
         .layer(from_fn(lead_back))
         .route("/broker/{alias}/endpoint", get(callback::get))
         .layer(from_fn(refuse_head))

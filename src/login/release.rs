@@ -10,11 +10,12 @@ use uuid::Uuid;
 use crate::audit::event::{Event, Subject};
 use crate::audit::record::{Record, Recorder};
 use crate::clock::Time;
-use crate::login::authorize::{about, to_app};
+use crate::login::authorize::about;
 use crate::login::entry::Entry;
 use crate::login::proven::Proven;
 use crate::login::view::Why;
-use crate::login::{counted, policy, session, show};
+use crate::login::{answer, counted, policy, session, show};
+use crate::oauth::redirect::{Answer, VerifiedRedirect};
 use crate::oauth::request::AuthorizeRequest;
 use crate::phone::PhoneNumber;
 use crate::secret::{Handle, Token, b64, new_id};
@@ -22,7 +23,7 @@ use crate::store::audit::Appended;
 use crate::store::clients::{Client, SubjectType};
 use crate::store::db::StoreError;
 use crate::store::grants;
-use crate::store::logins::{Login, NumberSource, answer_place};
+use crate::store::logins::{Login, NumberSource, seal_answer};
 use crate::store::path::{self, GoAhead, Opening, Release, SessionRow, SessionUse};
 use crate::store::sessions::{self, Carried, Remembered, Session};
 use crate::token::claims::{Facts, NamedBy, NumberVerification};
@@ -93,7 +94,7 @@ pub fn pins(request: &AuthorizeRequest, subject: &str) -> bool {
 /// The epoch of a number, by its keyed hashes.
 pub async fn epoch(app: &App, hashes: &[Vec<u8>], now: Time) -> Result<i32, StoreError> {
     let steps = app.db.relaxed_steps();
-    let known = sessions::look_up(steps, &Carried::default(), "", hashes, now).await?;
+    let known = sessions::look_up(steps, &Carried::default(), "", hashes, None, now).await?;
     Ok(known.epoch)
 }
 
@@ -109,8 +110,10 @@ pub fn number_hashes(app: &App, number: &PhoneNumber) -> Vec<Vec<u8>> {
 
 /// What the browser gets after a release.
 pub struct Released {
-    /// The redirect URI with the code.
-    pub url: String,
+    /// The way back.
+    redirect: VerifiedRedirect,
+    /// The code.
+    code: Answer,
     /// The session's new cookie, if a verdict opened or renewed it.
     session: Option<Token>,
     /// The browser's new cookie, if it had none.
@@ -139,11 +142,27 @@ impl Released {
     }
 
     /// Back to the app at once.
-    #[must_use]
-    pub fn redirect(&self, app: &App) -> Response {
-        let mut response = to_app(&self.url);
+    pub fn redirect(
+        &self,
+        app: &App,
+        browser: &Browser,
+        client: &Client,
+    ) -> Result<Response, Failure> {
+        let mut response = answer::at_once(app, browser, client, &self.redirect, &self.code)?;
         self.set_cookies(app, &mut response);
-        response
+        Ok(response)
+    }
+}
+
+impl Released {
+    /// Back to the app from a form of ours.
+    pub fn page(&self, app: &App, browser: &Browser, entry: &Entry) -> Result<Response, Failure> {
+        let frame = entry.frame(app, browser);
+        let client = &entry.client;
+        let (redirect, code) = (&self.redirect, &self.code);
+        let mut page = answer::leaving(app, frame, client, redirect, code, Why::Confirmed)?;
+        self.set_cookies(app, &mut page);
+        Ok(page)
     }
 }
 
@@ -279,7 +298,8 @@ impl Context<'_> {
         .await?;
         counted::end(Outcome::Verified);
         Ok(Released {
-            url: made.url,
+            redirect: self.login.request.redirect.clone(),
+            code: made.told,
             session: Some(session_cookie),
             browser: made.new_browser,
         })
@@ -318,7 +338,8 @@ impl Context<'_> {
         .await?;
         counted::end(Outcome::Verified);
         Ok(Released {
-            url: made.url,
+            redirect: self.login.request.redirect.clone(),
+            code: made.told,
             session: None,
             browser: made.new_browser,
         })
@@ -345,9 +366,7 @@ impl Context<'_> {
             app.vault.seal(grants::number_place(&login.id), e164)
         });
         let code = Handle::random(login.id);
-        let url = request
-            .redirect
-            .with_code(&code.reveal(), app.config.issuer.as_str());
+        let told = Answer::code(&code.reveal());
         let had_cookie = browser.cookies(app).browser();
         let new_browser = had_cookie.is_none().then(Token::random);
         let browser_hash = new_browser.as_ref().or(had_cookie.as_ref());
@@ -355,8 +374,8 @@ impl Context<'_> {
             number_hashes: number_hashes(app, &confirmed.number),
             epoch,
             subject,
-            sealed_answer: app.vault.seal(answer_place(&login.id), url.as_bytes()),
-            url,
+            sealed_answer: seal_answer(&app.vault, &login.id, &told),
+            told,
             code_hash: code.hash(),
             facts: serde_json::to_value(&facts).expect("facts serialise"),
             sid: facts.sid,
@@ -378,7 +397,8 @@ impl Context<'_> {
         Facts {
             sub: subject.to_owned(),
             scopes: login.request.scopes.clone(),
-            claims: login.request.claims.clone(),
+            claims: (login.request.claims.clone())
+                .verified_before((self.now - confirmed.verified_at).num_seconds()),
             nonce: login.request.nonce.clone(),
             auth_time: confirmed.verified_at,
             sid: b64(&sid),
@@ -426,7 +446,7 @@ struct Made {
     epoch: i32,
     subject: String,
     sid: String,
-    url: String,
+    told: Answer,
     sealed_answer: Vec<u8>,
     code_hash: Vec<u8>,
     facts: serde_json::Value,
@@ -489,7 +509,7 @@ pub async fn held(app: &App, browser: &Browser, entry: &Entry) -> Result<Respons
     let carried = session::carried(app, browser);
     let client_id = &entry.client.client_id;
     let steps = app.db.relaxed_steps();
-    let known = sessions::look_up(steps, &carried, client_id, &[], entry.now).await?;
+    let known = sessions::look_up(steps, &carried, client_id, &[], None, entry.now).await?;
     let session = known.session.map(|session| session.remembered());
     let login = Login {
         pressed: true,
@@ -504,12 +524,7 @@ pub async fn held(app: &App, browser: &Browser, entry: &Entry) -> Result<Respons
         now: entry.now,
     };
     match context.release(&confirmed, None).await {
-        Ok(released) => {
-            let frame = entry.frame(app, browser);
-            let mut page = show::leaving(frame, released.url.clone(), Why::Confirmed);
-            released.set_cookies(app, &mut page);
-            Ok(page)
-        }
+        Ok(released) => released.page(app, browser, entry),
         Err(StoreError::Stale) => Ok(show::again(entry.login.id)),
         Err(error) => Err(error.into()),
     }

@@ -11,10 +11,8 @@ use crate::login::entry::Entry;
 use crate::login::policy;
 use crate::login::proven::Proven;
 use crate::login::release::{self, Confirmed, Context, Released};
-use crate::login::show;
 use crate::login::step::{self, Situation, Step};
 use crate::login::sufficient::{self, Lacks, Standing};
-use crate::login::view::Why;
 use crate::oauth::error::{ErrorCode, OAuthError};
 use crate::oauth::request::AuthorizeRequest;
 use crate::phone::PhoneNumber;
@@ -91,23 +89,26 @@ pub fn with_hinted_subject(
     Ok(request)
 }
 
-/// Looks at what the browser brought, in one statement; without a cookie of its own, nothing can be
+/// Looks at what the browser brought, in one statement, unless that came with a pushed request (`known`);
+/// without a cookie of its own, nothing can be
 /// remembered of it.
 pub async fn look(
     app: &App,
     browser: &Browser,
     client: &Client,
     request: &AuthorizeRequest,
+    known: Option<Known>,
     now: Time,
 ) -> Result<Seen, Failure> {
     let hinted = request.number.as_ref();
     let carried = carried(app, browser);
-    let known = match carried.browser {
-        None => Known::default(),
-        Some(_) => {
+    let known = match (known, &carried.browser) {
+        (Some(known), _) => known,
+        (None, None) => Known::default(),
+        (None, Some(_)) => {
             let hashes = hinted.map_or_else(Vec::new, |number| release::number_hashes(app, number));
             let steps = app.db.relaxed_steps();
-            sessions::look_up(steps, &carried, &client.client_id, &hashes, now).await?
+            sessions::look_up(steps, &carried, &client.client_id, &hashes, None, now).await?
         }
     };
     let session = match known.session {
@@ -306,7 +307,7 @@ pub async fn answer_agreed(
     let number = login.number(&app.vault)?;
     let steps = app.db.relaxed_steps();
     let carried = carried(app, browser);
-    let known = sessions::look_up(steps, &carried, &client.client_id, &[], now).await?;
+    let known = sessions::look_up(steps, &carried, &client.client_id, &[], None, now).await?;
     let live = match known.session {
         Some(row) => Live::open(app, client, row)?,
         None => None,
@@ -333,8 +334,5 @@ pub async fn answer_agreed(
     let Some(released) = live.answer(&context, Vec::new()).await? else {
         return Ok(None);
     };
-    let frame = entry.frame(app, browser);
-    let mut page = show::leaving(frame, released.url.clone(), Why::Confirmed);
-    released.set_cookies(app, &mut page);
-    Ok(Some(page))
+    released.page(app, browser, entry).map(Some)
 }

@@ -13,10 +13,8 @@ use uuid::Uuid;
 
 use crate::clock::Time;
 use crate::login::entry::{Entry, enter, frame};
-use crate::login::policy;
 use crate::login::view;
-use crate::oauth::error::OAuthError;
-use crate::oauth::redirect::VerifiedRedirect;
+use crate::login::{answer, policy};
 use crate::phone::{NotANumber, PhoneNumber};
 use crate::secret::Token;
 use crate::store::clients::Client;
@@ -86,23 +84,12 @@ pub fn again(login: Uuid) -> Response {
 }
 
 fn expired(app: &App, browser: &Browser, entry: &Entry) -> Response {
+    let told = answer::of_outcome(Outcome::Expired);
     let page = view::Expired {
         frame: entry.frame(app, browser),
-        return_url: Some(error_url(
-            app,
-            &entry.login.request.redirect,
-            Outcome::Expired,
-        )),
+        return_url: Some(answer::link(app, &entry.login, &told)),
     };
     render(StatusCode::GONE, PageClass::Journey, &page)
-}
-
-/// The way back to the app with the error for an outcome.
-pub fn error_url(app: &App, redirect: &VerifiedRedirect, outcome: Outcome) -> String {
-    let error = OAuthError::for_outcome(outcome)
-        .or_else(|| OAuthError::for_outcome(Outcome::Expired))
-        .expect("expired has an error");
-    redirect.with_error(&error, app.config.issuer.as_str())
 }
 
 /// The page that asks to wait. `links` stand in for the forms of a login that was not opened.
@@ -301,15 +288,12 @@ async fn ended(
     client: &Client,
 ) -> Result<Response, Failure> {
     let now = app.clock.now();
+    let redirect = &login.request.redirect;
     if login.outcome == Some(Outcome::Verified) {
-        if let Some(answer) = login.answer(&app.vault)?
+        if let Some(code) = login.answer(&app.vault)?
             && logins::has_live_code(app.db.relaxed_steps(), login.id, now).await?
         {
-            return Ok(ok(&view::Leaving {
-                frame,
-                url: answer,
-                why: view::Why::Confirmed,
-            }));
+            return answer::leaving(app, frame, client, redirect, &code, view::Why::Confirmed);
         }
         return Ok(ok(&view::AlreadyDone {
             frame,
@@ -317,17 +301,14 @@ async fn ended(
                 .settings
                 .client_uri
                 .clone()
-                .or_else(|| login.request.redirect.front_page()),
+                .or_else(|| redirect.front_page()),
         }));
     }
     // An error may be told twice: it opens nothing.
-    let url = match login.answer(&app.vault)? {
-        Some(answer) => answer,
-        None => {
-            let outcome = login.outcome.unwrap_or(Outcome::Expired);
-            error_url(app, &login.request.redirect, outcome)
-        }
-    };
+    let told = login.answer(&app.vault)?;
+    let told =
+        told.unwrap_or_else(|| answer::of_outcome(login.outcome.unwrap_or(Outcome::Expired)));
+    let url = answer::link(app, login, &told);
     Ok(match login.outcome {
         Some(Outcome::Expired | Outcome::Abandoned) => render(
             StatusCode::GONE,
@@ -342,13 +323,4 @@ async fn ended(
             return_url: Some(url),
         }),
     })
-}
-
-/// The page that leads back to the app.
-pub fn leaving(frame: Frame, url: String, why: view::Why) -> Response {
-    render(
-        StatusCode::OK,
-        PageClass::Journey,
-        &view::Leaving { frame, url, why },
-    )
 }

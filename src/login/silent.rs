@@ -1,22 +1,21 @@
 //! `prompt=none`: an operator that never interacts may be asked, and whatever comes of it is told the
 //! app; no page of ours is shown (OIDC Core section 3.1.2.1).
 
-use axum::response::Response;
-use http::header::SET_COOKIE;
+use axum::response::{IntoResponse as _, Response};
+use http::StatusCode;
+use http::header::{CACHE_CONTROL, LOCATION, SET_COOKIE};
 
 use crate::audit::event::{Event, Subject};
 use crate::audit::record::Record;
-use crate::login::authorize::{about, cookie_lifetime, opening, refuse, to_app};
-use crate::login::counted;
-use crate::login::depart;
-use crate::login::show::{self, error_url};
+use crate::login::authorize::{about, cookie_lifetime, opening, refuse};
+use crate::login::{answer, counted, depart, show};
 use crate::oauth::error::{ErrorCode, OAuthError};
 use crate::phone::PhoneNumber;
 use crate::secret::Token;
 use crate::store::audit::Appended;
 use crate::store::clients::Client;
 use crate::store::db::StoreError;
-use crate::store::logins::{self, Login, Stage, answer_place};
+use crate::store::logins::{self, Login, Stage, seal_answer};
 use crate::store::path::{self, Departed};
 use crate::verdict::Outcome;
 use crate::web::app::App;
@@ -37,7 +36,7 @@ pub async fn check(
     let now = login.opened_at;
     let prepared = match depart::prepare(app, browser, client, login, number, now).await? {
         Ok(prepared) => prepared,
-        Err(refusal) => return tell(app, browser, login, refusal.outcome).await,
+        Err(refusal) => return tell(app, browser, client, login, refusal.outcome).await,
     };
     if !prepared.is_silent() {
         let error = OAuthError::new(
@@ -45,7 +44,7 @@ pub async fn check(
             "the operator may have to show the person a page",
         );
         let redirect = &login.request.redirect;
-        return refuse(app, browser, &login.client_id, redirect, &error).await;
+        return refuse(app, browser, client, redirect, &error).await;
     }
     let departure = prepared.record(app, browser, login, number);
     let departed = path::open_and_depart(
@@ -56,9 +55,10 @@ pub async fn check(
     )
     .await?;
     if departed == Departed::TooManyTries {
-        return tell(app, browser, login, Outcome::RateLimited).await;
+        return tell(app, browser, client, login, Outcome::RateLimited).await;
     }
-    let mut response = to_app(prepared.url());
+    let headers = [(LOCATION, prepared.url()), (CACHE_CONTROL, "no-store")];
+    let mut response = (StatusCode::SEE_OTHER, headers).into_response();
     let name = app.cookies.login(login.id);
     let set = app.cookies.set(&name, cookie, cookie_lifetime(app));
     response.headers_mut().append(SET_COOKIE, set);
@@ -69,13 +69,14 @@ pub async fn check(
 async fn tell(
     app: &App,
     browser: &Browser,
+    client: &Client,
     login: &Login,
     outcome: Outcome,
 ) -> Result<Response, Failure> {
     let error = OAuthError::for_outcome(outcome)
         .unwrap_or_else(|| OAuthError::new(ErrorCode::LoginRequired, "nobody could be asked"));
     let redirect = &login.request.redirect;
-    refuse(app, browser, &login.client_id, redirect, &error).await
+    refuse(app, browser, client, redirect, &error).await
 }
 
 /// Where a browser goes after a callback that opened nothing: to its login's page, or, where no page
@@ -85,16 +86,26 @@ pub async fn page_or_app(app: &App, browser: &Browser, login: &Login) -> Result<
     if !login.request.prompt.is_silent() {
         return Ok(show::again(login.id));
     }
-    let Some(login) = logins::find(steps, login.id).await? else {
+    let client = app.client(&login.client_id).await?;
+    let (Some(login), Some(client)) = (logins::find(steps, login.id).await?, client) else {
         return Ok(show::again(login.id));
     };
+    let redirect = &login.request.redirect;
     let outcome = match login.stage {
         Stage::Problem => login.outcome.unwrap_or(Outcome::Expired),
-        Stage::Ended => return ended(app, &login),
+        // An error may be told twice: it opens nothing.
+        Stage::Ended => {
+            return match login.answer(&app.vault)? {
+                Some(told) if login.outcome != Some(Outcome::Verified) => {
+                    answer::at_once(app, browser, &client, redirect, &told)
+                }
+                _ => Ok(show::again(login.id)),
+            };
+        }
         Stage::Open | Stage::Away | Stage::Checking | Stage::Confirm => Outcome::Expired,
     };
     let now = app.clock.now();
-    let url = error_url(app, &login.request.redirect, outcome);
+    let told = answer::of_outcome(outcome);
     let subject = Subject {
         outcome: Some(outcome),
         ..about(&login)
@@ -103,22 +114,14 @@ pub async fn page_or_app(app: &App, browser: &Browser, login: &Login) -> Result<
         error: OAuthError::for_outcome(outcome).map(|error| error.code.as_str().to_owned()),
     };
     let record = browser.recorder(app, now).record(subject, &event);
-    let sealed = app.vault.seal(answer_place(&login.id), url.as_bytes());
+    let sealed = seal_answer(&app.vault, &login.id, &told);
     let records = Appended::new([record]);
     match path::end(steps, login.id, outcome, Some(&sealed), now, records).await {
         Ok(()) => {
             counted::end(outcome);
-            Ok(to_app(&url))
+            answer::at_once(app, browser, &client, redirect, &told)
         }
         Err(StoreError::Stale) => Ok(show::again(login.id)),
         Err(error) => Err(error.into()),
-    }
-}
-
-/// An error may be told twice: it opens nothing.
-fn ended(app: &App, login: &Login) -> Result<Response, Failure> {
-    match login.answer(&app.vault)? {
-        Some(url) if login.outcome != Some(Outcome::Verified) => Ok(to_app(&url)),
-        _ => Ok(show::again(login.id)),
     }
 }

@@ -17,6 +17,9 @@ pub const TRUST_FRAMEWORK: &str = "urn:numbercloak:trust:network";
 /// The kind of evidence there is: the operator's own record of the subscription.
 pub const EVIDENCE: &str = "electronic_record";
 
+/// The kind of record that is.
+pub const RECORD: &str = "mobile_subscription";
+
 /// A claim of ours that can be asked for by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -78,6 +81,12 @@ pub struct VerifiedWanted {
     /// Whether the evidence is wanted.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub evidence: bool,
+    /// Whether how it was checked is wanted with it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub check_details: bool,
+    /// Whether the record itself is wanted with it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub record: bool,
     /// Whether its time is wanted.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub time: bool,
@@ -165,6 +174,18 @@ impl ClaimsRequest {
             id_token: self.id_token.cut_to(may_have),
             userinfo: self.userinfo.cut_to(may_have),
         }
+    }
+
+    /// The same without verified claims that are too old for what asked for them.
+    #[must_use]
+    pub fn verified_before(mut self, seconds: i64) -> Self {
+        for members in [&mut self.id_token, &mut self.userinfo] {
+            members.verified = members
+                .verified
+                .take()
+                .filter(|wanted| wanted.max_age.is_none_or(|most| seconds <= i64::from(most)));
+        }
+        self
     }
 
     /// The scopes that would release the same: what a go-ahead must cover.
@@ -315,12 +336,9 @@ fn one_verified(
                 wanted.process = true;
                 met &= asked(how)?.1.is_empty();
             }
-            "evidence" => {
-                wanted.evidence = true;
-                met &= evidence_fits(how)?;
-            }
+            "evidence" => met &= evidence_fits(how, &mut wanted)?,
             // What we do not have is left out, unless it must have a value.
-            _ => met &= how.get("value").is_none() && how.get("values").is_none(),
+            _ => met &= !is_bound(how),
         }
     }
     Ok(met.then_some(wanted))
@@ -342,21 +360,49 @@ fn seconds(how: &Value) -> Result<Option<u32>, &'static str> {
     }
 }
 
-/// Whether one of the kinds of evidence wanted is ours.
-fn evidence_fits(how: &Value) -> Result<bool, &'static str> {
+/// Whether a condition stands anywhere in what is asked.
+fn is_bound(how: &Value) -> bool {
     match how {
-        Value::Null => Ok(true),
-        Value::Array(kinds) if kinds.is_empty() => Err("evidence must not be empty"),
-        Value::Array(kinds) => {
-            let mut fits = false;
-            for kind in kinds {
-                let wanted = kind.get("type").unwrap_or(&Value::Null);
-                fits |= is_open_to(wanted, EVIDENCE)?;
-            }
-            Ok(fits)
-        }
-        _ => Err("evidence must be an array"),
+        Value::Object(members) => members
+            .iter()
+            .any(|(name, value)| name == "value" || name == "values" || is_bound(value)),
+        Value::Array(several) => several.iter().any(is_bound),
+        _ => false,
     }
+}
+
+/// Whether one of the kinds of evidence wanted is ours; notes what of it is wanted.
+fn evidence_fits(how: &Value, wanted: &mut VerifiedWanted) -> Result<bool, &'static str> {
+    let kinds = match how {
+        Value::Null => {
+            (wanted.evidence, wanted.check_details, wanted.record) = (true, true, true);
+            return Ok(true);
+        }
+        Value::Array(kinds) if !kinds.is_empty() => kinds,
+        _ => return Err("evidence must be an array that is not empty"),
+    };
+    for kind in kinds {
+        let Value::Object(kind) = kind else {
+            return Err("each kind of evidence must be an object");
+        };
+        let mut fits = true;
+        for (name, how) in kind {
+            fits &= match name.as_str() {
+                "type" => is_open_to(how, EVIDENCE)?,
+                "record" => match how.get("type") {
+                    Some(of) => is_open_to(of, RECORD)?,
+                    None => !is_bound(how),
+                },
+                _ => !is_bound(how),
+            };
+        }
+        if fits && !wanted.evidence {
+            wanted.evidence = true;
+            wanted.check_details = kind.contains_key("check_details");
+            wanted.record = kind.contains_key("record");
+        }
+    }
+    Ok(wanted.evidence)
 }
 
 #[cfg(test)]

@@ -48,6 +48,10 @@ pub enum ErrorCode {
     InvalidTarget,
     /// The access token is unknown, expired or revoked.
     InvalidToken,
+    /// A redirect URI cannot be registered (RFC 7591 section 3.2.2).
+    InvalidRedirectUri,
+    /// Something else in a registration cannot be.
+    InvalidClientMetadata,
 }
 
 impl ErrorCode {
@@ -75,6 +79,8 @@ impl ErrorCode {
             Self::InvalidRequestUri => "invalid_request_uri",
             Self::InvalidTarget => "invalid_target",
             Self::InvalidToken => "invalid_token",
+            Self::InvalidRedirectUri => "invalid_redirect_uri",
+            Self::InvalidClientMetadata => "invalid_client_metadata",
         }
     }
 }

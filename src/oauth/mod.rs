@@ -2,13 +2,17 @@
 
 pub mod acr;
 pub mod claims_request;
+pub mod distinguished_name;
 pub mod error;
+pub mod jwk;
+pub mod jws;
 pub mod logout;
 pub mod params;
 pub mod pkce;
 pub mod prompt;
 pub mod redirect;
 pub mod request;
+pub mod request_object;
 pub mod response_mode;
 pub mod scope;
 pub mod signing_alg;

@@ -27,6 +27,18 @@ impl Params {
         Ok(Self(read))
     }
 
+    /// Parameters that came in another way than encoded, or are to be read again.
+    #[must_use]
+    pub fn of(pairs: Vec<(String, String)>) -> Self {
+        Self(pairs)
+    }
+
+    /// All of them, in order, to be kept or changed.
+    #[must_use]
+    pub fn into_pairs(self) -> Vec<(String, String)> {
+        self.0
+    }
+
     /// The value of a parameter; an empty value counts as absent (RFC 6749 section 3.1).
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {

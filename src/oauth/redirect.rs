@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::oauth::error::OAuthError;
-use crate::oauth::response_mode::ResponseMode;
+use crate::oauth::response_mode::{Carrier, ResponseMode};
 use crate::secret::Redacted;
 
 /// A redirect URI that is registered for the client, with how to answer there and the `state` to
@@ -85,40 +85,83 @@ impl VerifiedRedirect {
             .unwrap_or_else(|| self.uri.split(':').next().unwrap_or("app").to_owned())
     }
 
-    /// Where the browser goes with a code (RFC 6749 section 4.1.2, RFC 9207).
+    /// The parameters of an answer (RFC 6749 sections 4.1.2 and 4.1.2.1), with `state` as it came and
+    /// `iss` (RFC 9207).
     #[must_use]
-    pub fn with_code(&self, code: &str, issuer: &str) -> String {
-        self.with(&[("code", code)], issuer)
-    }
-
-    /// Where the browser goes with an error (RFC 6749 section 4.1.2.1, RFC 9207).
-    #[must_use]
-    pub fn with_error(&self, error: &OAuthError, issuer: &str) -> String {
-        self.with(
-            &[
-                ("error", error.code.as_str()),
-                ("error_description", &error.description),
+    pub fn parameters<'a>(&'a self, answer: &'a Answer, issuer: &'a str) -> Parameters<'a> {
+        let mut parameters = match answer {
+            Answer::Code { code } => vec![("code", code.reveal())],
+            Answer::Error { error, description } => vec![
+                ("error", error.as_str()),
+                ("error_description", description.as_str()),
             ],
-            issuer,
-        )
+        };
+        if let Some(state) = &self.state {
+            parameters.push(("state", state.reveal()));
+        }
+        parameters.push(("iss", issuer));
+        parameters
     }
 
-    fn with(&self, answer: &[(&str, &str)], issuer: &str) -> String {
-        let mut query = url::form_urlencoded::Serializer::new(String::new());
-        for (name, value) in answer {
-            query.append_pair(name, value);
+    /// The URI with the parameters of an answer in its query, or in its fragment where the mode says
+    /// so.
+    #[must_use]
+    pub fn with(&self, parameters: &[(&str, &str)]) -> String {
+        let mut encoded = url::form_urlencoded::Serializer::new(String::new());
+        for (name, value) in parameters {
+            encoded.append_pair(name, value);
         }
-        if let Some(state) = &self.state {
-            query.append_pair("state", state.reveal());
-        }
-        query.append_pair("iss", issuer);
         // The registered query is kept as it is (RFC 6749 section 3.1.2), so it is not re-encoded.
-        let (base, join) = match self.uri.contains('?') {
-            true if self.uri.ends_with(['?', '&']) => (self.uri.as_str(), ""),
-            true => (self.uri.as_str(), "&"),
-            false => (self.uri.as_str(), "?"),
+        let (base, join) = match self.mode.carrier() {
+            // No redirect URI has a fragment of its own.
+            Carrier::Fragment => (self.uri.as_str(), "#"),
+            Carrier::Query | Carrier::Form if self.uri.contains('?') => {
+                let joined = self.uri.ends_with(['?', '&']);
+                (self.uri.as_str(), if joined { "" } else { "&" })
+            }
+            Carrier::Query | Carrier::Form => (self.uri.as_str(), "?"),
         };
-        format!("{base}{join}{}", query.finish())
+        format!("{base}{join}{}", encoded.finish())
+    }
+}
+
+/// The parameters of an answer, in order.
+pub type Parameters<'a> = Vec<(&'a str, &'a str)>;
+
+/// What an app is answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Answer {
+    /// A code.
+    Code {
+        /// The code.
+        code: Redacted,
+    },
+    /// An error.
+    Error {
+        /// Its code.
+        error: String,
+        /// A sentence for the app's developer.
+        description: String,
+    },
+}
+
+impl Answer {
+    /// A code.
+    #[must_use]
+    pub fn code(code: &str) -> Self {
+        Self::Code {
+            code: Redacted::new(code),
+        }
+    }
+}
+
+impl From<&OAuthError> for Answer {
+    fn from(error: &OAuthError) -> Self {
+        Self::Error {
+            error: error.code.as_str().to_owned(),
+            description: error.description.clone(),
+        }
     }
 }
 
@@ -237,15 +280,27 @@ mod tests {
         )
         .unwrap()
         .giving_back("s&t=1");
+        let issuer = "https://id.example";
+        let code = Answer::code("C");
+        let parameters = redirect.parameters(&code, issuer);
         assert_eq!(
-            redirect.with_code("C", "https://id.example"),
+            redirect.with(&parameters),
             "https://app.example/cb?a=b%20c&code=C&state=s%26t%3D1&iss=https%3A%2F%2Fid.example"
         );
         let error = OAuthError::new(ErrorCode::AccessDenied, "user_cancelled: x");
+        let error = Answer::from(&error);
         assert!(
             redirect
-                .with_error(&error, "https://id.example")
+                .with(&redirect.parameters(&error, issuer))
                 .contains("&error=access_denied&error_description=user_cancelled%3A+x&state=")
+        );
+        let stored = serde_json::to_string(&error).unwrap();
+        assert_eq!(serde_json::from_str::<Answer>(&stored).unwrap(), error);
+        let fragment = redirect.clone().answered_by(ResponseMode::Fragment);
+        assert!(
+            fragment
+                .with(&fragment.parameters(&code, issuer))
+                .starts_with("https://app.example/cb?a=b%20c#code=C&state=")
         );
         assert_eq!(redirect.host(), "app.example");
         assert_eq!(

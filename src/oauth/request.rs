@@ -154,9 +154,15 @@ impl Display {
 #[derive(Clone, Debug)]
 pub enum AuthorizeError {
     /// There is no safe place to return to.
-    Page(String),
+    Page(OAuthError),
     /// Tell the app.
     Redirect(VerifiedRedirect, OAuthError),
+}
+
+impl AuthorizeError {
+    fn page(reason: &str) -> Self {
+        Self::Page(OAuthError::invalid_request(reason))
+    }
 }
 
 const KNOWN: &[&str] = &[
@@ -191,14 +197,12 @@ const KNOWN: &[&str] = &[
 /// What to put on the page.
 pub fn client_id(params: &Params) -> Result<&str, AuthorizeError> {
     if params.repeated(&["client_id"]).is_some() {
-        return Err(AuthorizeError::Page(
-            "client_id was sent more than once".to_owned(),
-        ));
+        return Err(AuthorizeError::page("client_id was sent more than once"));
     }
     params
         .get("client_id")
         .filter(|id| id.len() <= 200 && !id.contains('\0'))
-        .ok_or_else(|| AuthorizeError::Page("client_id is missing".to_owned()))
+        .ok_or_else(|| AuthorizeError::page("client_id is missing"))
 }
 
 /// Checks a request: the redirect URI first, then everything else in order. The first fault is told.
@@ -209,7 +213,7 @@ pub fn check(
     params: &Params,
     registered: &Registered<'_>,
 ) -> Result<AuthorizeRequest, AuthorizeError> {
-    let redirect = redirect(params, registered)?;
+    let redirect = way_back(params, registered)?;
     let checked = rest(params, registered, &redirect);
     checked.map_err(|error| AuthorizeError::Redirect(redirect, error))
 }
@@ -254,23 +258,25 @@ fn rest(
     })
 }
 
-fn redirect(
+/// The way back: the redirect URI, if it is registered, with mode and state.
+///
+/// # Errors
+/// What to put on the page; or what to tell there.
+pub fn way_back(
     params: &Params,
     registered: &Registered<'_>,
 ) -> Result<VerifiedRedirect, AuthorizeError> {
     if params.repeated(&["redirect_uri", "state"]).is_some() {
-        return Err(AuthorizeError::Page(
-            "redirect_uri or state was sent more than once".to_owned(),
+        return Err(AuthorizeError::page(
+            "redirect_uri or state was sent more than once",
         ));
     }
     let Some(requested) = params.get("redirect_uri") else {
-        return Err(AuthorizeError::Page("redirect_uri is missing".to_owned()));
+        return Err(AuthorizeError::page("redirect_uri is missing"));
     };
     let redirect =
         VerifiedRedirect::matching(registered.redirect_uris, requested, registered.native)
-            .ok_or_else(|| {
-                AuthorizeError::Page("redirect_uri is not registered for this app".to_owned())
-            })?;
+            .ok_or_else(|| AuthorizeError::page("redirect_uri is not registered for this app"))?;
     // A mode that cannot be read cannot be answered in: the default one is.
     let mode = match params.repeated(&["response_mode"]) {
         Some(_) => ResponseMode::default(),
@@ -316,18 +322,19 @@ fn nothing_holds_a_nul(params: &Params) -> Result<(), OAuthError> {
     }
 }
 
-/// OIDC Core section 3.1.2.6.
+/// Request objects were unpacked before; no address is ever fetched for one (OIDC Core section
+/// 3.1.2.6).
 fn no_request_object(params: &Params) -> Result<(), OAuthError> {
     if params.get("request").is_some() {
         return Err(OAuthError::new(
             ErrorCode::RequestNotSupported,
-            "request objects are not accepted",
+            "a request object is not accepted here",
         ));
     }
     if params.get("request_uri").is_some() {
         return Err(OAuthError::new(
             ErrorCode::RequestUriNotSupported,
-            "request_uri is not accepted",
+            "request_uri must be one of ours, from the pushed authorization request endpoint",
         ));
     }
     Ok(())
@@ -659,7 +666,9 @@ mod tests {
         let Err(AuthorizeError::Redirect(redirect, error)) = run(&long, false) else {
             panic!("not redirected");
         };
-        assert!(!redirect.with_error(&error, "https://id").contains("xxxx"));
+        let answer = crate::oauth::redirect::Answer::from(&error);
+        let told = redirect.with(&redirect.parameters(&answer, "https://id"));
+        assert!(told.contains("error=invalid_request") && !told.contains("xxxx"));
     }
 
     proptest::proptest! {

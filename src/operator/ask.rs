@@ -79,6 +79,8 @@ pub struct Callback {
     pub(super) error: Option<String>,
     pub(super) error_description: Option<String>,
     pub(super) iss: Option<String>,
+    /// Mobile Connect's.
+    pub(super) correlation_id: Option<String>,
     /// What about the query breaks the protocol.
     pub(super) broken: Option<&'static str>,
 }
@@ -86,7 +88,7 @@ pub struct Callback {
 impl Callback {
     /// Reads a query string. Never fails: what is wrong with it is told at the conclusion, so that
     /// the leg it names is closed with the right word. A parameter without a value counts as absent
-    /// (RFC 6749 section 3.1); unknown ones are ignored (Vodafone sends `correlation_id`).
+    /// (RFC 6749 section 3.1); unknown ones are ignored.
     #[must_use]
     pub fn parse(query: &str) -> Self {
         let mut callback = Self::default();
@@ -98,6 +100,7 @@ impl Callback {
                 "error" => &mut callback.error,
                 "error_description" => &mut callback.error_description,
                 "iss" => &mut callback.iss,
+                "correlation_id" => &mut callback.correlation_id,
                 _ => continue,
             };
             if value.is_empty() {

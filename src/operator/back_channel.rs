@@ -3,13 +3,12 @@
 
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use serde_json::{Map, Value};
 use url::form_urlencoded;
 
 use crate::clock::Clock;
+use crate::operator::by_hand::basic;
 use crate::operator::errors::Failure;
 use crate::operator::{Ask, Operators, limits, strict, token_answer};
 use crate::phone::PhoneNumber;
@@ -163,7 +162,7 @@ async fn post(
     if as_client {
         match settings.token_auth {
             TokenAuth::ClientSecretBasic => {
-                let mut value = HeaderValue::from_str(&basic(ask)?)
+                let mut value = HeaderValue::from_str(basic(ask)?.reveal())
                     .map_err(|_| Failure::misconfigured("the credentials fit no header"))?;
                 value.set_sensitive(true);
                 builder = builder.header(header::AUTHORIZATION, value);
@@ -171,6 +170,13 @@ async fn post(
             TokenAuth::ClientSecretPost => {
                 form.push(("client_id", settings.client_id.clone()));
                 form.push(("client_secret", client_secret(ask)?.to_owned()));
+            }
+            TokenAuth::ApplicationJwt => {
+                let bearer = operators.application_bearer(ask, clock.now()).await?;
+                let mut value = HeaderValue::from_str(bearer.reveal())
+                    .map_err(|_| Failure::misconfigured("the credentials fit no header"))?;
+                value.set_sensitive(true);
+                builder = builder.header(header::AUTHORIZATION, value);
             }
             TokenAuth::PrivateKeyJwt => {
                 let audience = settings.assertion_audience.as_deref().unwrap_or(endpoint);
@@ -195,15 +201,4 @@ fn client_secret<'a>(ask: &Ask<'a>) -> Result<&'a str, Failure> {
     secret
         .map(Redacted::reveal)
         .ok_or_else(|| Failure::misconfigured("the record has no client secret"))
-}
-
-/// Both halves are form-encoded before they are joined (RFC 6749 section 2.3.1).
-fn basic(ask: &Ask<'_>) -> Result<String, Failure> {
-    let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
-    let id = encode(&ask.operator.settings.client_id);
-    let secret = encode(client_secret(ask)?);
-    Ok(format!(
-        "Basic {}",
-        STANDARD.encode(format!("{id}:{secret}"))
-    ))
 }

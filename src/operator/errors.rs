@@ -102,6 +102,22 @@ impl Failure {
         }
     }
 
+    /// Whether the operator's own word is one of OAuth's, so that no status has to be guessed from.
+    pub(super) fn says_oauth_error(&self) -> bool {
+        let said = self.operator_error.as_deref().unwrap_or_default();
+        let word = said.split(':').next().unwrap_or_default();
+        matches!(
+            word,
+            "invalid_request"
+                | "invalid_client"
+                | "invalid_grant"
+                | "unauthorized_client"
+                | "unsupported_grant_type"
+                | "invalid_scope"
+                | "consent_required"
+        )
+    }
+
     /// Writes what is known into the evidence.
     pub(super) fn into_refusal(self, mut evidence: Evidence) -> Refusal {
         evidence.http_status = self.http_status.or(evidence.http_status);

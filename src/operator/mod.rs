@@ -6,22 +6,29 @@
 //! own task, after it claimed the leg) and [`routing::choose`]; staff's `operator test` calls
 //! [`test::walk`].
 
+pub mod amr;
 mod ask;
 mod back_channel;
 mod breaker;
 mod budget;
 mod busy;
+mod by_hand;
 mod camara;
 mod checks;
 mod errors;
 mod fetched;
 mod gate;
+mod leg;
+mod mobile_connect;
+mod number_verification;
 mod oidc;
 pub mod routing;
 mod sign;
 mod strict;
+mod telefonica;
 pub mod test;
 mod token_answer;
+mod vonage;
 mod words;
 
 use std::fmt;
@@ -36,13 +43,17 @@ pub use gate::BreakerChange;
 
 use crate::clock::{Clock, Time};
 use crate::outbound::{Limits, Outbound};
-use crate::store::operators::{Dialect, IdTokenRule, Operator, Settings, TokenAuth};
+use crate::secret::Redacted;
+use crate::store::operators::{
+    Dialect, IdTokenRule, Operator, Settings, TokenAuth, TokenParameters,
+};
 use crate::verdict::checks::CheckedAll;
 use crate::verdict::{Outcome, Refusal, Verdict};
 use busy::Busy;
 use errors::Failure;
 use fetched::{Fetched, Key};
 use gate::Gates;
+use leg::{Leg, not_departed};
 use oidc::{Endpoints, IdTokenFault, Keys, Tokens};
 use sign::Signer;
 
@@ -121,7 +132,7 @@ impl Operators {
     }
 
     /// Makes the URL that the phone's browser goes to. Calls the operator only for its discovery
-    /// document, and only if that is not known.
+    /// document, if that is not known, and to ask whether the number is covered, if the record says so.
     ///
     /// # Errors
     /// Why the operator cannot be asked.
@@ -129,8 +140,13 @@ impl Operators {
         let _place = self.busy.enter(ask.operator.id, "departure").await?;
         let departed = match ask.operator.settings.dialect {
             Dialect::Camara => camara::depart(self, ask).await,
+            Dialect::Telefonica => telefonica::depart(self, ask).await,
+            Dialect::Vonage => vonage::depart(self, ask).await,
+            Dialect::MobileConnect => mobile_connect::depart(self, ask).await,
         };
-        departed.inspect_err(|refusal| self.gates.learn_refused(ask.operator, refusal, ask.now))
+        departed
+            .map_err(not_departed)
+            .inspect_err(|refusal| self.gates.learn_refused(ask.operator, refusal, ask.now))
     }
 
     /// Turns a callback into a verdict: exchanges the code, checks the ID token, makes the one
@@ -147,9 +163,14 @@ impl Operators {
             Ok(place) => place,
             Err(refusal) => return Verdict::Refused(refusal),
         };
-        let verdict = match ask.operator.settings.dialect {
-            Dialect::Camara => camara::conclude(self, ask, kept, callback, clock).await,
+        let mut leg = Leg::new(self, ask, kept, callback, clock);
+        let concluded = match ask.operator.settings.dialect {
+            Dialect::Camara => camara::conclude(&mut leg).await,
+            Dialect::Telefonica => telefonica::conclude(&mut leg).await,
+            Dialect::Vonage => vonage::conclude(&mut leg).await,
+            Dialect::MobileConnect => mobile_connect::conclude(&mut leg).await,
         };
+        let verdict = leg.into_verdict(concluded);
         self.gates.learn(ask.operator, &verdict, clock.now());
         charged(verdict, ask)
     }
@@ -179,6 +200,16 @@ impl Operators {
         Ok(by_hand.or(&found))
     }
 
+    /// Where the phone's browser goes.
+    async fn authorization_endpoint(&self, ask: &Ask<'_>) -> Result<String, Failure> {
+        let endpoints = self.endpoints(ask.operator, ask.now).await?;
+        endpoints
+            .authorization
+            .ok_or_else(|| Failure::misconfigured("the authorization endpoint is not known"))
+    }
+
+    /// Exchanges the code, as the record says. Sent once; whatever becomes of it, the code is not
+    /// used again.
     async fn exchange(
         &self,
         ask: &Ask<'_>,
@@ -187,16 +218,31 @@ impl Operators {
         endpoints: &Endpoints,
         now: Time,
     ) -> Result<Tokens, Failure> {
-        let endpoint = endpoints
-            .token
-            .as_deref()
-            .ok_or_else(|| Failure::misconfigured("the token endpoint is not known"))?;
-        let signer = match ask.operator.settings.token_auth {
-            TokenAuth::PrivateKeyJwt => Some(self.signer(ask).await?),
-            TokenAuth::ClientSecretBasic | TokenAuth::ClientSecretPost => None,
+        let endpoint = endpoints.token()?;
+        let settings = &ask.operator.settings;
+        let credential = match (settings.token_auth, settings.token_parameters) {
+            (TokenAuth::ApplicationJwt, _) => self.application_bearer(ask, now).await?,
+            (TokenAuth::ClientSecretBasic, TokenParameters::Query) => by_hand::basic(ask)?,
+            (TokenAuth::PrivateKeyJwt, _) => {
+                let signer = self.signer(ask).await?;
+                let signer = Some(&*signer);
+                return oidc::exchange(&self.outbound, ask, kept, code, endpoint, signer, now)
+                    .await;
+            }
+            (TokenAuth::ClientSecretBasic | TokenAuth::ClientSecretPost, _) => {
+                return oidc::exchange(&self.outbound, ask, kept, code, endpoint, None, now).await;
+            }
         };
-        let signer = signer.as_deref();
-        oidc::exchange(&self.outbound, ask, kept, code, endpoint, signer, now).await
+        let request = by_hand::token_request(ask, endpoint, code, &credential)?;
+        let answer = self.outbound.send(request, limits(settings)).await?;
+        token_answer::read(&answer)
+    }
+
+    /// Vonage: a fresh JWT of the application, as a bearer token.
+    async fn application_bearer(&self, ask: &Ask<'_>, now: Time) -> Result<Redacted, Failure> {
+        let signer = self.signer(ask).await?;
+        let jwt = signer.application_jwt(&ask.operator.settings.client_id, now);
+        Ok(Redacted::new(format!("Bearer {jwt}")))
     }
 
     /// Checks the ID token if there is one, or if there must be one. An unknown key is looked for
@@ -211,7 +257,8 @@ impl Operators {
     ) -> Result<(), Failure> {
         let settings = &operator.settings;
         let id_token = match (settings.id_token, &tokens.id) {
-            (IdTokenRule::Ignored, _) | (IdTokenRule::IfPresent, None) => return Ok(()),
+            (IdTokenRule::Ignored, Some(id_token)) => return amr::check_unsigned(id_token),
+            (IdTokenRule::Ignored | IdTokenRule::IfPresent, None) => return Ok(()),
             (IdTokenRule::Required, None) => {
                 return Err(Failure::violation("the operator sent no ID token"));
             }

@@ -29,7 +29,7 @@ use crate::clock::Time;
 use crate::operator::ask::{Ask, Departure, Kept};
 use crate::operator::errors::Failure;
 use crate::operator::sign::Signer;
-use crate::operator::{limits, token_answer};
+use crate::operator::{amr, limits, token_answer};
 use crate::outbound::{Limits, Outbound, OutboundError};
 use crate::secret::{Redacted, b64, random};
 use crate::store::operators::{HintForm, IdTokenRule, Settings, SigningAlg, TokenAuth};
@@ -77,6 +77,12 @@ impl Endpoints {
             token: settings.token_endpoint.clone(),
             jwks: settings.jwks_uri.clone(),
         }
+    }
+
+    /// Where the code is exchanged.
+    pub(super) fn token(&self) -> Result<&str, Failure> {
+        let unknown = || Failure::misconfigured("the token endpoint is not known");
+        self.token.as_deref().ok_or_else(unknown)
     }
 
     pub(super) fn suffice(&self, settings: &Settings) -> bool {
@@ -230,7 +236,7 @@ pub(super) fn depart(
     let nonce = b64(&random::<32>());
     let verifier = settings.pkce.then(|| b64(&random::<32>()));
     let auth_url = AuthUrl::from_url(endpoint.clone());
-    let client = client(ask)?.set_auth_uri(auth_url);
+    let client = client(ask, true)?.set_auth_uri(auth_url);
     let (sent_state, sent_nonce) = (ask.state.to_owned(), nonce.clone());
     let mut request = client
         .authorize_url(
@@ -302,7 +308,7 @@ pub(super) async fn exchange(
     let settings = &ask.operator.settings;
     let token_url = TokenUrl::new(endpoint.to_owned())
         .map_err(|_| Failure::misconfigured("the token endpoint is no URL"))?;
-    let mut client = client(ask)?.set_token_uri(token_url);
+    let mut client = client(ask, settings.token_redirect_uri)?.set_token_uri(token_url);
     client = match settings.token_auth {
         TokenAuth::ClientSecretBasic => client
             .set_auth_type(AuthType::BasicAuth)
@@ -311,6 +317,11 @@ pub(super) async fn exchange(
             .set_auth_type(AuthType::RequestBody)
             .set_client_secret(client_secret(ask)?),
         TokenAuth::PrivateKeyJwt => client.set_auth_type(AuthType::RequestBody),
+        TokenAuth::ApplicationJwt => {
+            return Err(Failure::misconfigured(
+                "application_jwt is of the dialect vonage only",
+            ));
+        }
     };
     let mut request = client.exchange_code(AuthorizationCode::new(code.to_owned()));
     if settings.token_auth == TokenAuth::PrivateKeyJwt {
@@ -415,17 +426,9 @@ pub(super) fn check_id_token(
     {
         return Err(fault(Failure::violation("the ID token's azp is not us")));
     }
-    // Empty: the operator's words for its methods are not known, and nothing is demanded.
-    if let Some(methods) = claims.auth_method_refs()
-        && !settings.accepted_amr.is_empty()
-        && !methods
-            .iter()
-            .any(|method| settings.accepted_amr.iter().any(|amr| *amr == **method))
-    {
-        return Err(fault(Failure::new(
-            Outcome::NotOnMobileNetwork,
-            "the ID token's amr names no network authentication",
-        )));
+    if let Some(methods) = claims.auth_method_refs() {
+        let methods: Vec<&str> = methods.iter().map(|method| method.as_str()).collect();
+        amr::check(&methods, &settings.accepted_amr).map_err(fault)?;
     }
     Ok(())
 }
@@ -447,7 +450,7 @@ fn id_token_fault(err: &ClaimsVerificationError) -> &'static str {
     }
 }
 
-fn client(ask: &Ask<'_>) -> Result<CoreClient, Failure> {
+fn client(ask: &Ask<'_>, names_redirect: bool) -> Result<CoreClient, Failure> {
     let settings = &ask.operator.settings;
     // The crate wants an issuer even where none of its checks will be asked for.
     let issuer = settings
@@ -459,12 +462,14 @@ fn client(ask: &Ask<'_>) -> Result<CoreClient, Failure> {
     let redirect = RedirectUrl::new(ask.redirect_uri.to_owned())
         .map_err(|_| Failure::misconfigured("our callback is no URL"))?;
     let client_id = ClientId::new(settings.client_id.clone());
-    Ok(
-        CoreClient::new(client_id, issuer, CoreJsonWebKeySet::default())
-            // The scope text is the operator's, to the letter.
-            .disable_openid_scope()
-            .set_redirect_uri(redirect),
-    )
+    let client = CoreClient::new(client_id, issuer, CoreJsonWebKeySet::default())
+        // The scope text is the operator's, to the letter.
+        .disable_openid_scope();
+    Ok(if names_redirect {
+        client.set_redirect_uri(redirect)
+    } else {
+        client
+    })
 }
 
 fn client_secret(ask: &Ask<'_>) -> Result<ClientSecret, Failure> {
@@ -489,7 +494,7 @@ pub(super) fn scope(settings: &Settings, method: Method) -> Result<&str, Failure
     }
 }
 
-fn login_hint(ask: &Ask<'_>) -> Option<String> {
+pub(super) fn login_hint(ask: &Ask<'_>) -> Option<String> {
     let number = ask.number?;
     match ask.operator.settings.login_hint {
         HintForm::None => None,
@@ -499,7 +504,7 @@ fn login_hint(ask: &Ask<'_>) -> Option<String> {
 }
 
 /// A URL that a browser may be sent to.
-fn browser_url(text: &str) -> Result<Url, Failure> {
+pub(super) fn browser_url(text: &str) -> Result<Url, Failure> {
     let url = Url::parse(text)
         .map_err(|_| Failure::misconfigured("the authorization endpoint is no URL"))?;
     let local = match url.host() {

@@ -75,6 +75,18 @@ impl Signer {
         self.sign("JWT", claims, client_id, audience, now)
     }
 
+    /// Vonage's JWT of an application: nobody's audience, nobody's issuer.
+    pub(super) fn application_jwt(&self, application_id: &str, now: Time) -> String {
+        let now = now.timestamp();
+        let id = uuid::Builder::from_random_bytes(random()).into_uuid();
+        let mut claims = Map::new();
+        claims.insert("application_id".to_owned(), application_id.into());
+        claims.insert("jti".to_owned(), id.to_string().into());
+        claims.insert("iat".to_owned(), now.into());
+        claims.insert("exp".to_owned(), (now + LIFETIME).into());
+        self.compact("JWT", claims)
+    }
+
     /// An assertion that is itself the grant (RFC 7523 section 2.1); `claims` say about whom, for
     /// what.
     pub(super) fn grant_assertion(
@@ -112,6 +124,10 @@ impl Signer {
         claims.insert("iat".to_owned(), now.into());
         claims.insert("exp".to_owned(), (now + LIFETIME).into());
         claims.insert("jti".to_owned(), b64(&random::<16>()).into());
+        self.compact(typ, claims)
+    }
+
+    fn compact(&self, typ: &str, claims: Map<String, Value>) -> String {
         let mut header = json!({ "alg": self.alg, "typ": typ });
         if let Some(kid) = &self.kid {
             header["kid"] = kid.as_str().into();

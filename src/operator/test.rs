@@ -14,7 +14,7 @@ use crate::operator::{Operators, back_channel, limits};
 use crate::outbound::{Outbound, OutboundError};
 use crate::secret::{b64, random};
 use crate::store::checks::{CheckContract, CheckFlow};
-use crate::store::operators::{Credentials, IdTokenRule, Mode, Operator};
+use crate::store::operators::{Credentials, Dialect, IdTokenRule, Mode, Operator};
 use crate::verdict::checks::Extra;
 use crate::verdict::{Method, Outcome};
 
@@ -237,9 +237,16 @@ async fn check_departure(operators: &Operators, ask: &Ask<'_>, endpoints: &Endpo
         None
     };
     let endpoint = endpoints.authorization.as_deref().unwrap_or_default();
-    match oidc::depart(ask, endpoint, signer.as_deref()) {
-        Ok(departure) => {
-            let origin = departure.url.origin().ascii_serialization();
+    // Vonage's request cannot be made without a number, and none is sent from here.
+    let made = match ask.operator.settings.dialect {
+        Dialect::Vonage => oidc::browser_url(endpoint),
+        Dialect::Camara | Dialect::Telefonica | Dialect::MobileConnect => {
+            oidc::depart(ask, endpoint, signer.as_deref()).map(|departure| departure.url)
+        }
+    };
+    match made {
+        Ok(url) => {
+            let origin = url.origin().ascii_serialization();
             Step::good(NAME, format!("browsers are sent to {origin}"))
         }
         Err(failure) => Step::bad(NAME, told(&failure), "mend the setting it names"),
@@ -411,6 +418,14 @@ async fn check_client_authentication(
         }
         Err(failure) => failure,
     };
+    // Telefónica has no OAuth words, and tells who is not known by 401.
+    let dialect = ask.operator.settings.dialect;
+    if dialect == Dialect::Telefonica
+        && failure.http_status == Some(400)
+        && !failure.says_oauth_error()
+    {
+        return Step::good(NAME, "the operator knows us and refuses a made-up code");
+    }
     let said = failure.operator_error.as_deref().unwrap_or_default();
     let word = said.split(':').next().unwrap_or_default();
     let fix = match (word, failure.http_status) {

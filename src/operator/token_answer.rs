@@ -4,6 +4,7 @@ use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::{Map, Value};
 
 use crate::operator::errors::Failure;
+use crate::operator::oidc::Tokens;
 use crate::operator::strict;
 use crate::secret::Redacted;
 
@@ -56,6 +57,20 @@ pub(super) fn straighten(
     let json = HeaderValue::from_static("application/json");
     straight.headers_mut().insert(header::CONTENT_TYPE, json);
     Ok((straight, id_token))
+}
+
+/// The tokens of an answer that no library asked for.
+pub(super) fn read(answer: &Response<Vec<u8>>) -> Result<Tokens, Failure> {
+    let (straight, id) = straighten(answer)?;
+    let text = |name| match strict::read_object(straight.body())?.remove(name) {
+        Some(Value::String(text)) => Some(text),
+        _ => None,
+    };
+    Ok(Tokens {
+        access: Redacted::new(text("access_token").ok_or_else(unreadable)?),
+        scope: text("scope"),
+        id,
+    })
 }
 
 /// The answer says 200, but cannot be read.

@@ -4,12 +4,16 @@
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::oauth::acr::Acr;
+use crate::oauth::claims_request::{EVIDENCE, RECORD, TRUST_FRAMEWORK};
 use crate::oauth::prompt::Prompt;
+use crate::oauth::request::Display;
+use crate::oauth::response_mode::ResponseMode;
 use crate::oauth::scope::Scope;
 use crate::oauth::signing_alg::SigningAlg;
+use crate::provider::client_auth;
 use crate::web::app::App;
 
 /// How long both documents may be cached. The next signing key is in the JWKS for much longer before
@@ -19,7 +23,7 @@ const CACHED: &str = "public, max-age=300";
 /// The provider's metadata.
 pub async fn configuration(State(app): State<App>) -> Response {
     let issuer = &app.config.issuer;
-    let document = json!({
+    let mut document = json!({
         "issuer": issuer.as_str(),
         "authorization_endpoint": issuer.url("/authorize"),
         "token_endpoint": issuer.url("/token"),
@@ -32,28 +36,65 @@ pub async fn configuration(State(app): State<App>) -> Response {
         "frontchannel_logout_session_supported": true,
         "scopes_supported": Scope::ALL.map(Scope::as_str),
         "response_types_supported": ["code"],
-        "response_modes_supported": ["query"],
+        "response_modes_supported": ResponseMode::WORDS,
+        "pushed_authorization_request_endpoint": issuer.url("/par"),
+        "require_pushed_authorization_requests": false,
+        "require_signed_request_object": false,
+        "request_object_signing_alg_values_supported": SigningAlg::names(SigningAlg::ALL),
+        "authorization_signing_alg_values_supported": SigningAlg::names(SigningAlg::ALL),
+        "display_values_supported": Display::ALL.map(Display::as_str),
         "grant_types_supported": ["authorization_code"],
         "subject_types_supported": ["pairwise", "public"],
         "id_token_signing_alg_values_supported": SigningAlg::names(SigningAlg::ALL),
-        "token_endpoint_auth_methods_supported": [
-            "client_secret_basic", "client_secret_post", "none"
-        ],
+        "token_endpoint_auth_methods_supported": client_auth::methods(&app),
+        "token_endpoint_auth_signing_alg_values_supported": SigningAlg::names(SigningAlg::ALL),
         "code_challenge_methods_supported": ["S256"],
         "prompt_values_supported": Prompt::ALL.map(Prompt::as_str),
         "acr_values_supported": Acr::OFFERED.map(Acr::as_str),
         "claims_supported": [
             "iss", "sub", "aud", "exp", "iat", "nonce", "at_hash", "auth_time", "acr", "amr", "sid",
-            "txn", "phone_number", "phone_number_verified", "number_verification"
+            "txn", "phone_number", "phone_number_verified", "number_verification",
+            "verified_claims"
         ],
         "claim_types_supported": ["normal"],
-        "claims_parameter_supported": false,
-        "request_parameter_supported": false,
+        "claims_parameter_supported": true,
+        "verified_claims_supported": true,
+        "trust_frameworks_supported": [TRUST_FRAMEWORK],
+        "claims_in_verified_claims_supported": ["phone_number"],
+        "evidence_supported": [EVIDENCE],
+        "electronic_records_supported": [RECORD],
+        "request_parameter_supported": true,
         "request_uri_parameter_supported": false,
         "authorization_response_iss_parameter_supported": true,
         "ui_locales_supported": crate::web::text::Language::tags().collect::<Vec<_>>(),
     });
+    if app.config.registration.enabled {
+        document["registration_endpoint"] = issuer.url("/register").into();
+    }
+    if let Some(aliases) = mtls_aliases(&app, &document) {
+        document["mtls_endpoint_aliases"] = aliases;
+    }
     public("application/json", document.to_string())
+}
+
+/// The endpoints that clients with certificates call, on the listener that asks for them (RFC 8705
+/// section 5).
+fn mtls_aliases(app: &App, document: &Value) -> Option<Value> {
+    const CALLED_BY_CLIENTS: [&str; 5] = [
+        "token_endpoint",
+        "revocation_endpoint",
+        "introspection_endpoint",
+        "pushed_authorization_request_endpoint",
+        "userinfo_endpoint",
+    ];
+    let mtls = app.config.mtls.as_ref()?;
+    let aliases = CALLED_BY_CLIENTS.into_iter().filter_map(|name| {
+        let path = document[name]
+            .as_str()?
+            .strip_prefix(app.config.issuer.as_str())?;
+        Some((name.to_owned(), Value::from(mtls.url(path))))
+    });
+    Some(aliases.collect())
 }
 
 /// The public halves of every key that a live token may be signed with, and of the next one.

@@ -4,6 +4,8 @@
 //! | endpoint | file | who may call it |
 //! |---|---|---|
 //! | `GET /.well-known/openid-configuration`, `GET /jwks` | `discovery` | anybody |
+//! | `POST /register`, `GET`, `PUT`, `DELETE /register/{client_id}` | `registration` | whoever has a token for it |
+//! | `POST /par` | `par` | clients |
 //! | `POST /token` | `token` | clients |
 //! | `GET`, `POST /userinfo` | `userinfo` | whoever holds an access token |
 //! | `GET`, `POST /logout` | `logout` | the person's browser |
@@ -11,6 +13,9 @@
 mod client_auth;
 mod discovery;
 pub mod logout;
+mod par;
+mod registration;
+mod registration_metadata;
 mod token;
 mod userinfo;
 
@@ -27,6 +32,14 @@ pub fn routes() -> Router<App> {
             get(discovery::configuration),
         )
         .route("/jwks", get(discovery::jwks))
+        .route("/register", post(registration::register))
+        .route(
+            "/register/{client_id}",
+            get(registration::show)
+                .put(registration::replace)
+                .delete(registration::remove),
+        )
+        .route("/par", post(par::push))
         .route("/token", post(token::exchange))
         .route(
             "/userinfo",

@@ -5,9 +5,7 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::header::{
-    ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE,
-};
+use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, PRAGMA};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::{Deserialize as _, Serialize};
 
@@ -17,7 +15,7 @@ use crate::oauth::error::{ErrorCode, OAuthError};
 use crate::oauth::params::Params;
 use crate::oauth::pkce;
 use crate::phone::PhoneNumber;
-use crate::provider::client_auth::{self, Refused};
+use crate::provider::client_auth::{self, authenticate};
 use crate::secret::{Handle, Token};
 use crate::store::audit::Appended;
 use crate::store::clients::Client;
@@ -51,7 +49,7 @@ pub async fn exchange(State(app): State<App>, browser: Browser, body: Bytes) -> 
 async fn try_exchange(app: &App, browser: &Browser, body: &[u8]) -> Result<Tokens, TokenError> {
     let now = app.clock.now();
     let form = read(&browser.headers, body, app.config.limits.parameters)?;
-    let client = authenticate(app, browser, &form, now).await?;
+    let client = authenticate(app, browser, &form, "/token", now).await?;
     match form.get("grant_type") {
         Some("authorization_code") => redeem(app, browser, &form, &client, now).await,
         None => Err(OAuthError::invalid_request("grant_type is missing").into()),
@@ -93,37 +91,6 @@ fn read(headers: &HeaderMap, body: &[u8], most: usize) -> Result<Params, OAuthEr
             "{name} was sent more than once"
         ))),
         None => Ok(form),
-    }
-}
-
-async fn authenticate(
-    app: &App,
-    browser: &Browser,
-    form: &Params,
-    now: Time,
-) -> Result<std::sync::Arc<Client>, TokenError> {
-    let tried = client_auth::authenticate(app, &browser.headers, form, browser.address, now).await;
-    match tried {
-        Ok(client) => Ok(client),
-        Err(Refused::Request(reason)) => Err(OAuthError::invalid_request(reason).into()),
-        Err(Refused::Failure(failure)) => Err(TokenError::Failure(failure)),
-        Err(Refused::TooMany(seconds)) => Err(TokenError::TooMany(seconds)),
-        Err(Refused::Client {
-            reason,
-            client_id,
-            basic,
-        }) => {
-            let subject = Subject {
-                client_id: client_id.map(|id| id.chars().take(200).collect()),
-                ..Subject::default()
-            };
-            let event = Event::ClientLoginError {
-                reason: reason.to_owned(),
-            };
-            let record = browser.recorder(app, now).record(subject, &event);
-            crate::store::audit::append(app.db.relaxed(), [record]).await?;
-            Err(TokenError::Client { reason, basic })
-        }
     }
 }
 
@@ -262,8 +229,7 @@ fn sign(
 /// Why no token is issued.
 enum TokenError {
     OAuth(OAuthError),
-    Client { reason: &'static str, basic: bool },
-    TooMany(u64),
+    Client(client_auth::Refused),
     Failure(Failure),
 }
 
@@ -274,6 +240,12 @@ fn invalid_grant(description: &str) -> TokenError {
 impl From<OAuthError> for TokenError {
     fn from(error: OAuthError) -> Self {
         Self::OAuth(error)
+    }
+}
+
+impl From<client_auth::Refused> for TokenError {
+    fn from(refused: client_auth::Refused) -> Self {
+        Self::Client(refused)
     }
 }
 
@@ -306,30 +278,7 @@ impl IntoResponse for TokenError {
             Self::OAuth(error) => {
                 (StatusCode::BAD_REQUEST, no_store(), Json(error)).into_response()
             }
-            Self::Client { reason, basic } => {
-                let error = OAuthError::new(ErrorCode::InvalidClient, reason);
-                let mut response =
-                    (StatusCode::UNAUTHORIZED, no_store(), Json(error)).into_response();
-                if basic {
-                    response.headers_mut().insert(
-                        WWW_AUTHENTICATE,
-                        HeaderValue::from_static("Basic realm=\"numbercloak\""),
-                    );
-                }
-                response
-            }
-            Self::TooMany(seconds) => {
-                let error = OAuthError::new(
-                    ErrorCode::InvalidClient,
-                    "too many failed attempts; wait and try again",
-                );
-                let mut response =
-                    (StatusCode::TOO_MANY_REQUESTS, no_store(), Json(error)).into_response();
-                response
-                    .headers_mut()
-                    .insert(RETRY_AFTER, HeaderValue::from(seconds));
-                response
-            }
+            Self::Client(refused) => refused.into_response(),
             Self::Failure(failure) => {
                 let code = if failure.status == StatusCode::SERVICE_UNAVAILABLE {
                     ErrorCode::TemporarilyUnavailable

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use crate::login::{breakers, sweep};
 use crate::provider::logout::backchannel;
 use crate::server::tls::Reloaded;
-use crate::store::{db, grants, usage};
+use crate::store::{assertions, clients, db, grants, pushed, usage};
 use crate::token::lifecycle;
 use crate::web::app::App;
 
@@ -32,7 +32,7 @@ const PURGE_BATCH: i64 = 1000;
 pub fn spawn(
     tasks: &mut JoinSet<()>,
     app: &App,
-    tls: Option<Arc<Reloaded>>,
+    certificates: Vec<Arc<Reloaded>>,
     stop: &watch::Receiver<bool>,
 ) {
     tasks.spawn(until_stopped(stop, listen(app.clone())));
@@ -43,14 +43,13 @@ pub fn spawn(
     ));
     tasks.spawn(until_stopped(stop, every(PURGE, app.clone(), purge)));
     tasks.spawn(until_stopped(stop, every(CARE, app.clone(), care)));
-    if let Some(tls) = tls {
-        tasks.spawn(until_stopped(stop, async move {
-            loop {
-                tokio::time::sleep(CARE).await;
-                tls.refresh();
-            }
-        }));
-    }
+    tasks.spawn(until_stopped(stop, async move {
+        loop {
+            tokio::time::sleep(CARE).await;
+            certificates.iter().for_each(|tls| tls.refresh());
+        }
+    }));
+    tasks.spawn(write_secret_uses(app.clone(), stop.clone()));
 }
 
 fn until_stopped<W: Future<Output = ()> + Send>(
@@ -99,6 +98,22 @@ async fn listen(app: App) {
     }
 }
 
+/// Writes when client secrets were used, now and then and once more at the end.
+async fn write_secret_uses(app: App, mut stop: watch::Receiver<bool>) {
+    loop {
+        let stopped = tokio::time::timeout(CARE, stop.wait_for(|stop| *stop))
+            .await
+            .is_ok();
+        let uses = app.secret_uses.take();
+        if let Err(error) = clients::secrets_used(app.db.relaxed(), &uses).await {
+            tracing::warn!(%error, "when client secrets were used could not be written");
+        }
+        if stopped {
+            return;
+        }
+    }
+}
+
 async fn sweep_logins(app: App) -> anyhow::Result<()> {
     breakers::settle(&app).await;
     let ended = sweep::run(&app).await?;
@@ -113,8 +128,11 @@ async fn deliver_logouts(app: App) -> anyhow::Result<()> {
 }
 
 async fn purge(app: App) -> anyhow::Result<()> {
+    let now = app.clock.now();
+    while assertions::purge(app.db.relaxed(), now, PURGE_BATCH).await? >= PURGE_BATCH {}
     let before = app.clock.now() - chrono::TimeDelta::days(1);
     while grants::purge(app.db.relaxed(), before, PURGE_BATCH).await? >= PURGE_BATCH {}
+    pushed::purge(app.db.relaxed(), before, PURGE_BATCH).await?;
     usage::close_days(app.db.relaxed(), app.clock.now(), DAYS_BATCH).await?;
     Ok(())
 }

@@ -16,10 +16,12 @@ use tokio::sync::watch;
 use tower::ServiceExt as _;
 
 use crate::config::Config;
+use crate::server::client_certificates;
 use crate::server::proxy_protocol::{self, Source};
 use crate::server::timed_start::TimedStart;
 use crate::server::tls::Reloaded;
 use crate::web::browser::Peer;
+use crate::web::client_certificate::ClientCertificate;
 
 /// How long a TLS handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -68,12 +70,14 @@ pub async fn serve(
             match front.tls {
                 None => {
                     let stream = TimedStart::new(stream, patience);
-                    connection(&builder, stream, peer, router, watcher).await;
+                    connection(&builder, stream, (peer, None), router, watcher).await;
                 }
                 Some(tls) => {
                     if let Some(stream) = handshake(&tls, stream).await {
+                        let certificate = client_certificates::presented(stream.get_ref().1);
                         let stream = TimedStart::new(stream, patience);
-                        connection(&builder, stream, peer, router, watcher).await;
+                        let other = (peer, certificate);
+                        connection(&builder, stream, other, router, watcher).await;
                     }
                 }
             }
@@ -144,7 +148,7 @@ async fn handshake(
 async fn connection<S>(
     builder: &auto::Builder<TokioExecutor>,
     stream: S,
-    peer: SocketAddr,
+    (peer, certificate): (SocketAddr, Option<ClientCertificate>),
     router: Router,
     watcher: Watcher,
 ) where
@@ -152,6 +156,9 @@ async fn connection<S>(
 {
     let service = router.map_request(move |mut request: http::Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(Peer(peer));
+        if let Some(certificate) = &certificate {
+            request.extensions_mut().insert(certificate.clone());
+        }
         request.map(axum::body::Body::new)
     });
     let connection =

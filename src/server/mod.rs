@@ -2,6 +2,7 @@
 
 mod background;
 mod bounds;
+mod client_certificates;
 mod listener;
 mod log;
 mod management;
@@ -31,7 +32,8 @@ use crate::store::db::{self, Access, Db};
 use crate::store::operators::{self, Mode};
 use crate::token::keyring::LiveKeyring;
 use crate::token::{lifecycle, root};
-use crate::web::app::App;
+use crate::web::app::{App, Others};
+use crate::web::client_authorities::ClientAuthorities;
 
 /// What a server starts from.
 pub struct Start {
@@ -43,6 +45,8 @@ pub struct Start {
     pub migrate: bool,
     /// The bound public listener; by default the configured address is bound.
     pub listener: Option<TcpListener>,
+    /// The bound listener for mutual TLS; by default the configured address is bound, if there is one.
+    pub mtls: Option<TcpListener>,
     /// The bound management listener; by default the configured address is bound.
     pub management: Option<TcpListener>,
 }
@@ -56,6 +60,7 @@ impl Start {
             clock: Clock::system(),
             migrate: true,
             listener: None,
+            mtls: None,
             management: None,
         }
     }
@@ -67,6 +72,8 @@ pub struct Server {
     pub app: App,
     /// Where browsers and apps reach it.
     pub address: SocketAddr,
+    /// Where apps with certificates reach it, if mutual TLS is on.
+    pub mtls: Option<SocketAddr>,
     /// Where `/healthz`, `/readyz` and `/metrics` are.
     pub management: SocketAddr,
     tls: Option<Arc<tls::Reloaded>>,
@@ -85,6 +92,7 @@ pub async fn start(start: Start) -> anyhow::Result<Server> {
         clock,
         migrate,
         listener,
+        mtls,
         management,
     } = start;
     let database = &config.database;
@@ -116,9 +124,24 @@ pub async fn start(start: Start) -> anyhow::Result<Server> {
         }),
         ..Rules::default()
     })?;
-    let operators = Operators::new(outbound, config.limits.operator_calls_in_flight);
+    let operators = Operators::new(outbound.clone(), config.limits.operator_calls_in_flight);
     let tls = match &config.tls {
-        Some(files) => Some(Arc::new(tls::Reloaded::read(files)?)),
+        Some(files) => Some(Arc::new(tls::Reloaded::read(files, false)?)),
+        None => None,
+    };
+    let mtls = match config.mtls.as_ref().and_then(|mtls| mtls.listen.as_ref()) {
+        Some((address, files)) => Some((
+            bound(mtls, *address).await?,
+            Arc::new(tls::Reloaded::read(files, true)?),
+        )),
+        None => None,
+    };
+    let client_ca_file = config
+        .mtls
+        .as_ref()
+        .and_then(|mtls| mtls.client_ca_file.as_ref());
+    let client_authorities = match client_ca_file {
+        Some(file) => Some(ClientAuthorities::read(file)?),
         None => None,
     };
     let listener = bound(listener, config.listen.public).await?;
@@ -130,11 +153,19 @@ pub async fn start(start: Start) -> anyhow::Result<Server> {
         clock,
         LiveKeyring::new(keyring),
         subject_key,
-        operators,
+        Others {
+            operators,
+            outbound,
+            client_authorities,
+        },
     );
     let (stopping, stop) = watch::channel(false);
     let mut server = Server {
         address: listener.local_addr()?,
+        mtls: match &mtls {
+            Some((listener, _)) => Some(listener.local_addr()?),
+            None => None,
+        },
         management: management.local_addr()?,
         grace: app.config.listen.shutdown_grace,
         app: app.clone(),
@@ -142,25 +173,36 @@ pub async fn start(start: Start) -> anyhow::Result<Server> {
         stopping,
         tasks: JoinSet::new(),
     };
-    let router = routes::router(&app);
     let proxies = &app.config.proxies;
+    let front = |tls| Front {
+        tls,
+        proxies: proxies.protocol.then(|| proxies.trusted.as_slice().into()),
+    };
     server.tasks.spawn(listener::serve(
         listener,
-        Front {
-            tls: tls.clone(),
-            proxies: proxies.protocol.then(|| proxies.trusted.as_slice().into()),
-        },
-        router,
+        front(tls.clone()),
+        routes::router(&app),
         app.config.clone(),
         stop.clone(),
     ));
+    let mut certificates: Vec<_> = tls.into_iter().collect();
+    if let Some((listener, tls)) = mtls {
+        certificates.push(tls.clone());
+        server.tasks.spawn(listener::serve(
+            listener,
+            front(Some(tls)),
+            routes::for_programs(&app),
+            app.config.clone(),
+            stop.clone(),
+        ));
+    }
     server.tasks.spawn(management::serve(
         management,
         app.clone(),
         app.config.clone(),
         stop.clone(),
     ));
-    background::spawn(&mut server.tasks, &app, tls, &stop);
+    background::spawn(&mut server.tasks, &app, certificates, &stop);
     Ok(server)
 }
 

@@ -30,10 +30,6 @@ use crate::{console, login, provider};
 /// The public router.
 pub fn router(app: &App) -> Router {
     let limits = &app.config.limits;
-    let shed = ServiceBuilder::new()
-        .layer(HandleErrorLayer::new(async |_| busy()))
-        .layer(LoadShedLayer::new())
-        .layer(GlobalConcurrencyLimitLayer::new(limits.requests_in_flight));
     let within = |reader| from_fn_with_state(Bounds::new(limits, reader), bounds::hold);
     let pages = Router::new()
         .merge(login::routes())
@@ -43,9 +39,26 @@ pub fn router(app: &App) -> Router {
         .route("/", get(home))
         .fallback(not_found)
         .layer(within(Reader::Person));
-    Router::new()
-        .merge(provider::routes().layer(within(Reader::Program)))
-        .merge(pages)
+    let programs = provider::routes().layer(within(Reader::Program));
+    passing(app, Router::new().merge(programs).merge(pages))
+}
+
+/// The router of the listener for mutual TLS: what apps' servers call, and no page.
+pub fn for_programs(app: &App) -> Router {
+    let bounds = Bounds::new(&app.config.limits, Reader::Program);
+    let programs = provider::routes().layer(from_fn_with_state(bounds, bounds::hold));
+    passing(app, programs)
+}
+
+/// Routes with all that their requests pass through.
+fn passing(app: &App, routes: Router<App>) -> Router {
+    let shed = ServiceBuilder::new()
+        .layer(HandleErrorLayer::new(async |_| busy()))
+        .layer(LoadShedLayer::new())
+        .layer(GlobalConcurrencyLimitLayer::new(
+            app.config.limits.requests_in_flight,
+        ));
+    routes
         // Ours is the one that counts.
         .layer(DefaultBodyLimit::disable())
         .layer(shed)

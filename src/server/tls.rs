@@ -12,25 +12,28 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
 
 use crate::config::Tls;
+use crate::server::client_certificates::AnyHeld;
 
 /// The current certificate and where it comes from.
 pub struct Reloaded {
     certificate: PathBuf,
     key: PathBuf,
+    asks: bool,
     current: ArcSwap<(Stamp, Arc<ServerConfig>)>,
 }
 
 type Stamp = (Option<SystemTime>, Option<SystemTime>);
 
 impl Reloaded {
-    /// Reads both files.
-    pub fn read(files: &Tls) -> anyhow::Result<Self> {
+    /// Reads both files. `asks`: whether the other end is asked for a certificate.
+    pub fn read(files: &Tls, asks: bool) -> anyhow::Result<Self> {
         let (certificate, key) = (files.certificate_file.clone(), files.key_file.clone());
         let stamp = stamp(&certificate, &key);
-        let config = configuration(&certificate, &key)?;
+        let config = configuration(&certificate, &key, asks)?;
         Ok(Self {
             certificate,
             key,
+            asks,
             current: ArcSwap::from_pointee((stamp, Arc::new(config))),
         })
     }
@@ -46,7 +49,7 @@ impl Reloaded {
         if self.current.load().0 == stamp {
             return;
         }
-        match configuration(&self.certificate, &self.key) {
+        match configuration(&self.certificate, &self.key, self.asks) {
             Ok(config) => {
                 self.current.store(Arc::new((stamp, Arc::new(config))));
                 tracing::info!("the TLS certificate was read again");
@@ -63,16 +66,21 @@ fn stamp(certificate: &PathBuf, key: &PathBuf) -> Stamp {
     (modified(certificate), modified(key))
 }
 
-fn configuration(certificate: &PathBuf, key: &PathBuf) -> anyhow::Result<ServerConfig> {
+fn configuration(certificate: &PathBuf, key: &PathBuf, asks: bool) -> anyhow::Result<ServerConfig> {
     let chain = CertificateDer::pem_file_iter(certificate)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .with_context(|| format!("cannot read the certificate {}", certificate.display()))?;
     let private = PrivateKeyDer::from_pem_file(key)
         .with_context(|| format!("cannot read the private key {}", key.display()))?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
+    let builder = ServerConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()?;
+    let builder = if asks {
+        builder.with_client_cert_verifier(Arc::new(AnyHeld(provider)))
+    } else {
+        builder.with_no_client_auth()
+    };
+    let mut config = builder
         .with_single_cert(chain, private)
         .context("the certificate and the private key do not fit together")?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];

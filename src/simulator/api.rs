@@ -12,8 +12,9 @@ use http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
+use super::contract::{self, Contract, Number};
 use super::expiring::key_of;
 use super::journal::Entry;
 use super::network::{AccessToken, Network};
@@ -24,7 +25,7 @@ const CORRELATOR: HeaderName = HeaderName::from_static("x-correlator");
 /// How long a late answer takes.
 const DELAY: Duration = Duration::from_secs(30);
 
-/// An error in CAMARA's shape.
+/// An error, before it has its contract's shape.
 pub(super) struct Fault {
     status: u16,
     code: &'static str,
@@ -50,9 +51,33 @@ impl Fault {
         Self::new(401, "UNAUTHENTICATED", message)
     }
 
+    /// In CAMARA's shape.
     pub(super) fn into_response(self) -> Response {
+        self.shaped(&super::contracts::CAMARA_2_1.call)
+    }
+
+    fn shaped(self, call: &contract::Call) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let body = json!({ "status": self.status, "code": self.code, "message": self.message });
+        let Self { code, message, .. } = self;
+        let body = match call {
+            contract::Call::Camara { namespaced, .. } => {
+                let code = match code {
+                    "INVALID_TOKEN_CONTEXT" if *namespaced => {
+                        "NUMBER_VERIFICATION.INVALID_TOKEN_CONTEXT"
+                    }
+                    other => other,
+                };
+                json!({ "status": self.status, "code": code, "message": message })
+            }
+            contract::Call::Match { .. } => match self.status {
+                400 => json!({ "error": "invalid_request", "error_description": message }),
+                401 => json!({ "code": "UNAUTHORIZED", "message": message }),
+                403 => json!({ "code": "FORBIDDEN", "message": message }),
+                // Written like this.
+                503 => json!({ "code": "SERVICE_UNAVALIBLE", "message": message }),
+                _ => json!({ "status": "ERROR", "message": message }),
+            },
+        };
         let mut response = (status, Json(body)).into_response();
         if let Some(seconds) = self.retry_after {
             response
@@ -69,13 +94,13 @@ impl Fault {
 }
 
 /// Which of the two calls, with what it brought.
-enum Call {
+pub(super) enum Call {
     Verify(Asked),
     Share,
 }
 
 /// What is compared with the SIM's number.
-enum Asked {
+pub(super) enum Asked {
     Number(PhoneNumber),
     /// Hex of SHA-256 in either case.
     Hash(String),
@@ -90,7 +115,7 @@ pub(super) async fn verify(
 ) -> Response {
     let correlator = match correlator(&network, &headers) {
         Ok(correlator) => correlator,
-        Err(fault) => return finish(fault.into_response(), None),
+        Err(fault) => return finish(fault.shaped(&network.contract().call), None),
     };
     let called = take_token(&network, &headers).and_then(|token| {
         if !token.scope.verify {
@@ -100,7 +125,9 @@ pub(super) async fn verify(
                 "The token has no scope for this call.",
             ));
         }
-        Ok((token, Call::Verify(read_body(&headers, &body)?)))
+        let asked = read_body(network.contract(), &headers, &body)?;
+        check_country(network.contract(), &token, &asked)?;
+        Ok((token, Call::Verify(asked)))
     });
     conclude(&network, entry, correlator, called).await
 }
@@ -113,7 +140,7 @@ pub(super) async fn share(
 ) -> Response {
     let correlator = match correlator(&network, &headers) {
         Ok(correlator) => correlator,
-        Err(fault) => return finish(fault.into_response(), None),
+        Err(fault) => return finish(fault.shaped(&network.contract().call), None),
     };
     let called = take_token(&network, &headers).and_then(|token| {
         if !token.scope.share {
@@ -133,7 +160,8 @@ pub(super) async fn not_found() -> Response {
     Fault::new(404, "NOT_FOUND", "There is nothing here.").into_response()
 }
 
-async fn conclude(
+/// Answers a call whose token and body were read, or not.
+pub(super) async fn conclude(
     network: &Network,
     entry: Entry,
     correlator: Option<HeaderValue>,
@@ -141,9 +169,14 @@ async fn conclude(
 ) -> Response {
     let (token, call) = match called {
         Ok(called) => called,
-        Err(fault) => return finish(fault.into_response(), correlator),
+        Err(fault) => {
+            return finish(fault.shaped(&network.contract().call), correlator);
+        }
     };
+    let contract = network.contract();
     let number = &token.number;
+    let plain = |call: &Call, number: &PhoneNumber| plain(contract, call, number);
+    let verified = |value: Value| verified(contract, value);
     let Some(scenario) = token.scenario else {
         return finish(plain(&call, number), correlator);
     };
@@ -153,6 +186,7 @@ async fn conclude(
         | Effect::Callback(_)
         | Effect::Token(_)
         | Effect::IdToken(_)
+        | Effect::Discovery(_)
         | Effect::Check(_)
         | Effect::BackChannel(_) => finish(plain(&call, number), correlator),
         Effect::Verify(effect) => {
@@ -169,10 +203,10 @@ async fn conclude(
                 (_, Call::Verify(_)) | (AtShare::Number, Call::Share) => plain(&call, number),
                 (AtShare::WithoutPlus, Call::Share) => shared(json!(number.digits())),
                 (AtShare::Forbidden, Call::Share) => {
-                    Fault::new(403, "PERMISSION_DENIED", scenario.says).into_response()
+                    Fault::new(403, "PERMISSION_DENIED", scenario.says).shaped(&contract.call)
                 }
                 (AtShare::NotOffered, Call::Share) => {
-                    Fault::new(404, "NOT_FOUND", scenario.says).into_response()
+                    Fault::new(404, "NOT_FOUND", scenario.says).shaped(&contract.call)
                 }
             };
             finish(response, correlator)
@@ -187,7 +221,7 @@ async fn conclude(
                         message: scenario.says,
                         retry_after,
                     };
-                    fault.into_response()
+                    fault.shaped(&contract.call)
                 }
                 AtApi::WrongType => match &call {
                     Call::Verify(_) => verified(json!("true")),
@@ -214,18 +248,23 @@ async fn conclude(
 }
 
 /// What an ordinary SIM answers.
-fn plain(call: &Call, number: &PhoneNumber) -> Response {
+fn plain(contract: &Contract, call: &Call, number: &PhoneNumber) -> Response {
     match call {
-        Call::Verify(Asked::Number(asked)) => verified(json!(asked == number)),
+        Call::Verify(Asked::Number(asked)) => verified(contract, json!(asked == number)),
         Call::Verify(Asked::Hash(hash)) => {
-            verified(json!(hash.eq_ignore_ascii_case(&number.sha256_hex())))
+            let same = hash.eq_ignore_ascii_case(&number.sha256_hex());
+            verified(contract, json!(same))
         }
         Call::Share => shared(json!(number.e164())),
     }
 }
 
-fn verified(value: Value) -> Response {
-    Json(json!({ "devicePhoneNumberVerified": value })).into_response()
+fn verified(contract: &Contract, value: Value) -> Response {
+    let member = match contract.call {
+        contract::Call::Camara { .. } => "devicePhoneNumberVerified",
+        contract::Call::Match { .. } => "device_msisdn_verified",
+    };
+    Json(json!({ member: value })).into_response()
 }
 
 fn shared(value: Value) -> Response {
@@ -249,9 +288,10 @@ pub(super) fn correlator(
     let Some(value) = headers.get(CORRELATOR).filter(|value| !value.is_empty()) else {
         return Ok(None);
     };
-    let fits = value
-        .to_str()
-        .is_ok_and(|text| network.persona.accepts_correlator(text));
+    let contract::Call::Camara { correlator, .. } = network.contract().call else {
+        return Ok(None);
+    };
+    let fits = value.to_str().is_ok_and(|text| correlator.accepts(text));
     if fits {
         Ok(Some(value.clone()))
     } else {
@@ -261,8 +301,9 @@ pub(super) fn correlator(
     }
 }
 
-/// Takes the token out: whatever comes of the call, it was the only one.
-fn take_token(network: &Network, headers: &HeaderMap) -> Result<AccessToken, Fault> {
+/// Takes the token out: whatever comes of the call, it was the only one. Some contracts let it be used
+/// again.
+pub(super) fn take_token(network: &Network, headers: &HeaderMap) -> Result<AccessToken, Fault> {
     let now = network.clock.now();
     let header = headers
         .get(AUTHORIZATION)
@@ -276,17 +317,80 @@ fn take_token(network: &Network, headers: &HeaderMap) -> Result<AccessToken, Fau
             "The Authorization header holds no Bearer token.",
         ))?
         .1;
-    network
-        .tokens
-        .take(now, &key_of(token.trim()))
+    let key = key_of(token.trim());
+    let token = if network.contract().reusable_token {
+        network.tokens.with(now, &key, |token| token.clone())
+    } else {
+        network.tokens.take(now, &key)
+    };
+    token
         .filter(|token| token.until > now)
         .ok_or(Fault::unauthenticated(
             "The token is not known, has expired or was used before.",
         ))
 }
 
+/// A reusable token is good for one country.
+fn check_country(contract: &Contract, token: &AccessToken, asked: &Asked) -> Result<(), Fault> {
+    let country = |number: &PhoneNumber| {
+        let shown = number.masked();
+        shown.split(' ').next().unwrap_or_default().to_owned()
+    };
+    match asked {
+        Asked::Number(asked)
+            if contract.reusable_token && country(asked) != country(&token.number) =>
+        {
+            Err(Fault::new(
+                403,
+                "PERMISSION_DENIED",
+                "The token is for another country.",
+            ))
+        }
+        Asked::Number(_) | Asked::Hash(_) => Ok(()),
+    }
+}
+
+/// A number in the spelling of the contract.
+fn read_number(spelling: Number, text: &str) -> Option<PhoneNumber> {
+    let with_plus = match (spelling, text.starts_with('+')) {
+        (Number::Plus | Number::OptionalPlus, true) => text.to_owned(),
+        (Number::OptionalPlus | Number::Digits, false) => format!("+{text}"),
+        (Number::Plus, false) | (Number::Digits, true) => return None,
+    };
+    PhoneNumber::from_e164(&with_plus).ok()
+}
+
 /// The body of `verify` has exactly one member: `phoneNumber` or `hashedPhoneNumber`.
-fn read_body(headers: &HeaderMap, body: &[u8]) -> Result<Asked, Fault> {
+fn read_body(contract: &Contract, headers: &HeaderMap, body: &[u8]) -> Result<Asked, Fault> {
+    let members = read_object(headers, body)?;
+    let contract::Call::Camara { number, .. } = contract.call else {
+        return Err(Fault::argument("This is another call."));
+    };
+    let only = (members.len() == 1)
+        .then(|| members.iter().next())
+        .flatten();
+    match only.map(|(name, value)| (name.as_str(), value.as_str())) {
+        Some(("phoneNumber", Some(text))) => read_number(number, text)
+            .map(Asked::Number)
+            .ok_or(Fault::argument("phoneNumber is not E.164 as agreed.")),
+        Some(("hashedPhoneNumber", Some(text))) => read_hash(text),
+        _ => Err(Fault::argument(
+            "Exactly one of phoneNumber and hashedPhoneNumber is needed.",
+        )),
+    }
+}
+
+/// A hash, in either case.
+pub(super) fn read_hash(text: &str) -> Result<Asked, Fault> {
+    if text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit()) {
+        Ok(Asked::Hash(text.to_owned()))
+    } else {
+        Err(Fault::argument("The hash is not SHA-256 in hex."))
+    }
+}
+
+/// A JSON object.
+pub(super) fn read_object(headers: &HeaderMap, body: &[u8]) -> Result<Map<String, Value>, Fault> {
     if body.is_empty() {
         return Err(Fault::argument("There is no body."));
     }
@@ -301,25 +405,8 @@ fn read_body(headers: &HeaderMap, body: &[u8]) -> Result<Asked, Fault> {
             "The body is not application/json.",
         ));
     }
-    let Ok(Value::Object(members)) = serde_json::from_slice(body) else {
-        return Err(Fault::argument("The body is not a JSON object."));
-    };
-    let only = (members.len() == 1)
-        .then(|| members.iter().next())
-        .flatten();
-    match only.map(|(name, value)| (name.as_str(), value.as_str())) {
-        Some(("phoneNumber", Some(text))) => PhoneNumber::from_e164(text)
-            .map(Asked::Number)
-            .map_err(|_| Fault::argument("phoneNumber is not E.164 with a plus sign.")),
-        Some(("hashedPhoneNumber", Some(text))) => {
-            if text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit()) {
-                Ok(Asked::Hash(text.to_owned()))
-            } else {
-                Err(Fault::argument("hashedPhoneNumber is not SHA-256 in hex."))
-            }
-        }
-        _ => Err(Fault::argument(
-            "Exactly one of phoneNumber and hashedPhoneNumber is needed.",
-        )),
+    match serde_json::from_slice(body) {
+        Ok(Value::Object(members)) => Ok(members),
+        _ => Err(Fault::argument("The body is not a JSON object.")),
     }
 }

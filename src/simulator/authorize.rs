@@ -19,10 +19,12 @@ use super::network::{Device, Grant, Network, Pending};
 use super::pages;
 use super::parameters::Parameters;
 use super::request::{Refusal, Request, check};
-use super::scenario::{AtAuthorize, Effect};
+use super::scenario::{AtAuthorize, AtDiscovery, Effect};
 
 /// How long an answer hangs.
 const HANG: Duration = Duration::from_secs(60);
+/// Where a channel partner sends the browser.
+pub(super) const OPERATOR: &str = "/operator/authorize";
 
 /// `GET /authorize`.
 pub(super) async fn by_query(
@@ -54,7 +56,40 @@ pub(super) async fn by_form(
     .await
 }
 
+/// `GET /operator/authorize`: the browser was sent on by the channel partner.
+pub(super) async fn at_operator(
+    State(network): State<Arc<Network>>,
+    Extension(connection): Extension<Connection>,
+    Extension(entry): Extension<Entry>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let query = Parameters::parse(query.unwrap_or_default().as_bytes());
+    let now = network.clock.now();
+    let parameters = query
+        .get("ticket")
+        .and_then(|ticket| network.hops.take(now, &key_of(ticket)));
+    match parameters {
+        Some(parameters) => serve(&network, &connection, entry, &headers, parameters).await,
+        None => pages::refuse("This way was gone already, or its time is over."),
+    }
+}
+
 async fn answer(
+    network: &Network,
+    connection: &Connection,
+    entry: Entry,
+    headers: &HeaderMap,
+    parameters: Parameters,
+) -> Response {
+    if network.contract().second_hop && check(network, &parameters).is_ok() {
+        let ticket = network.hops.issue(network.clock.now(), parameters);
+        return callback::redirect(&network.url(&format!("{OPERATOR}?ticket={ticket}")));
+    }
+    serve(network, connection, entry, headers, parameters).await
+}
+
+async fn serve(
     network: &Network,
     connection: &Connection,
     entry: Entry,
@@ -97,6 +132,7 @@ async fn answer(
         state,
         nonce,
         challenge,
+        correlation,
         scope,
         silent,
         ..
@@ -106,6 +142,7 @@ async fn answer(
         redirect_uri,
         challenge,
         nonce,
+        correlation,
         scope,
         number,
         scenario,
@@ -118,6 +155,11 @@ async fn answer(
             }
             Effect::Callback(_) => {
                 network.acted(entry, scenario);
+                None
+            }
+            Effect::Discovery(at) => {
+                network.acted(entry, scenario);
+                network.arm((at != AtDiscovery::KeyRotated).then_some(at));
                 None
             }
             Effect::Token(_)
@@ -159,9 +201,18 @@ async fn answer(
             let ticket = network.consents.issue(network.clock.now(), pending);
             pages::consent(&client, &ticket)
         }
+        Some(AtAuthorize::NotCovered) => {
+            let text = "Unknown user";
+            callback::refuse(network, &grant.redirect_uri, state, "access_denied", text)
+        }
         Some(AtAuthorize::BadRequestPage) => {
             pages::refuse("The operator cannot serve this request.")
         }
+        Some(AtAuthorize::ForbiddenPage) => pages::message(
+            StatusCode::FORBIDDEN,
+            "Forbidden",
+            "The channel partner ends here.",
+        ),
         Some(AtAuthorize::Hang) => {
             // Ends with the connection if the browser does not wait that long.
             tokio::time::sleep(HANG).await;
@@ -203,13 +254,13 @@ pub(super) async fn consent(
     if form.get("answer") == Some("accept") {
         callback::deliver(&network, grant, state.as_deref())
     } else {
+        // Behind a channel partner it has a word that is in no specification.
+        let error = if network.contract().second_hop {
+            "consent_denied"
+        } else {
+            "access_denied"
+        };
         let text = "the person declined";
-        callback::refuse(
-            &network,
-            &grant.redirect_uri,
-            state.as_deref(),
-            "access_denied",
-            text,
-        )
+        callback::refuse(&network, &grant.redirect_uri, state.as_deref(), error, text)
     }
 }

@@ -7,11 +7,13 @@ use axum::response::{IntoResponse as _, Response};
 use http::header::{CACHE_CONTROL, LOCATION, REFERRER_POLICY};
 use http::{HeaderValue, StatusCode};
 
+use super::authorize::OPERATOR;
 use super::expiring::key_of;
 use super::network::{Code, Grant, Network};
 use super::pages;
 use super::parameters::with_query;
 use super::scenario::{AtCallback, Effect};
+use crate::secret::new_id;
 
 /// The first hop of a chain: with the redirect at the authorization endpoint and the last one to the
 /// client there are eight.
@@ -52,8 +54,19 @@ pub(super) fn refuse(
     if let Some(state) = state {
         pairs.push(("state", state));
     }
-    pairs.push(("iss", &network.issuer));
-    redirect(&with_query(redirect_uri, &pairs))
+    if network.contract().iss {
+        pairs.push(("iss", &network.issuer));
+    }
+    leave(network, with_query(redirect_uri, &pairs))
+}
+
+/// Off to the client; from behind a channel partner by way of the partner.
+fn leave(network: &Network, location: String) -> Response {
+    if !network.contract().second_hop {
+        return redirect(&location);
+    }
+    let ticket = network.chains.issue(network.clock.now(), location);
+    redirect(&network.url(&format!("/sim/hop/{ticket}/{CHAIN_END}")))
 }
 
 /// Back with a code.
@@ -85,7 +98,7 @@ pub(super) fn deliver(network: &Network, grant: Grant, state: Option<&str>) -> R
             | AtCallback::CodeAndError
             | AtCallback::UnknownError
             | AtCallback::ForeignIssuer,
-        ) => redirect(&location),
+        ) => leave(network, location),
     }
 }
 
@@ -112,7 +125,15 @@ pub(super) fn deliver_by_relative(
     grant: Grant,
     state: Option<&str>,
 ) -> Response {
-    redirect(chain(network, grant, state, CHAIN_END).trim_start_matches('/'))
+    let contract = network.contract();
+    let here = if contract.second_hop {
+        OPERATOR
+    } else {
+        contract.authorize
+    };
+    let up = "../".repeat(here.matches('/').count() - 1);
+    let path = chain(network, grant, state, CHAIN_END);
+    redirect(&format!("{up}{}", path.trim_start_matches('/')))
 }
 
 /// `GET /sim/hop/{ticket}/{hop}`: one step of a chain, or of the loop that never ends.
@@ -154,6 +175,10 @@ fn location(
     effect: Option<AtCallback>,
 ) -> String {
     let redirect_uri = grant.redirect_uri.clone();
+    let correlation = network.contract().correlation.then(|| {
+        let made = || new_id(network.clock.now()).to_string();
+        grant.correlation.clone().unwrap_or_else(made)
+    });
     let code = network
         .codes
         .issue(network.clock.now(), Code::Fresh(Box::new(grant)));
@@ -163,8 +188,8 @@ fn location(
         _ => state.map(str::to_owned),
     };
     let iss = match effect {
-        Some(AtCallback::ForeignIssuer) => FOREIGN_ISSUER,
-        _ => network.issuer.as_str(),
+        Some(AtCallback::ForeignIssuer) => Some(FOREIGN_ISSUER),
+        _ => network.contract().iss.then_some(network.issuer.as_str()),
     };
     let mut pairs = match effect {
         Some(AtCallback::UnknownError) => vec![("error", "sim_not_amused")],
@@ -183,7 +208,12 @@ fn location(
     if let Some(state) = &state {
         pairs.push(("state", state));
     }
-    pairs.push(("iss", iss));
+    if let Some(iss) = iss {
+        pairs.push(("iss", iss));
+    }
+    if let Some(correlation) = &correlation {
+        pairs.push(("correlation_id", correlation));
+    }
     with_query(&redirect_uri, &pairs)
 }
 

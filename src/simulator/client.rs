@@ -3,7 +3,7 @@
 use std::fmt;
 
 use jsonwebtoken::jwk::{Jwk, JwkSet};
-use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -11,6 +11,8 @@ use crate::clock::Time;
 
 /// Longest life of a JWT a client signs, seconds (ICM security profile).
 const LONGEST: i64 = 300;
+/// Longest life of Vonage's JWT of an application, seconds: what its SDK makes.
+const LONGEST_APPLICATION: i64 = 900;
 /// How far a client's clock may run ahead, seconds.
 const SKEW: i64 = 5;
 
@@ -22,7 +24,7 @@ pub struct SimulatedClient {
     /// For `client_secret_basic` and `client_secret_post`.
     #[serde(default)]
     pub client_secret: Option<String>,
-    /// A JWK set, for `private_key_jwt` and signed request objects.
+    /// A JWK set, for `private_key_jwt`, signed request objects and JWTs of an application.
     #[serde(default)]
     pub jwks: Option<Value>,
     /// Matched byte by byte.
@@ -64,6 +66,27 @@ impl Client {
         !self.keys.is_empty()
     }
 
+    /// Checks Vonage's JWT of an application: RS256, its claims, and nobody's issuer or audience.
+    pub(super) fn open_application_jwt(&self, jwt: &str, now: Time) -> Result<(), &'static str> {
+        let header = jsonwebtoken::decode_header(jwt).map_err(|_| "the JWT cannot be read")?;
+        if header.alg != Algorithm::RS256 || header.typ.as_deref() != Some("JWT") {
+            return Err("the JWT's header is not typ JWT and alg RS256");
+        }
+        let claims = self.signed_claims(jwt, &header)?;
+        let text = |name| claims.get(name).and_then(Value::as_str);
+        if text("application_id") != Some(self.id.as_str()) {
+            return Err("application_id is not the application");
+        }
+        let jti = text("jti").and_then(|jti| uuid::Uuid::try_parse(jti).ok());
+        if jti.is_none_or(|jti| jti.get_version_num() != 4) {
+            return Err("jti is no UUID of version 4");
+        }
+        if !claims.contains_key("iat") || claims.contains_key("aud") || claims.contains_key("iss") {
+            return Err("iat is missing, or a claim is there that is not theirs");
+        }
+        check_times(&claims, now, LONGEST_APPLICATION)
+    }
+
     /// The claims of a JWT this client signed with one of its keys, issued for one of `audiences`
     /// and good now. The error is a sentence without anything of the JWT.
     pub(super) fn open_jwt(
@@ -88,28 +111,14 @@ impl Client {
         {
             return Err("the JWT is of another type");
         }
-        let mut validation = Validation::new(header.alg);
-        validation.required_spec_claims.clear();
-        // Times and audience are checked below, by our own clock.
-        validation.validate_exp = false;
-        validation.validate_nbf = false;
-        validation.validate_aud = false;
-        let claims = self
-            .keys
-            .iter()
-            .filter(|(kid, _)| header.kid.is_none() || *kid == header.kid)
-            .find_map(|(_, key)| {
-                jsonwebtoken::decode::<Map<String, Value>>(jwt, key, &validation).ok()
-            })
-            .ok_or("the JWT is not signed with a key of this client")?
-            .claims;
+        let claims = self.signed_claims(jwt, &header)?;
         if claims.get("iss").and_then(Value::as_str) != Some(self.id.as_str()) {
             return Err("iss is not the client");
         }
         if !is_for(claims.get("aud"), audiences) {
             return Err("aud is not this server");
         }
-        check_times(&claims, now)?;
+        check_times(&claims, now, LONGEST)?;
         if claims
             .get("jti")
             .and_then(Value::as_str)
@@ -118,6 +127,25 @@ impl Client {
             return Err("jti is missing or too long");
         }
         Ok(claims)
+    }
+
+    fn signed_claims(
+        &self,
+        jwt: &str,
+        header: &Header,
+    ) -> Result<Map<String, Value>, &'static str> {
+        let mut validation = Validation::new(header.alg);
+        validation.required_spec_claims.clear();
+        // Times and audience are checked by our own clock.
+        validation.validate_exp = false;
+        validation.validate_nbf = false;
+        validation.validate_aud = false;
+        self.keys
+            .iter()
+            .filter(|(kid, _)| header.kid.is_none() || *kid == header.kid)
+            .find_map(|(_, key)| jsonwebtoken::decode(jwt, key, &validation).ok())
+            .map(|data| data.claims)
+            .ok_or("the JWT is not signed with a key of this client")
     }
 }
 
@@ -131,21 +159,21 @@ fn is_for(aud: Option<&Value>, audiences: &[&str]) -> bool {
     }
 }
 
-fn check_times(claims: &Map<String, Value>, now: Time) -> Result<(), &'static str> {
+fn check_times(claims: &Map<String, Value>, now: Time, longest: i64) -> Result<(), &'static str> {
     let seconds = |name| claims.get(name).and_then(Value::as_i64);
     let now = now.timestamp();
     let exp = seconds("exp").ok_or("exp is missing")?;
     if exp <= now {
         return Err("the JWT has expired");
     }
-    if exp > now + LONGEST {
+    if exp > now + longest {
         return Err("exp is too far ahead");
     }
     if let Some(iat) = seconds("iat") {
         if iat > now + SKEW {
             return Err("iat is in the future");
         }
-        if exp - iat > LONGEST {
+        if exp - iat > longest {
             return Err("the JWT lives too long");
         }
     }

@@ -7,6 +7,7 @@ use http::header::AUTHORIZATION;
 use std::sync::Arc;
 
 use super::client::Client;
+use super::contract::ClientAuth;
 use super::expiring::key_of;
 use super::network::Network;
 use super::parameters::Parameters;
@@ -28,6 +29,10 @@ pub(super) fn authenticate(
     headers: &HeaderMap,
     form: &Parameters,
 ) -> Result<Arc<Client>, Denied> {
+    let contract = network.contract();
+    if contract.client_auth == [ClientAuth::Application] {
+        return with_application(network, headers);
+    }
     let basic = headers.get(AUTHORIZATION);
     let posted = form.get("client_secret");
     let assertion = form
@@ -37,6 +42,15 @@ pub(super) fn authenticate(
     if methods.iter().filter(|used| **used).count() > 1 {
         return Err(Denied::InvalidRequest(
             "more than one way of client authentication",
+        ));
+    }
+    let used = [ClientAuth::Basic, ClientAuth::Post, ClientAuth::Assertion]
+        .into_iter()
+        .zip(methods)
+        .find_map(|(method, used)| used.then_some(method));
+    if used.is_some_and(|method| !contract.client_auth.contains(&method)) {
+        return Err(Denied::InvalidClient(
+            "this way of client authentication is not taken here",
         ));
     }
     if let Some(header) = basic {
@@ -77,6 +91,39 @@ fn with_secret(network: &Network, id: &str, password: &str) -> Result<Arc<Client
         .ok_or(Denied::InvalidClient("client or secret are wrong"))
 }
 
+/// Vonage's JWT of an application as bearer token: its id is a claim, and it is used once.
+pub(super) fn with_application(
+    network: &Network,
+    headers: &HeaderMap,
+) -> Result<Arc<Client>, Denied> {
+    let jwt = headers
+        .get(AUTHORIZATION)
+        .and_then(|header| header.to_str().ok())
+        .and_then(|text| text.strip_prefix("Bearer "))
+        .ok_or(Denied::InvalidClient(
+            "the Authorization header holds no Bearer token",
+        ))?;
+    let claims: serde_json::Value = jsonwebtoken::dangerous::insecure_decode_claims(jwt)
+        .map_err(|_| Denied::InvalidClient("the application's JWT cannot be read"))?;
+    let text = |name| claims.get(name).and_then(serde_json::Value::as_str);
+    let client = text("application_id")
+        .and_then(|id| network.client(id))
+        .ok_or(Denied::InvalidClient("the application is not known"))?;
+    let now = network.clock.now();
+    client
+        .open_application_jwt(jwt, now)
+        .map_err(Denied::InvalidClient)?;
+    let jti = text("jti").unwrap_or_default();
+    if network
+        .jtis
+        .insert(now, key_of(&format!("{}\0{jti}", client.id)), ())
+    {
+        Ok(client)
+    } else {
+        Err(Denied::InvalidClient("the JWT was used before"))
+    }
+}
+
 /// RFC 7523 with the limits of the ICM security profile.
 fn with_assertion(network: &Network, form: &Parameters) -> Result<Arc<Client>, Denied> {
     if form.get("client_assertion_type") != Some(JWT_BEARER) {
@@ -103,7 +150,8 @@ fn with_assertion(network: &Network, form: &Parameters) -> Result<Arc<Client>, D
         .client(id)
         .ok_or(Denied::InvalidClient("the client is not known"))?;
     let now = network.clock.now();
-    let (endpoint, back_channel) = (network.url("/token"), network.url("/bc-authorize"));
+    let endpoint = network.url(network.contract().token);
+    let back_channel = network.url("/bc-authorize");
     let claims = client
         .open_jwt(
             jwt,

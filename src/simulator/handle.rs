@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::client::SimulatedClient;
 use super::journal::Received;
 use super::network::{Device, Network};
+use super::persona::Persona;
 use super::scenario::Scenario;
 use crate::clock::Time;
 use crate::phone::PhoneNumber;
@@ -37,6 +38,12 @@ impl Handle {
     #[must_use]
     pub fn issuer(&self) -> &str {
         &self.0.issuer
+    }
+
+    /// Which operator it is.
+    #[must_use]
+    pub fn persona(&self) -> Persona {
+        self.0.persona
     }
 
     /// Where the operator listens.

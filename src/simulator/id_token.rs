@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::keys::Signing;
 use super::network::{Grant, Network, TOKEN_LIFE};
-use super::scenario::{AtIdToken, Effect};
+use super::scenario::{AtDiscovery, AtIdToken, Effect};
 use crate::secret::Token;
 
 /// The signed token for this grant. `sub` is pairwise and hides the number (ICM security profile).
@@ -27,7 +27,11 @@ pub(super) fn issue(network: &Network, grant: &Grant) -> String {
     if let Some(nonce) = &grant.nonce {
         claims["nonce"] = nonce.as_str().into();
     }
-    let mut signing = Signing::Published;
+    let mut signing = match grant.scenario.map(|scenario| scenario.effect) {
+        Some(Effect::Discovery(AtDiscovery::KeysDown)) => Signing::Unpublished,
+        Some(Effect::Discovery(AtDiscovery::KeyRotated)) => Signing::Rotated,
+        _ => Signing::Published,
+    };
     match fault {
         None => {}
         Some(AtIdToken::WrongNonce) => claims["nonce"] = Token::random().reveal().into(),
@@ -45,6 +49,8 @@ pub(super) fn issue(network: &Network, grant: &Grant) -> String {
         Some(AtIdToken::AlgNone) => signing = Signing::None,
         Some(AtIdToken::HmacWithPublicKey) => signing = Signing::HmacWithPublicKey,
         Some(AtIdToken::UnknownKey) => signing = Signing::Unpublished,
+        Some(AtIdToken::TextMessage) => claims["amr"] = json!(["sms"]),
+        Some(AtIdToken::Password) => claims["amr"] = json!(["nba", "pwd"]),
         Some(AtIdToken::NumberAsSubject) => claims["sub"] = grant.number.e164().into(),
     }
     network.keys.sign(&claims, signing)

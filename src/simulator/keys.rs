@@ -18,6 +18,8 @@ use crate::secret::{b64, random, sha256};
 pub(super) enum Signing {
     /// RS256 with the published key.
     Published,
+    /// RS256 with a new key, published from now on.
+    Rotated,
     /// RS256 with a key that was never published.
     Unpublished,
     /// `alg` none, no signature.
@@ -26,9 +28,13 @@ pub(super) enum Signing {
     HmacWithPublicKey,
 }
 
+/// The new key's id.
+const ROTATED: &str = "rotated";
+
 pub(super) struct Keys {
     published: KeyPair,
     kid: String,
+    rotated: OnceLock<KeyPair>,
     unpublished: OnceLock<KeyPair>,
     /// Makes pairwise subjects; gone with the process, as are the accounts.
     pairwise: hmac::Key,
@@ -42,29 +48,25 @@ impl Keys {
         Ok(Self {
             published,
             kid,
+            rotated: OnceLock::new(),
             unpublished: OnceLock::new(),
             pairwise: hmac::Key::new(hmac::HMAC_SHA256, &random::<32>()),
         })
     }
 
-    /// The JWK set (RFC 7517).
+    /// The JWK set (RFC 7517): the key, and the new one once it was used.
     pub(super) fn jwks(&self) -> Value {
-        let public = self.published.public_key();
-        json!({ "keys": [{
-            "kty": "RSA",
-            "use": "sig",
-            "alg": "RS256",
-            "kid": self.kid,
-            "n": b64(public.modulus().big_endian_without_leading_zero()),
-            "e": b64(public.exponent().big_endian_without_leading_zero()),
-        }] })
+        let mut keys = vec![jwk(&self.published, &self.kid)];
+        keys.extend(self.rotated.get().map(|key| jwk(key, ROTATED)));
+        json!({ "keys": keys })
     }
 
     /// A compact JWS over `claims`.
     pub(super) fn sign(&self, claims: &Value, how: Signing) -> String {
         let header = match how {
             Signing::Published => json!({ "typ": "JWT", "alg": "RS256", "kid": self.kid }),
-            Signing::Unpublished => json!({ "typ": "JWT", "alg": "RS256", "kid": "rotated" }),
+            Signing::Rotated => json!({ "typ": "JWT", "alg": "RS256", "kid": ROTATED }),
+            Signing::Unpublished => json!({ "typ": "JWT", "alg": "RS256", "kid": "unpublished" }),
             Signing::None => json!({ "typ": "JWT", "alg": "none" }),
             Signing::HmacWithPublicKey => json!({ "typ": "JWT", "alg": "HS256", "kid": self.kid }),
         };
@@ -75,7 +77,8 @@ impl Keys {
         );
         let signature = match how {
             Signing::Published => rs256(&self.published, input.as_bytes()),
-            Signing::Unpublished => rs256(self.unpublished(), input.as_bytes()),
+            Signing::Rotated => rs256(another(&self.rotated), input.as_bytes()),
+            Signing::Unpublished => rs256(another(&self.unpublished), input.as_bytes()),
             Signing::None => Vec::new(),
             Signing::HmacWithPublicKey => {
                 let key = hmac::Key::new(hmac::HMAC_SHA256, self.public_pem().as_bytes());
@@ -90,13 +93,6 @@ impl Keys {
         b64(hmac::sign(&self.pairwise, format!("{client_id}\0{number}").as_bytes()).as_ref())
     }
 
-    fn unpublished(&self) -> &KeyPair {
-        self.unpublished.get_or_init(|| {
-            KeyPair::generate(KeySize::Rsa2048)
-                .expect("a key could be made before, so it can be again")
-        })
-    }
-
     fn public_pem(&self) -> String {
         let der: PublicKeyX509Der<'_> = self
             .published
@@ -108,6 +104,24 @@ impl Keys {
             STANDARD.encode(der.as_ref())
         )
     }
+}
+
+fn another(place: &OnceLock<KeyPair>) -> &KeyPair {
+    place.get_or_init(|| {
+        KeyPair::generate(KeySize::Rsa2048).expect("a key could be made before, so it can be again")
+    })
+}
+
+fn jwk(key: &KeyPair, kid: &str) -> Value {
+    let public = key.public_key();
+    json!({
+        "kty": "RSA",
+        "use": "sig",
+        "alg": "RS256",
+        "kid": kid,
+        "n": b64(public.modulus().big_endian_without_leading_zero()),
+        "e": b64(public.exponent().big_endian_without_leading_zero()),
+    })
 }
 
 fn rs256(key: &KeyPair, input: &[u8]) -> Vec<u8> {

@@ -14,13 +14,17 @@ mod callback;
 mod check_api;
 mod client;
 mod client_auth;
+mod contract;
+mod contracts;
 mod discovery;
+mod enablement;
 mod expiring;
 mod handle;
 mod id_token;
 mod journal;
 mod keys;
 mod listener;
+mod match_call;
 mod network;
 mod pages;
 mod parameters;
@@ -28,6 +32,7 @@ mod persona;
 mod request;
 mod request_object;
 pub mod scenario;
+mod scope;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -96,16 +101,37 @@ pub struct Simulator {
 /// # Errors
 /// If the address cannot be bound or no key can be made.
 pub async fn start(settings: Settings) -> std::io::Result<Simulator> {
+    start_with(settings, make_keys().await?).await
+}
+
+/// Every persona, each at an address of its own, with one signing key between them.
+///
+/// # Errors
+/// If an address cannot be bound or no key can be made.
+pub async fn start_all(all: Vec<Settings>) -> std::io::Result<Vec<Simulator>> {
+    let keys = make_keys().await?;
+    let mut started = Vec::with_capacity(all.len());
+    for settings in all {
+        started.push(start_with(settings, Arc::clone(&keys)).await?);
+    }
+    Ok(started)
+}
+
+async fn make_keys() -> std::io::Result<Arc<Keys>> {
+    tokio::task::spawn_blocking(Keys::generate)
+        .await
+        .map_err(std::io::Error::other)?
+        .map(Arc::new)
+        .map_err(std::io::Error::other)
+}
+
+async fn start_with(settings: Settings, keys: Arc<Keys>) -> std::io::Result<Simulator> {
     let listener = TcpListener::bind(settings.listen).await?;
     let address = listener.local_addr()?;
     let issuer = settings.public_url.map_or_else(
         || format!("http://{address}"),
         |url| url.trim_end_matches('/').to_owned(),
     );
-    let keys = tokio::task::spawn_blocking(Keys::generate)
-        .await
-        .map_err(std::io::Error::other)?
-        .map_err(std::io::Error::other)?;
     let network = Arc::new(Network::new(
         settings.persona,
         issuer,
@@ -129,6 +155,12 @@ impl Simulator {
     #[must_use]
     pub fn issuer(&self) -> &str {
         self.handle.issuer()
+    }
+
+    /// Which operator it is.
+    #[must_use]
+    pub fn persona(&self) -> Persona {
+        self.handle.persona()
     }
 
     /// Where it listens.
@@ -158,30 +190,48 @@ impl Drop for Simulator {
 }
 
 fn routes(network: &Arc<Network>) -> Router {
-    let root = network.persona.api_root();
-    let protocol = Router::new()
-        .route(
-            "/.well-known/openid-configuration",
-            get(discovery::metadata),
-        )
+    let contract = network.contract();
+    let mut protocol = Router::new()
         .route("/jwks", get(discovery::jwks))
         .route(
-            "/authorize",
+            contract.authorize,
             get(authorize::by_query).post(authorize::by_form),
         )
         .route("/sim/consent", post(authorize::consent))
         .route("/sim/hop/{ticket}/{hop}", get(callback::hop))
-        .route("/token", post(token::token))
-        .route(&format!("{root}/verify"), post(api::verify))
-        .route(&format!("{root}/device-phone-number"), get(api::share))
-        .route("/bc-authorize", post(back_channel::authorize))
-        .route("/sim-swap/v2/check", post(check_api::swap_check))
-        .route("/sim-swap/v2/retrieve-date", post(check_api::swap_date))
-        .route("/number-recycling/v0.2/check", post(check_api::recycling))
-        .layer(axum::middleware::from_fn_with_state(
-            Arc::clone(network),
-            listener::watch,
-        ));
+        .route(contract.token, post(token::token));
+    if contract.discovery {
+        let path = "/.well-known/openid-configuration";
+        protocol = protocol
+            .route(path, get(discovery::metadata))
+            .route("/bc-authorize", post(back_channel::authorize))
+            .route("/sim-swap/v2/check", post(check_api::swap_check))
+            .route("/sim-swap/v2/retrieve-date", post(check_api::swap_date))
+            .route("/number-recycling/v0.2/check", post(check_api::recycling));
+    }
+    if contract.second_hop {
+        protocol = protocol.route(authorize::OPERATOR, get(authorize::at_operator));
+    }
+    if let Some(path) = contract.enablement {
+        protocol = protocol.route(path, post(enablement::post));
+    }
+    match contract.call {
+        contract::Call::Camara { verify, share, .. } => {
+            for path in verify {
+                protocol = protocol.route(path, post(api::verify));
+            }
+            for path in share {
+                protocol = protocol.route(path, get(api::share));
+            }
+        }
+        contract::Call::Match { path, .. } => {
+            protocol = protocol.route(path, post(match_call::post));
+        }
+    }
+    let protocol = protocol.layer(axum::middleware::from_fn_with_state(
+        Arc::clone(network),
+        listener::watch,
+    ));
     Router::new()
         .route("/sim", get(pages::picker).post(pages::pick))
         .route("/sim/style.css", get(pages::style))

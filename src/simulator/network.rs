@@ -12,22 +12,25 @@ use serde::{Serialize, Serializer};
 use super::back_channel::BackChannel;
 use super::check_api::History;
 use super::client::{Client, SimulatedClient};
+use super::contract::Contract;
 use super::expiring::{Expiring, Key, key_of};
 use super::journal::{Entry, Journal};
 use super::keys::Keys;
-use super::persona::{Persona, Scope};
-use super::scenario::Scenario;
+use super::parameters::Parameters;
+use super::persona::Persona;
+use super::scenario::{AtDiscovery, Effect, Scenario};
+use super::scope::Scope;
 use crate::clock::Clock;
 use crate::phone::PhoneNumber;
 
 /// Life of an authorization code (10.4).
 const CODE_LIFE: Duration = Duration::from_secs(60);
-/// Life of an access token: the longest CAMARA allows for Number Verification.
+/// Life of an ID token, and of a token from the back channel.
 pub(super) const TOKEN_LIFE: Duration = Duration::from_secs(300);
 /// Life of a page's ticket: consent, redirect chains.
 const TICKET_LIFE: Duration = Duration::from_secs(300);
 /// How long an assertion's `jti` is remembered: longer than the assertion lives.
-const JTI_LIFE: Duration = Duration::from_secs(310);
+const JTI_LIFE: Duration = Duration::from_secs(910);
 /// How long a browser's pick is remembered.
 pub(super) const PICK_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
 
@@ -75,6 +78,7 @@ pub(super) struct Grant {
     pub(super) redirect_uri: String,
     pub(super) challenge: Option<String>,
     pub(super) nonce: Option<String>,
+    pub(super) correlation: Option<String>,
     pub(super) scope: Scope,
     pub(super) number: PhoneNumber,
     pub(super) scenario: Option<&'static Scenario>,
@@ -88,11 +92,13 @@ pub(super) enum Code {
     Spent(Option<Key>),
 }
 
-/// An access token: good for one API call.
+/// An access token: good for one API call, or for as many as its contract says.
+#[derive(Clone)]
 pub(super) struct AccessToken {
     pub(super) scope: Scope,
     pub(super) number: PhoneNumber,
     pub(super) scenario: Option<&'static Scenario>,
+    pub(super) correlation: Option<String>,
     pub(super) until: crate::clock::Time,
 }
 
@@ -108,11 +114,15 @@ pub(super) struct Network {
     pub(super) issuer: String,
     pub(super) address: SocketAddr,
     pub(super) clock: Clock,
-    pub(super) keys: Keys,
+    pub(super) keys: Arc<Keys>,
     pub(super) codes: Expiring<Code>,
     pub(super) tokens: Expiring<AccessToken>,
     pub(super) jtis: Expiring<()>,
     pub(super) consents: Expiring<Pending>,
+    /// Requests on their way from the channel partner to the operator.
+    pub(super) hops: Expiring<Parameters>,
+    /// Numbers that Network Enablement was asked about.
+    pub(super) enabled: Expiring<PhoneNumber>,
     /// Where a chain of redirects ends.
     pub(super) chains: Expiring<String>,
     pub(super) picks: Expiring<Device>,
@@ -124,6 +134,8 @@ pub(super) struct Network {
     /// Picks set by tests under a cookie value of their own.
     fixed_picks: Mutex<HashMap<String, Device>>,
     next: AtomicU32,
+    /// What the next request for metadata or keys meets.
+    armed: Mutex<Option<AtDiscovery>>,
     latency_micros: AtomicU64,
 }
 
@@ -133,7 +145,7 @@ impl Network {
         issuer: String,
         address: SocketAddr,
         clock: Clock,
-        keys: Keys,
+        keys: Arc<Keys>,
         journal: Journal,
     ) -> Self {
         Self {
@@ -143,9 +155,11 @@ impl Network {
             clock,
             keys,
             codes: Expiring::new(CODE_LIFE),
-            tokens: Expiring::new(TOKEN_LIFE),
+            tokens: Expiring::new(Duration::from_secs(persona.contract().token_life)),
             jtis: Expiring::new(JTI_LIFE),
             consents: Expiring::new(TICKET_LIFE),
+            hops: Expiring::new(TICKET_LIFE),
+            enabled: Expiring::new(TICKET_LIFE),
             chains: Expiring::new(TICKET_LIFE),
             picks: Expiring::new(PICK_LIFE),
             journal,
@@ -155,6 +169,7 @@ impl Network {
             addresses: RwLock::default(),
             fixed_picks: Mutex::default(),
             next: AtomicU32::new(NO_OVERRIDE),
+            armed: Mutex::default(),
             latency_micros: AtomicU64::new(0),
         }
     }
@@ -251,6 +266,13 @@ impl Network {
         };
         listed.or_else(|| self.picked(cookie)).or_else(|| {
             let hint = hint?;
+            if let Some(ticket) = hint.strip_prefix("enablement:") {
+                // Not used up: the person may go back and on again.
+                let number = self
+                    .enabled
+                    .with(self.clock.now(), &key_of(ticket), |number| number.clone());
+                return number.map(Device::Sim);
+            }
             let number = hint.strip_prefix("tel:").unwrap_or(hint);
             PhoneNumber::from_e164(number).ok().map(Device::Sim)
         })
@@ -259,7 +281,11 @@ impl Network {
     /// What the next authorization request meets, whatever its SIM.
     pub(super) fn set_override(&self, scenario: Option<&'static Scenario>) {
         let code = scenario.map_or(NO_OVERRIDE, |scenario| u32::from(scenario.code));
-        self.next.store(code, Ordering::SeqCst);
+        match scenario.map(|scenario| scenario.effect) {
+            // No authorization comes before metadata, so this one waits for nobody.
+            Some(Effect::Discovery(at)) => self.arm(Some(at)),
+            _ => self.next.store(code, Ordering::SeqCst),
+        }
     }
 
     pub(super) fn peek_override(&self) -> Option<&'static Scenario> {
@@ -274,7 +300,21 @@ impl Network {
                 return Some(scenario);
             }
         }
-        Scenario::of(number)
+        Scenario::of(number).or_else(|| self.persona.own_scenario(number))
+    }
+
+    pub(super) fn arm(&self, at: Option<AtDiscovery>) {
+        *self.armed.lock().unwrap_or_else(PoisonError::into_inner) = at;
+    }
+
+    /// What a request for metadata or keys meets, if it is one of those; once.
+    pub(super) fn disarm(&self, which: &[AtDiscovery]) -> Option<AtDiscovery> {
+        let mut armed = self.armed.lock().unwrap_or_else(PoisonError::into_inner);
+        armed.take_if(|at| which.contains(at))
+    }
+
+    pub(super) fn contract(&self) -> &'static Contract {
+        self.persona.contract()
     }
 
     pub(super) fn set_latency(&self, latency: Duration) {
@@ -292,6 +332,9 @@ impl Network {
         self.tokens.clear();
         self.jtis.clear();
         self.consents.clear();
+        self.hops.clear();
+        self.enabled.clear();
+        self.arm(None);
         self.chains.clear();
         self.picks.clear();
         self.journal.clear();

@@ -211,7 +211,8 @@ pub(super) async fn pick(
         "/sim".to_owned()
     } else {
         format!(
-            "/authorize?{}",
+            "{}?{}",
+            network.contract().authorize,
             Parameters::parse(return_to.as_bytes()).encode()
         )
     };

@@ -1,128 +1,112 @@
-//! Which operator we pretend to be. Each persona is an exact contract; what differs between them is
-//! asked here and nowhere else.
+//! Which operator we pretend to be. Each persona is an exact contract ([`super::contract`]); this is
+//! only its name, and the numbers its own sandbox is known for.
 
 use serde::{Deserialize, Serialize};
 
+use super::contract::Contract;
+use super::contracts;
+use super::scenario::Scenario;
+use crate::phone::PhoneNumber;
+
 /// The operators we can pretend to be.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Persona {
-    /// CAMARA Number Verification 2.1 (release r3.2) with the ICM security profile.
+    /// CAMARA Number Verification 2.1 (release r3.2) with the ICM security profile, and any of the
+    /// usual ways of client authentication.
     #[default]
     #[serde(rename = "camara-2.1")]
     Camara21,
-}
-
-/// What a scope text asked for, once it was found good.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Scope {
-    pub(super) openid: bool,
-    pub(super) verify: bool,
-    pub(super) share: bool,
-    /// Something asked for is not granted, so the token answer must name what is.
-    pub(super) narrowed: bool,
+    /// CAMARA 2.0 (r2.4).
+    #[serde(rename = "camara-2.0")]
+    Camara20,
+    /// CAMARA 1.0 (r1.3).
+    #[serde(rename = "camara-1.0")]
+    Camara10,
+    /// CAMARA 0.3.1, purposes with `#`.
+    #[serde(rename = "camara-0.3")]
+    Camara03,
+    /// CAMARA as its main branch is to become: PKCE, signed requests and `private_key_jwt` only.
+    #[serde(rename = "camara-strict")]
+    CamaraStrict,
+    /// Vonage Network APIs.
+    #[serde(rename = "vonage")]
+    Vonage,
+    /// Telefónica Open Gateway: a channel partner with a second hop.
+    #[serde(rename = "telefonica")]
+    Telefonica,
+    /// Vodafone Number Verify: Mobile Connect, device-initiated.
+    #[serde(rename = "vodafone-mc")]
+    VodafoneMc,
+    /// Vodafone NumberVerify (CAMARA): reusable tokens bound to a country.
+    #[serde(rename = "vodafone-camara")]
+    VodafoneCamara,
+    /// Orange.
+    #[serde(rename = "orange")]
+    Orange,
+    /// TIM Brasil: Mobile Connect, `expires_in` as a string.
+    #[serde(rename = "tim-mc")]
+    TimMc,
+    /// A Glide-style aggregator.
+    #[serde(rename = "glide")]
+    Glide,
 }
 
 impl Persona {
+    /// All of them, the usual one first.
+    pub const ALL: [Self; 12] = [
+        Self::Camara21,
+        Self::Camara20,
+        Self::Camara10,
+        Self::Camara03,
+        Self::CamaraStrict,
+        Self::Vonage,
+        Self::Telefonica,
+        Self::VodafoneMc,
+        Self::VodafoneCamara,
+        Self::Orange,
+        Self::TimMc,
+        Self::Glide,
+    ];
+
     /// The name in listings.
     #[must_use]
     pub fn name(self) -> &'static str {
+        self.contract().name
+    }
+
+    pub(super) fn contract(self) -> &'static Contract {
         match self {
-            Self::Camara21 => "camara-2.1",
+            Self::Camara21 => &contracts::CAMARA_2_1,
+            Self::Camara20 => &contracts::CAMARA_2_0,
+            Self::Camara10 => &contracts::CAMARA_1_0,
+            Self::Camara03 => &contracts::CAMARA_0_3,
+            Self::CamaraStrict => &contracts::CAMARA_STRICT,
+            Self::Vonage => &contracts::VONAGE,
+            Self::Telefonica => &contracts::TELEFONICA,
+            Self::VodafoneMc => &contracts::VODAFONE_MC,
+            Self::VodafoneCamara => &contracts::VODAFONE_CAMARA,
+            Self::Orange => &contracts::ORANGE,
+            Self::TimMc => &contracts::TIM_MC,
+            Self::Glide => &contracts::GLIDE,
         }
     }
 
-    /// Path of the Number Verification API, without a slash at its end.
-    #[must_use]
-    pub fn api_root(self) -> &'static str {
+    /// What the operator's own sandbox does with this number. Only outside `+99070`, whose codes
+    /// mean the same everywhere.
+    pub(super) fn own_scenario(self, number: &PhoneNumber) -> Option<&'static Scenario> {
+        if !number.is_test() || number.e164().starts_with("+99070") {
+            return None;
+        }
+        let digits = number.digits();
         match self {
-            Self::Camara21 => "/number-verification/v2",
+            // Virtual Operator: an even last digit matches, an odd one does not, 99 is an error.
+            Self::Vonage if digits.ends_with("99") => Scenario::with_code(3015),
+            Self::Vonage if digits.ends_with(['1', '3', '5', '7', '9']) => Scenario::with_code(1),
+            // Mock mode: 1 matches, 2 does not.
+            Self::Telefonica if digits.ends_with('2') => Scenario::with_code(1),
+            _ => None,
         }
     }
-
-    pub(super) fn verify_scope(self) -> &'static str {
-        match self {
-            Self::Camara21 => "number-verification:verify",
-        }
-    }
-
-    pub(super) fn share_scope(self) -> &'static str {
-        match self {
-            Self::Camara21 => "number-verification:device-phone-number:read",
-        }
-    }
-
-    /// Reads a scope text; `Err` is a sentence for `error_description` of `invalid_scope`.
-    pub(super) fn read_scope(self, text: &str) -> Result<Scope, &'static str> {
-        match self {
-            Self::Camara21 => {}
-        }
-        let mut scope = Scope {
-            openid: false,
-            verify: false,
-            share: false,
-            narrowed: false,
-        };
-        let mut purposes = 0;
-        for word in text.split(' ').filter(|word| !word.is_empty()) {
-            match word {
-                "openid" => scope.openid = true,
-                // Forbidden for Number Verification; leaving it out is the answer.
-                "offline_access" => scope.narrowed = true,
-                _ if word == self.verify_scope() => scope.verify = true,
-                _ if word == self.share_scope() => scope.share = true,
-                _ => match word.strip_prefix("dpv:") {
-                    Some(purpose) if is_purpose(purpose) => purposes += 1,
-                    Some(_) => {
-                        return Err("the purpose is not dpv: and a name of the W3C vocabulary");
-                    }
-                    None => return Err("a scope is not known here"),
-                },
-            }
-        }
-        if purposes != 1 {
-            return Err("exactly one dpv: purpose is needed");
-        }
-        if !scope.verify && !scope.share {
-            return Err("no API scope; was the scope cut at a # sign?");
-        }
-        Ok(scope)
-    }
-
-    /// Whether an `x-correlator` has the shape of the API's version:
-    /// `^[a-zA-Z0-9-_:;.\/<>{}]{0,256}$` since 2.1.
-    pub(super) fn accepts_correlator(self, text: &str) -> bool {
-        match self {
-            Self::Camara21 => {
-                text.len() <= 256
-                    && text
-                        .bytes()
-                        .all(|b| b.is_ascii_alphanumeric() || b"-_:;./<>{}".contains(&b))
-            }
-        }
-    }
-}
-
-impl Scope {
-    /// The granted scope as text, without the purpose.
-    pub(super) fn text(self, persona: Persona) -> String {
-        let words = [
-            (self.openid, "openid"),
-            (self.verify, persona.verify_scope()),
-            (self.share, persona.share_scope()),
-        ];
-        let granted: Vec<_> = words
-            .iter()
-            .filter(|(on, _)| *on)
-            .map(|(_, w)| *w)
-            .collect();
-        granted.join(" ")
-    }
-}
-
-/// Names of the W3C Data Privacy Vocabulary are written `LikeThis`.
-fn is_purpose(name: &str) -> bool {
-    name.starts_with(|c: char| c.is_ascii_uppercase())
-        && name.bytes().all(|b| b.is_ascii_alphanumeric())
 }
 
 #[cfg(test)]
@@ -130,42 +114,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_scope_has_exactly_one_purpose_and_an_api_scope() {
-        let read = |text| Persona::Camara21.read_scope(text);
-        let good =
-            read("openid dpv:FraudPreventionAndDetection number-verification:verify").unwrap();
-        assert!(good.openid && good.verify && !good.share && !good.narrowed);
-        let share =
-            read("dpv:ServiceProvision number-verification:device-phone-number:read").unwrap();
-        assert!(share.share && !share.openid);
-        assert!(
-            read("dpv:X number-verification:verify offline_access")
-                .unwrap()
-                .narrowed
-        );
-        for bad in [
-            "",
-            "openid",
-            "number-verification:verify",
-            "openid number-verification:verify",
-            "dpv:A dpv:B number-verification:verify",
-            "dpv:FraudPreventionAndDetection",
-            "dpv:FraudPreventionAndDetection#number-verification:verify",
-            "dpv:FraudPreventionAndDetection#number-verification-verify-read",
-            "dpv: number-verification:verify",
-            "dpv:lower number-verification:verify",
-            "dpv:X number-verification:verify sim-swap:check",
-        ] {
-            assert!(read(bad).is_err(), "{bad}");
+    fn every_persona_has_a_name_of_its_own_which_is_its_word() {
+        for (at, persona) in Persona::ALL.into_iter().enumerate() {
+            let word = serde_json::to_value(persona).unwrap();
+            assert_eq!(word, persona.name());
+            assert!(!Persona::ALL[..at].contains(&persona));
         }
     }
 
     #[test]
-    fn a_correlator_follows_the_pattern_of_its_version() {
-        let accepts = |text: &str| Persona::Camara21.accepts_correlator(text);
-        assert!(accepts("a-B_9:;./<>{}"));
-        assert!(accepts(&"x".repeat(256)));
-        assert!(!accepts(&"x".repeat(257)));
-        assert!(!accepts("with space") && !accepts("ü") && !accepts("a\"b"));
+    fn a_sandbox_decides_by_the_last_digits_outside_our_own_block() {
+        let code = |persona: Persona, e164: &str| {
+            let number = PhoneNumber::from_e164(e164).unwrap();
+            persona.own_scenario(&number).map(|scenario| scenario.code)
+        };
+        assert_eq!(code(Persona::Vonage, "+990123450"), None);
+        assert_eq!(code(Persona::Vonage, "+990123451"), Some(1));
+        assert_eq!(code(Persona::Vonage, "+990123499"), Some(3015));
+        assert_eq!(code(Persona::Vonage, "+990700001"), None);
+        assert_eq!(code(Persona::Telefonica, "+990123451"), None);
+        assert_eq!(code(Persona::Telefonica, "+990123452"), Some(1));
+        assert_eq!(code(Persona::Camara21, "+990123451"), None);
     }
 }

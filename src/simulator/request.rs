@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use super::client::Client;
+use super::contract::{Pkce, RequestObject};
 use super::network::Network;
 use super::parameters::Parameters;
-use super::persona::Scope;
 use super::request_object;
+use super::scope::{self, Scope};
 
 /// A request that was found good.
 pub(super) struct Request {
@@ -15,6 +16,7 @@ pub(super) struct Request {
     pub(super) state: Option<String>,
     pub(super) nonce: Option<String>,
     pub(super) challenge: Option<String>,
+    pub(super) correlation: Option<String>,
     pub(super) scope: Scope,
     pub(super) silent: bool,
     pub(super) hint: Option<String>,
@@ -66,10 +68,19 @@ pub(super) fn check(network: &Network, outside: &Parameters) -> Result<Request, 
             "request_uri is not supported",
         ));
     }
-    let signed = match outside.get("request") {
-        None => None,
-        Some(jwt) => {
-            let audiences = [network.url("/authorize"), network.issuer.clone()];
+    let contract = network.contract();
+    let signed = match (outside.get("request"), contract.request_object) {
+        (None, RequestObject::Required) => {
+            let text = "a signed request object is needed";
+            return Err(refuse(state, "invalid_request_object", text));
+        }
+        (Some(_), RequestObject::Refused) => {
+            let text = "request objects are not supported";
+            return Err(refuse(state, "request_not_supported", text));
+        }
+        (None, RequestObject::Taken | RequestObject::Refused) => None,
+        (Some(jwt), RequestObject::Required | RequestObject::Taken) => {
+            let audiences = [network.url(contract.authorize), network.issuer.clone()];
             let audiences = [audiences[0].as_str(), audiences[1].as_str()];
             let inside =
                 request_object::open(&client, outside, jwt, &audiences, network.clock.now())
@@ -100,13 +111,26 @@ pub(super) fn check(network: &Network, outside: &Parameters) -> Result<Request, 
             "only the query response mode is supported",
         ));
     }
-    let scope = network
-        .persona
-        .read_scope(given.get("scope").unwrap_or(""))
-        .map_err(|text| refuse(state, "invalid_scope", text))?;
-    let challenge = given.get("code_challenge");
+    let scope =
+        scope::read(contract, given).map_err(|text| refuse(state, "invalid_scope", text))?;
+    for (name, need) in contract.needs {
+        if !need.is_met(given.get(name)) {
+            let text = "a parameter that this operator needs is missing or wrong";
+            return Err(refuse(state, "invalid_request", text));
+        }
+    }
+    let challenge = match contract.pkce {
+        Pkce::Unknown => None,
+        Pkce::Required | Pkce::Checked => given.get("code_challenge"),
+    };
+    if contract.pkce == Pkce::Required && challenge.is_none() {
+        return Err(refuse(state, "invalid_request", "PKCE is needed"));
+    }
     // Without a method it would be plain (RFC 7636, 4.3), which protects nothing.
-    if (challenge.is_some() || given.get("code_challenge_method").is_some())
+    let method = given
+        .get("code_challenge_method")
+        .filter(|_| contract.pkce != Pkce::Unknown);
+    if (challenge.is_some() || method.is_some())
         && given.get("code_challenge_method") != Some("S256")
     {
         return Err(refuse(
@@ -115,7 +139,7 @@ pub(super) fn check(network: &Network, outside: &Parameters) -> Result<Request, 
             "the code challenge method must be S256",
         ));
     }
-    if given.get("code_challenge_method").is_some() && !challenge.is_some_and(is_s256) {
+    if method.is_some() && !challenge.is_some_and(is_s256) {
         return Err(refuse(
             state,
             "invalid_request",
@@ -137,6 +161,7 @@ pub(super) fn check(network: &Network, outside: &Parameters) -> Result<Request, 
         nonce: given.get("nonce").map(str::to_owned),
         challenge: challenge.map(str::to_owned),
         hint: given.get("login_hint").map(str::to_owned),
+        correlation: given.get("correlation_id").map(str::to_owned),
         client,
         redirect_uri,
         scope,

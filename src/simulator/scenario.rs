@@ -25,6 +25,8 @@ pub enum Effect {
     Token(AtToken),
     /// Within the ID token, if one was asked for.
     IdToken(AtIdToken),
+    /// In the metadata or the keys, from this authorization on.
+    Discovery(AtDiscovery),
     /// In the answer of `verify`.
     Verify(AtVerify),
     /// In the answer of `device-phone-number`.
@@ -44,8 +46,12 @@ pub enum AtAuthorize {
     Error(&'static str),
     /// The operator's consent page.
     Consent,
+    /// The number is not covered: Network Enablement says so, or nobody is found at the redirect.
+    NotCovered,
     /// A page with status 400, no redirect.
     BadRequestPage,
+    /// A page with status 403 at a channel partner: nobody returns.
+    ForbiddenPage,
     /// No answer for a minute, then a page with status 504.
     Hang,
     /// The connection is reset without an answer.
@@ -137,6 +143,23 @@ pub enum AtIdToken {
     UnknownKey,
     /// `sub` is the phone number.
     NumberAsSubject,
+    /// `amr` tells of a text message.
+    TextMessage,
+    /// `amr` tells of the network and a password.
+    Password,
+}
+
+/// What may be wrong with metadata and keys. Acts on the next request for them, once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AtDiscovery {
+    /// Metadata: status 404.
+    NotFound,
+    /// Metadata: another issuer.
+    OtherIssuer,
+    /// The keys cannot be had when an unknown one was used.
+    KeysDown,
+    /// The operator signs with a new key, which it publishes.
+    KeyRotated,
 }
 
 /// What may happen to `verify` alone.
@@ -223,6 +246,7 @@ impl Effect {
             Self::Callback(_) => "callback",
             Self::Token(_) => "token",
             Self::IdToken(_) => "id_token",
+            Self::Discovery(_) => "discovery",
             Self::Verify(_) => "verify",
             Self::Share(_) => "share",
             Self::Api(_) => "api",
@@ -262,13 +286,15 @@ const fn row(code: u16, effect: Effect, says: &'static str) -> Scenario {
     Scenario { code, effect, says }
 }
 
-use Effect::{Api, Authorize, BackChannel, Callback, Check, IdToken, Share, Token, Verify};
+use Effect::{
+    Api, Authorize, BackChannel, Callback, Check, Discovery, IdToken, Share, Token, Verify,
+};
 use {
     AtApi as P, AtAuthorize as A, AtBackChannel as B, AtCallback as C, AtCheck as K,
-    AtIdToken as I, AtShare as S, AtToken as T, AtVerify as V,
+    AtDiscovery as D, AtIdToken as I, AtShare as S, AtToken as T, AtVerify as V,
 };
 
-/// Every magic number of a CAMARA operator, in order of code.
+/// Every magic number, in order of code. All personas know them all.
 #[rustfmt::skip] // One row, one line.
 pub const TABLE: &[Scenario] = &[
     row(0, Verify(V::Compare), "An ordinary SIM: the number matches."),
@@ -291,6 +317,8 @@ pub const TABLE: &[Scenario] = &[
     row(1011, Authorize(A::Error("invalid_request_object")), "Redirect with invalid_request_object."),
     row(1012, Authorize(A::Error("request_uri_not_supported")), "Redirect with request_uri_not_supported."),
     row(1020, Authorize(A::Consent), "The operator's consent page; with prompt=none a redirect with consent_required."),
+    row(1021, Authorize(A::Error("consent_denied")), "The person refused at the operator behind the channel partner: consent_denied."),
+    row(1022, Authorize(A::ForbiddenPage), "A page with status 403 at the channel partner, from which nobody returns."),
     row(1030, Authorize(A::BadRequestPage), "A page with status 400 and no way back."),
     row(1031, Authorize(A::Hang), "No answer for 60 seconds, then a page with status 504."),
     row(1032, Authorize(A::Reset), "The connection is reset without an answer."),
@@ -307,6 +335,7 @@ pub const TABLE: &[Scenario] = &[
     row(1046, Callback(C::Twice), "A page that delivers the same callback twice."),
     row(1047, Callback(C::Late), "A page with the callback's link, to be followed when the time is over."),
     row(1048, Callback(C::Printed), "A page that prints the callback's link, to be opened in another browser."),
+    row(1100, Authorize(A::NotCovered), "The number is not covered: no operator is found for it, or the pre-check says so."),
     row(2000, Token(T::BadRequest("invalid_grant")), "Token: 400 invalid_grant."),
     row(2001, Token(T::BadRequest("invalid_request")), "Token: 400 invalid_request."),
     row(2002, Token(T::BadRequest("unauthorized_client")), "Token: 400 unauthorized_client."),
@@ -335,6 +364,8 @@ pub const TABLE: &[Scenario] = &[
     row(2036, IdToken(I::HmacWithPublicKey), "ID token: HS256 with the public key as the secret."),
     row(2037, IdToken(I::UnknownKey), "ID token: signed with a key that is not published."),
     row(2038, IdToken(I::NumberAsSubject), "ID token: sub is the phone number."),
+    row(2039, IdToken(I::TextMessage), "ID token: amr tells of a text message."),
+    row(2040, IdToken(I::Password), "ID token: amr tells of the network and of a password."),
     row(3000, Api(P::Error(401, "UNAUTHENTICATED", None)), "API: the token has expired, 401."),
     row(3001, Api(P::Error(401, "UNAUTHENTICATED", None)), "API: the token was already used, 401."),
     row(3002, Api(P::Error(401, "AUTHENTICATION_REQUIRED", None)), "API: 401 AUTHENTICATION_REQUIRED."),
@@ -342,6 +373,7 @@ pub const TABLE: &[Scenario] = &[
     row(3004, Api(P::Error(403, "NUMBER_VERIFICATION.USER_NOT_AUTHENTICATED_BY_MOBILE_NETWORK", None)), "API: 403, the person was not authenticated by the mobile network."),
     row(3005, Api(P::Error(403, "INVALID_TOKEN_CONTEXT", None)), "API: 403 INVALID_TOKEN_CONTEXT."),
     row(3006, Api(P::Error(403, "NUMBER_VERIFICATION.USER_NOT_AUTHENTICATED_BY_SUPPORTED_METHOD", None)), "API: 403 with a code that CAMARA does not list."),
+    row(3007, Api(P::Error(403, "NUMBER_VERIFICATION.INVALID_TS43_TOKEN", None)), "API: 403 with another code that CAMARA does not list."),
     row(3010, Api(P::Error(400, "INVALID_ARGUMENT", None)), "API: 400 INVALID_ARGUMENT."),
     row(3011, Api(P::Error(404, "IDENTIFIER_NOT_FOUND", None)), "API: 404 IDENTIFIER_NOT_FOUND."),
     row(3012, Api(P::Error(422, "SERVICE_NOT_APPLICABLE", None)), "API: 422 SERVICE_NOT_APPLICABLE."),
@@ -370,6 +402,10 @@ pub const TABLE: &[Scenario] = &[
     row(4010, Check(K::Recycled), "Recycling: the number was given to somebody else yesterday."),
     row(4011, Check(K::RecyclingError(503, "UNAVAILABLE")), "Recycling: 503 UNAVAILABLE."),
     row(4012, Check(K::WrongType), "SIM swap and recycling: the value is a string."),
+    row(5000, Discovery(D::NotFound), "Metadata: 404 at the next request."),
+    row(5001, Discovery(D::OtherIssuer), "Metadata: another issuer at the next request."),
+    row(5002, Discovery(D::KeysDown), "Keys: an unknown one was used, and 503 at the next request for them."),
+    row(5003, Discovery(D::KeyRotated), "Keys: a new one is used and published."),
     row(6000, BackChannel(B::Pending), "CIBA: authorization_pending twice, then the token."),
     row(6002, BackChannel(B::Expired), "CIBA: expired_token."),
     row(6003, BackChannel(B::UnknownUser), "CIBA: unknown_user_id."),

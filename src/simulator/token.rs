@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::response::{Html, IntoResponse as _, Response};
 use axum::{Extension, Json};
 use chrono::TimeDelta;
@@ -16,10 +16,11 @@ use serde_json::{Map, Value, json};
 use super::back_channel;
 use super::client::Client;
 use super::client_auth::{Denied, authenticate};
+use super::contract::{Pkce, TokenErrors};
 use super::expiring::{Key, key_of};
 use super::id_token;
 use super::journal::Entry;
-use super::network::{AccessToken, Code, Grant, Network, TOKEN_LIFE};
+use super::network::{AccessToken, Code, Grant, Network};
 use super::parameters::Parameters;
 use super::scenario::{AtToken, Effect, Scenario};
 use crate::secret::{Token, b64, same, sha256};
@@ -31,55 +32,112 @@ const DELAY: Duration = Duration::from_secs(30);
 pub(super) async fn token(
     State(network): State<Arc<Network>>,
     Extension(entry): Extension<Entry>,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let mut response = answer(&network, entry, &headers, &body).await;
+    let query = query.unwrap_or_default();
+    let mut response = match answer(&network, entry, &headers, &query, &body).await {
+        Ok(response) => response,
+        Err(fault) => fault.into_response(network.contract().token_errors),
+    };
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
     response
 }
 
-async fn answer(network: &Network, entry: Entry, headers: &HeaderMap, body: &[u8]) -> Response {
-    let kind = headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or("");
-    if !kind.starts_with("application/x-www-form-urlencoded") {
-        return bad_request("invalid_request", "the body is not a form");
+/// An error answer.
+enum Fault {
+    /// 400 with this word.
+    BadRequest(&'static str, &'static str),
+    /// 401 `invalid_client`.
+    InvalidClient(&'static str),
+}
+
+impl Fault {
+    fn into_response(self, shape: TokenErrors) -> Response {
+        let (status, error, text) = match self {
+            Self::BadRequest(error, text) => (StatusCode::BAD_REQUEST, error, text),
+            Self::InvalidClient(text) => (StatusCode::UNAUTHORIZED, "invalid_client", text),
+        };
+        let body = match shape {
+            TokenErrors::OAuth => json!({ "error": error, "error_description": text }),
+            TokenErrors::Numeric => json!({ "code": status.as_u16(), "message": text }),
+        };
+        let mut response = (status, Json(body)).into_response();
+        if status == StatusCode::UNAUTHORIZED {
+            let basic = HeaderValue::from_static("Basic realm=\"token\"");
+            response.headers_mut().insert(WWW_AUTHENTICATE, basic);
+        }
+        response
     }
-    let form = Parameters::parse(body);
-    if form.repeated().is_some() {
-        return bad_request("invalid_request", "a parameter is repeated");
-    }
-    if let Some(answer) = back_channel::token(network, entry, headers, &form) {
-        return answer;
-    }
-    let client = match authenticate(network, headers, &form) {
-        Ok(client) => client,
-        Err(Denied::InvalidClient(text)) => return invalid_client(text),
-        Err(Denied::InvalidRequest(text)) => return bad_request("invalid_request", text),
+}
+
+async fn answer(
+    network: &Network,
+    entry: Entry,
+    headers: &HeaderMap,
+    query: &str,
+    body: &[u8],
+) -> Result<Response, Fault> {
+    let contract = network.contract();
+    let form = if contract.token_query {
+        if !body.is_empty() {
+            let text = "the parameters stand in the query string here";
+            return Err(Fault::BadRequest("invalid_request", text));
+        }
+        Parameters::parse(query.as_bytes())
+    } else {
+        let kind = headers
+            .get(CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or("");
+        if !kind.starts_with("application/x-www-form-urlencoded") {
+            return Err(Fault::BadRequest(
+                "invalid_request",
+                "the body is not a form",
+            ));
+        }
+        Parameters::parse(body)
     };
+    if form.repeated().is_some() {
+        return Err(Fault::BadRequest(
+            "invalid_request",
+            "a parameter is repeated",
+        ));
+    }
+    if contract.discovery
+        && let Some(answer) = back_channel::token(network, entry, headers, &form)
+    {
+        return Ok(answer);
+    }
+    let client = authenticate(network, headers, &form).map_err(|denied| match denied {
+        Denied::InvalidClient(text) => Fault::InvalidClient(text),
+        Denied::InvalidRequest(text) => Fault::BadRequest("invalid_request", text),
+    })?;
     match form.get("grant_type") {
         Some("authorization_code") => {}
-        None => return bad_request("invalid_request", "grant_type is missing"),
+        None => {
+            return Err(Fault::BadRequest(
+                "invalid_request",
+                "grant_type is missing",
+            ));
+        }
         Some(_) => {
-            return bad_request(
+            return Err(Fault::BadRequest(
                 "unsupported_grant_type",
                 "authorization_code and the back channel's are supported",
-            );
+            ));
         }
     }
     let Some(code) = form.get("code") else {
-        return bad_request("invalid_request", "code is missing");
+        return Err(Fault::BadRequest("invalid_request", "code is missing"));
     };
     let access_token = Token::random().reveal();
     let code = key_of(code);
-    let grant = match redeem(network, &client, &form, &code, key_of(&access_token)) {
-        Ok(grant) => grant,
-        Err(text) => return bad_request("invalid_grant", text),
-    };
+    let grant = redeem(network, &client, &form, &code, key_of(&access_token))
+        .map_err(|text| Fault::BadRequest("invalid_grant", text))?;
     let effect = match grant.scenario {
         Some(scenario) => match scenario.effect {
             Effect::Token(effect) => {
@@ -87,8 +145,8 @@ async fn answer(network: &Network, entry: Entry, headers: &HeaderMap, body: &[u8
                 if effect == AtToken::Delay {
                     tokio::time::sleep(DELAY).await;
                 }
-                if let Some(response) = instead(effect, scenario) {
-                    return response;
+                if let Some(response) = instead(effect, scenario)? {
+                    return Ok(response);
                 }
                 Some(effect)
             }
@@ -98,6 +156,7 @@ async fn answer(network: &Network, entry: Entry, headers: &HeaderMap, body: &[u8
             }
             Effect::Authorize(_)
             | Effect::Callback(_)
+            | Effect::Discovery(_)
             | Effect::Verify(_)
             | Effect::Share(_)
             | Effect::Api(_)
@@ -142,10 +201,18 @@ fn redeem(
         }
         Some(Found::Fresh(grant)) => grant,
     };
-    if form.get("redirect_uri") != Some(grant.redirect_uri.as_str()) {
+    let contract = network.contract();
+    let named = form.get("redirect_uri");
+    if contract.token_redirect_uri && named != Some(grant.redirect_uri.as_str()) {
         return Err("redirect_uri is not the one of the authorization request");
     }
-    match (&grant.challenge, form.get("code_verifier")) {
+    if !contract.token_redirect_uri && named.is_some() {
+        return Err("redirect_uri is not known here");
+    }
+    let verifier = form
+        .get("code_verifier")
+        .filter(|_| contract.pkce != Pkce::Unknown);
+    match (&grant.challenge, verifier) {
         (None, None) => {}
         (None, Some(_)) => return Err("a code verifier without a challenge"),
         (Some(_), None) => return Err("the code verifier is missing"),
@@ -162,7 +229,7 @@ fn redeem(
 }
 
 /// An answer that takes the token's place.
-fn instead(effect: AtToken, scenario: &Scenario) -> Option<Response> {
+fn instead(effect: AtToken, scenario: &'static Scenario) -> Result<Option<Response>, Fault> {
     let html = |status: StatusCode| {
         (
             status,
@@ -171,8 +238,8 @@ fn instead(effect: AtToken, scenario: &Scenario) -> Option<Response> {
             .into_response()
     };
     let mut response = match effect {
-        AtToken::BadRequest(error) => bad_request(error, scenario.says),
-        AtToken::InvalidClient => invalid_client(scenario.says),
+        AtToken::BadRequest(error) => return Err(Fault::BadRequest(error, scenario.says)),
+        AtToken::InvalidClient => return Err(Fault::InvalidClient(scenario.says)),
         AtToken::NumericCode => {
             let body = json!({ "code": 401, "message": scenario.says });
             (StatusCode::UNAUTHORIZED, Json(body)).into_response()
@@ -190,14 +257,14 @@ fn instead(effect: AtToken, scenario: &Scenario) -> Option<Response> {
         | AtToken::LowerCaseType
         | AtToken::WithoutExpiresIn
         | AtToken::NarrowedScope
-        | AtToken::ShortLived => return None,
+        | AtToken::ShortLived => return Ok(None),
     };
     if matches!(effect, AtToken::Unavailable | AtToken::TooManyRequests) {
         response
             .headers_mut()
             .insert(RETRY_AFTER, HeaderValue::from_static("30"));
     }
-    Some(response)
+    Ok(Some(response))
 }
 
 fn grant_token(
@@ -206,20 +273,22 @@ fn grant_token(
     effect: Option<AtToken>,
     code: &Key,
     access_token: &str,
-) -> Response {
+) -> Result<Response, Fault> {
     let now = network.clock.now();
+    let contract = network.contract();
     let mut scope = grant.scope;
     if effect == Some(AtToken::NarrowedScope) {
         (scope.verify, scope.share, scope.narrowed) = (false, false, true);
     }
     let seconds = match effect {
         Some(AtToken::ShortLived) => 1,
-        _ => TOKEN_LIFE.as_secs(),
+        _ => contract.token_life,
     };
     let token = AccessToken {
         scope,
         number: grant.number.clone(),
         scenario: grant.scenario,
+        correlation: grant.correlation.clone(),
         until: now + TimeDelta::seconds(i64::try_from(seconds).unwrap_or(0)),
     };
     network.tokens.insert(now, key_of(access_token), token);
@@ -229,7 +298,10 @@ fn grant_token(
         .with(now, code, |state| matches!(state, Code::Spent(None)));
     if replayed == Some(true) {
         network.tokens.take(now, &key_of(access_token));
-        return bad_request("invalid_grant", "the code was used twice");
+        return Err(Fault::BadRequest(
+            "invalid_grant",
+            "the code was used twice",
+        ));
     }
     let mut body = Map::new();
     body.insert("access_token".to_owned(), access_token.into());
@@ -241,7 +313,7 @@ fn grant_token(
     body.insert("token_type".to_owned(), kind.into());
     match effect {
         Some(AtToken::WithoutExpiresIn) => {}
-        Some(AtToken::ExpiresInString) => {
+        _ if contract.expires_in_text || effect == Some(AtToken::ExpiresInString) => {
             body.insert("expires_in".to_owned(), seconds.to_string().into());
         }
         _ => {
@@ -249,24 +321,13 @@ fn grant_token(
         }
     }
     if scope.narrowed {
-        body.insert("scope".to_owned(), scope.text(network.persona).into());
+        body.insert("scope".to_owned(), scope.text(contract).into());
     }
-    if scope.openid && effect != Some(AtToken::WithoutIdToken) {
+    if contract.id_token && scope.openid && effect != Some(AtToken::WithoutIdToken) {
         body.insert(
             "id_token".to_owned(),
             id_token::issue(network, grant).into(),
         );
     }
-    Json(Value::Object(body)).into_response()
-}
-
-fn bad_request(error: &str, description: &str) -> Response {
-    let body = json!({ "error": error, "error_description": description });
-    (StatusCode::BAD_REQUEST, Json(body)).into_response()
-}
-
-fn invalid_client(description: &str) -> Response {
-    let body = json!({ "error": "invalid_client", "error_description": description });
-    let headers = [(WWW_AUTHENTICATE, "Basic realm=\"token\"")];
-    (StatusCode::UNAUTHORIZED, headers, Json(body)).into_response()
+    Ok(Json(Value::Object(body)).into_response())
 }

@@ -90,9 +90,11 @@ pub enum CertificateSubject {
     SanEmail(String),
 }
 
-/// A client's policy, all of it editable.
+/// A client's policy, all of it editable. A row's unknown members are passed over: while replicas are
+/// replaced, the older ones must be able to read what a newer one wrote. What people write is read by
+/// [`Settings::from_input`], which is strict.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct Settings {
     /// The scopes it may ask for.
     pub scopes: Vec<String>,
@@ -157,6 +159,9 @@ pub struct Settings {
     pub initiate_login_uri: Option<String>,
     /// What `sub` is.
     pub subject_type: SubjectType,
+    /// Where all redirect URIs of its sector are listed (OIDC Core section 8.1); its host is the
+    /// sector.
+    pub sector_identifier_uri: Option<String>,
     /// Whether phone claims stand at userinfo only.
     pub claims_in_userinfo_only: bool,
     /// Whether every request needs PKCE; public clients always do.
@@ -175,6 +180,46 @@ pub struct Settings {
     pub tos_uri: Option<String>,
     /// What else is asked about a number, and how often an operator is asked.
     pub checks: Checks,
+}
+
+impl Settings {
+    /// Reads what a person or a program of theirs wrote: an unknown member is a typing error.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub fn from_input(input: serde_json::Value) -> Result<Self, String> {
+        let known = serde_json::to_value(Self::default()).expect("settings serialise");
+        let members = input.as_object().ok_or("is no JSON object")?;
+        match members.keys().find(|name| known.get(name).is_none()) {
+            Some(unknown) => Err(format!("`{}` is no setting", unknown.escape_debug())),
+            None => serde_json::from_value(input).map_err(|error| error.to_string()),
+        }
+    }
+
+    /// Has whatever is signed for the client signed as the FAPI profiles demand, its requests pushed
+    /// and its tokens bound: what those profiles leave no choice about. What contradicts them is still
+    /// refused when the client is checked.
+    pub fn adopt(&mut self, profile: Profile) {
+        self.profile = profile;
+        if !profile.is_fapi() {
+            return;
+        }
+        for alg in [
+            &mut self.id_token_alg,
+            &mut self.authorization_response_alg,
+            &mut self.introspection_alg,
+        ] {
+            if *alg == SigningAlg::RS256 {
+                *alg = SigningAlg::PS256;
+            }
+        }
+        self.require_pushed = true;
+        self.require_pkce = true;
+        self.require_signed_request_object |= profile == Profile::Fapi2MessageSigning;
+        if !self.certificate_bound_access_tokens {
+            self.dpop_bound_access_tokens = true;
+        }
+    }
 }
 
 impl Default for Settings {
@@ -213,6 +258,7 @@ impl Default for Settings {
             frontchannel_logout_session_required: false,
             initiate_login_uri: None,
             subject_type: SubjectType::Pairwise,
+            sector_identifier_uri: None,
             claims_in_userinfo_only: false,
             require_pkce: false,
             access_token_s: None,
@@ -223,5 +269,25 @@ impl Default for Settings {
             tos_uri: None,
             checks: Checks::default(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_row_of_a_newer_server_can_be_read_and_a_person_s_typing_error_cannot() {
+        let newer = json!({"confirm": "always", "of_next_year": {"x": 1}});
+        let read: Settings = serde_json::from_value(newer.clone()).unwrap();
+        assert_eq!(read.confirm, Confirm::Always);
+        let error = Settings::from_input(newer).unwrap_err();
+        assert!(error.contains("of_next_year"), "{error}");
+        let good = Settings::from_input(json!({"confirm": "always"})).unwrap();
+        assert_eq!(good, read);
+        assert!(Settings::from_input(json!({"confirm": "perhaps"})).is_err());
+        assert!(Settings::from_input(json!([])).is_err());
     }
 }

@@ -2,8 +2,8 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use sqlx::PgConnection;
 use sqlx::types::Json;
+use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::clock::Time;
@@ -112,6 +112,8 @@ pub struct Secret {
     pub created_at: Time,
     /// When it ends, if it does.
     pub expires_at: Option<Time>,
+    /// When it was last used, to about a minute.
+    pub last_used_at: Option<Time>,
 }
 
 impl Client {
@@ -187,6 +189,7 @@ struct SecretRow {
     hint: String,
     created_at: Time,
     expires_at: Option<Time>,
+    last_used_at: Option<Time>,
 }
 
 impl From<SecretRow> for Secret {
@@ -200,6 +203,7 @@ impl From<SecretRow> for Secret {
             hint: row.hint,
             created_at: row.created_at,
             expires_at: row.expires_at,
+            last_used_at: row.last_used_at,
         }
     }
 }
@@ -236,7 +240,8 @@ pub async fn find(db: &mut PgConnection, client_id: &str) -> Result<Option<Clien
             disabled_at, created_at, updated_at,
             (select coalesce(json_agg(json_build_object(
                 'id', s.id, 'hash', encode(s.hash, 'hex'), 'hint', s.hint,
-                'created_at', s.created_at, 'expires_at', s.expires_at) order by s.created_at), '[]')
+                'created_at', s.created_at, 'expires_at', s.expires_at,
+                'last_used_at', s.last_used_at) order by s.created_at), '[]')
             from client_secrets s where s.client = clients.id)
                 as "secrets!: Json<Vec<SecretRow>>"
         from clients
@@ -264,7 +269,8 @@ pub async fn list(
             disabled_at, created_at, updated_at,
             (select coalesce(json_agg(json_build_object(
                 'id', s.id, 'hash', encode(s.hash, 'hex'), 'hint', s.hint,
-                'created_at', s.created_at, 'expires_at', s.expires_at) order by s.created_at), '[]')
+                'created_at', s.created_at, 'expires_at', s.expires_at,
+                'last_used_at', s.last_used_at) order by s.created_at), '[]')
             from client_secrets s where s.client = clients.id)
                 as "secrets!: Json<Vec<SecretRow>>"
         from clients
@@ -381,6 +387,67 @@ pub async fn retire_secrets(
         keep,
         ends,
         now,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Ends one secret at once. Returns whether there was one.
+pub async fn delete_secret(
+    db: &mut PgConnection,
+    client: Uuid,
+    secret: Uuid,
+) -> Result<bool, StoreError> {
+    let done = sqlx::query!(
+        "delete from client_secrets where client = $1 and id = $2",
+        client,
+        secret
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Ends every secret of a client.
+pub async fn delete_secrets(db: &mut PgConnection, client: Uuid) -> Result<(), StoreError> {
+    sqlx::query!("delete from client_secrets where client = $1", client)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Writes when secrets were used; a later time that is known already stays.
+pub async fn secrets_used(db: &PgPool, uses: &[(Uuid, Time)]) -> Result<(), StoreError> {
+    if uses.is_empty() {
+        return Ok(());
+    }
+    let (ids, times): (Vec<Uuid>, Vec<Time>) = uses.iter().copied().unzip();
+    sqlx::query!(
+        r#"
+        update client_secrets s
+        set last_used_at = greatest(s.last_used_at, used.at)
+        from unnest($1::uuid[], $2::timestamptz[]) as used (id, at)
+        where s.id = used.id
+        "#,
+        &ids,
+        &times
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Moves a client to another sector: all its subjects change.
+pub async fn set_sector(
+    db: &mut PgConnection,
+    client: Uuid,
+    sector: &str,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update clients set sector = $2 where id = $1",
+        client,
+        sector
     )
     .execute(db)
     .await?;

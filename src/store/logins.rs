@@ -8,6 +8,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::clock::Time;
+use crate::oauth::redirect::Answer;
 use crate::oauth::request::AuthorizeRequest;
 use crate::phone::PhoneNumber;
 use crate::secret::{Place, Unsealable, Vault};
@@ -132,19 +133,29 @@ impl Login {
             .map_err(|_| Unsealable)
     }
 
-    /// The answer to the app, once there is one: the address the browser is sent to.
+    /// The answer to the app, once there is one.
     ///
     /// # Errors
     /// [`Unsealable`] if the row was altered or its root key is gone.
-    pub fn answer(&self, vault: &Vault) -> Result<Option<String>, Unsealable> {
+    pub fn answer(&self, vault: &Vault) -> Result<Option<Answer>, Unsealable> {
         let (Some(sealed), Stage::Ended) = (&self.answer, self.stage) else {
             return Ok(None);
         };
         let plain = vault.open(answer_place(&self.id), sealed)?;
-        String::from_utf8(plain.to_vec())
+        serde_json::from_slice(&plain)
             .map(Some)
             .map_err(|_| Unsealable)
     }
+}
+
+/// Seals the answer to the app for a login's row.
+///
+/// # Panics
+/// Never: strings always serialise.
+#[must_use]
+pub fn seal_answer(vault: &Vault, login: &Uuid, answer: &Answer) -> Vec<u8> {
+    let plain = zeroize::Zeroizing::new(serde_json::to_vec(answer).expect("strings serialise"));
+    vault.seal(answer_place(login), &plain)
 }
 
 /// Where a login's number is sealed for.
@@ -159,9 +170,7 @@ pub fn held_place(login: &Uuid) -> Place<'_> {
     Place::new("logins", "held", login)
 }
 
-/// Where a login's answer is sealed for.
-#[must_use]
-pub fn answer_place(login: &Uuid) -> Place<'_> {
+fn answer_place(login: &Uuid) -> Place<'_> {
     Place::new("logins", "answer", login)
 }
 

@@ -2,9 +2,11 @@
 //! [`path`]. Functions take a connection (or a pool for single statements); callers own
 //! transactions. Only the layers above call these; nothing here decides.
 
+pub mod assertions;
 pub mod audit;
 pub mod breakers;
 pub mod checks;
+pub mod client_registrations;
 pub mod client_settings;
 pub mod clients;
 pub mod db;
@@ -17,6 +19,7 @@ pub mod logins;
 pub mod logout;
 pub mod operators;
 pub mod path;
+pub mod pushed;
 pub mod restraint;
 pub mod sessions;
 pub mod staff;

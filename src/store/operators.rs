@@ -11,7 +11,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::clock::Time;
-use crate::phone::PhoneNumber;
+use crate::phone::{PhoneNumber, sha256_hex};
 use crate::secret::{Place, Redacted, Unsealable, Vault};
 use crate::store::checks::Offered;
 use crate::store::db::StoreError;
@@ -60,6 +60,12 @@ pub enum Dialect {
     /// CAMARA Number Verification behind OpenID Connect.
     #[default]
     Camara,
+    /// Telefónica Open Gateway: a channel partner in front of operators.
+    Telefonica,
+    /// Vonage Network APIs and their white labels.
+    Vonage,
+    /// Mobile Connect, device-initiated, with a match call: Vodafone Number Verify, TIM Brasil.
+    MobileConnect,
 }
 
 /// The release of CAMARA Number Verification the operator runs; it names the path and the scopes.
@@ -103,6 +109,19 @@ pub enum TokenAuth {
     ClientSecretPost,
     /// A signed assertion (RFC 7523), lifetime 60 s.
     PrivateKeyJwt,
+    /// Vonage's: a JWT of the application as the bearer token of the request.
+    ApplicationJwt,
+}
+
+/// Where the parameters of a token request stand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenParameters {
+    /// In the body, as OAuth has it.
+    #[default]
+    Body,
+    /// In the query string, as some Mobile Connect operators have it.
+    Query,
 }
 
 /// The algorithms keys of ours or an operator's may use.
@@ -130,15 +149,38 @@ pub enum HintForm {
     E164,
 }
 
-/// The form in which the operator wants the number in `POST /verify`.
+/// The form in which the operator wants the number in the call that verifies it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NumberForm {
-    /// `phoneNumber`, E.164.
+    /// E.164.
     #[default]
     Plain,
-    /// `hashedPhoneNumber`, SHA-256 of E.164 with `+`, hex.
+    /// E.164 without its `+`.
+    Digits,
+    /// SHA-256 of E.164 with `+`, hex.
     Sha256,
+    /// SHA-256 of E.164 without its `+`, hex.
+    Sha256Digits,
+}
+
+impl NumberForm {
+    /// Whether the operator gets a hash.
+    #[must_use]
+    pub fn is_hash(self) -> bool {
+        matches!(self, Self::Sha256 | Self::Sha256Digits)
+    }
+
+    /// The number in this form. A hash is as good as the number: only for the operator.
+    #[must_use]
+    pub fn of(self, number: &PhoneNumber) -> String {
+        match self {
+            Self::Plain => number.e164().to_owned(),
+            Self::Digits => number.digits().to_owned(),
+            Self::Sha256 => number.sha256_hex(),
+            Self::Sha256Digits => sha256_hex(number.digits()),
+        }
+    }
 }
 
 /// Whether the operator's token answer carries an ID token.
@@ -150,7 +192,7 @@ pub enum IdTokenRule {
     /// If it does, it is checked.
     #[default]
     IfPresent,
-    /// It is not asked for, and one that comes is not looked at.
+    /// It is not asked for, and of one that comes only `amr` is read, and only to refuse.
     Ignored,
 }
 
@@ -172,12 +214,22 @@ pub struct Settings {
     pub jwks_uri: Option<String>,
     /// The URL that stands before `/number-verification/v2`.
     pub api_root: String,
+    /// The path of the call below `api_root`, if it is not the one of the release.
+    pub api_path: Option<String>,
+    /// Further headers of that call.
+    pub api_headers: BTreeMap<String, String>,
+    /// Vonage: where a number's coverage is asked for before anybody departs.
+    pub enablement_endpoint: Option<String>,
     /// The release it runs.
     pub release: Release,
     /// Who we are to it.
     pub client_id: String,
     /// How we authenticate at its token endpoint.
     pub token_auth: TokenAuth,
+    /// Where the parameters of the token request stand.
+    pub token_parameters: TokenParameters,
+    /// Whether the token request repeats the redirect URI, as OAuth wants it.
+    pub token_redirect_uri: bool,
     /// The algorithm of our assertions and signed requests.
     pub assertion_alg: SigningAlg,
     /// The audience of our assertions; empty: the token endpoint's URL (ICM).
@@ -207,7 +259,7 @@ pub struct Settings {
     pub signed_request: bool,
     /// The `amr` values that count as network authentication, if the ID token names any.
     pub accepted_amr: Vec<String>,
-    /// Further parameters of the authorization request.
+    /// Further parameters of the authorization request; Mobile Connect: `acr_values`, `version`.
     pub authorize_params: BTreeMap<String, String>,
     /// Whether the operator returns `iss` with the code (RFC 9207) and it must be there.
     pub require_iss: bool,
@@ -220,6 +272,8 @@ pub struct Settings {
     /// Source addresses of its subscribers.
     #[schemars(with = "Vec<String>")]
     pub ip_ranges: Vec<IpNet>,
+    /// Mobile Connect: whether the call repeats the correlation id.
+    pub correlation_in_call: bool,
     /// Text the operator's law demands on our page.
     pub notice: Option<String>,
     /// The extra checks it offers.
@@ -238,9 +292,14 @@ impl Default for Settings {
             token_endpoint: None,
             jwks_uri: None,
             api_root: String::new(),
+            api_path: None,
+            api_headers: BTreeMap::new(),
+            enablement_endpoint: None,
             release: Release::default(),
             client_id: String::new(),
             token_auth: TokenAuth::default(),
+            token_parameters: TokenParameters::Body,
+            token_redirect_uri: true,
             assertion_alg: SigningAlg::default(),
             assertion_audience: None,
             scope_verify: "openid dpv:FraudPreventionAndDetection number-verification:verify"
@@ -262,6 +321,7 @@ impl Default for Settings {
             total_timeout_ms: 8_000,
             prefixes: Vec::new(),
             ip_ranges: Vec::new(),
+            correlation_in_call: false,
             notice: None,
             checks: Offered::default(),
             restraint: Restraint::default(),
@@ -289,7 +349,7 @@ impl Settings {
 pub struct Credentials {
     /// For `client_secret_basic` and `client_secret_post`.
     pub client_secret: Option<Redacted>,
-    /// PKCS#8 PEM, for `private_key_jwt` and signed requests.
+    /// PKCS#8 PEM, for `private_key_jwt`, `application_jwt` and signed requests.
     pub private_key_pem: Option<Redacted>,
     /// The key's id at the operator.
     pub kid: Option<String>,

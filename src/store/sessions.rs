@@ -11,6 +11,7 @@ use crate::phone::PhoneNumber;
 use crate::secret::{Place, Unsealable, Vault};
 use crate::store::db::StoreError;
 use crate::store::lane::Lane;
+use crate::store::pushed::{Bringing, Pushed};
 
 /// The session a returning browser has.
 #[derive(Clone, Debug)]
@@ -93,6 +94,8 @@ pub struct Known {
     pub epoch: i32,
     /// The browser's session.
     pub session: Option<Session>,
+    /// The pushed request that the browser brought, if it is this client's, and in time or used.
+    pub pushed: Option<Pushed>,
 }
 
 /// The cookies of a browser that something may be remembered under, hashed.
@@ -105,21 +108,35 @@ pub struct Carried {
 }
 
 /// Looks up what is known of a browser and a number, in one statement. `number_hashes` are those of
-/// the number asked about under every live root key. A session is found only beside the browser's own
-/// cookie, and not once its number's epoch has moved.
+/// the number asked about under every live root key; a pushed request has its own. A session is found
+/// only beside the browser's own cookie, and not once its number's epoch has moved. Who brings a pushed
+/// request uses it up: over all replicas, it opens one login.
 pub async fn look_up(
     lane: &Lane,
     carried: &Carried,
     client_id: &str,
     number_hashes: &[Vec<u8>],
+    bringing: Option<&Bringing<'_>>,
     now: Time,
 ) -> Result<Known, StoreError> {
     let mut lent = lane.get().await?;
     let row = sqlx::query!(
         r#"
+        with pushed as (
+            update pushed_requests
+            set login_id = coalesce(login_id, $7)
+            where id = $5 and hash = $6 and client_id = $2
+                and (expires_at > $4 or login_id is not null)
+            returning sealed, number_hashes, login_id
+        )
         select
-            coalesce((select max(epoch) from subject_epochs where number_hash = any($3)), 0)
+            coalesce(
+                (select max(epoch)
+                from subject_epochs
+                where number_hash = any($3 || (select number_hashes from pushed))), 0)
                 as "epoch!",
+            (select sealed from pushed) as pushed,
+            (select login_id from pushed) as pushed_login,
             (select coalesce(json_agg(json_build_object('subject', subject, 'release', release)), '[]')
             from go_aheads
             where browser_hash = $1 and client_id = $2 and expires_at > $4)
@@ -128,7 +145,7 @@ pub async fn look_up(
             s.verdict as "verdict?", s.sealed as "sealed?", s.expires_at as "expires_at?"
         from (values (1)) as one (row)
         left join sessions s
-            on s.cookie_hash = $5 and s.browser_hash = $1 and s.ended_at is null
+            on s.cookie_hash = $8 and s.browser_hash = $1 and s.ended_at is null
                 and s.expires_at > $4 and s.idle_expires_at > $4
                 and s.epoch = coalesce(
                     (select max(e.epoch) from subject_epochs e where e.number_hash = s.number_hash), 0)
@@ -137,6 +154,9 @@ pub async fn look_up(
         client_id,
         number_hashes,
         now,
+        bringing.map(|bringing| bringing.handle.id),
+        bringing.map(|bringing| bringing.handle.hash()),
+        bringing.and_then(|bringing| bringing.login),
         carried.session,
     )
     .fetch_one(lent.connection())
@@ -171,6 +191,10 @@ pub async fn look_up(
         go_aheads: row.go_aheads.0,
         epoch: row.epoch,
         session,
+        pushed: row.pushed.map(|sealed| Pushed {
+            sealed,
+            login: row.pushed_login,
+        }),
     })
 }
 

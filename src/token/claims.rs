@@ -7,13 +7,16 @@
 
 use std::collections::BTreeMap;
 
+use chrono::SecondsFormat;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::clock::Time;
 use crate::oauth::acr::Acr;
-use crate::oauth::claims_request::ClaimsRequest;
+use crate::oauth::claims_request::{
+    Claim, ClaimsRequest, EVIDENCE, Members, RECORD, TRUST_FRAMEWORK, VerifiedWanted,
+};
 use crate::oauth::scope::{Scope, ScopeSet};
 use crate::phone::PhoneNumber;
 use crate::verdict::Method;
@@ -136,7 +139,7 @@ impl Facts {
     }
 }
 
-/// Everything the scopes release, for userinfo (OIDC Core section 5.3.2).
+/// Everything that scopes and claims release, for userinfo (OIDC Core sections 5.3.2 and 5.5).
 ///
 /// # Errors
 /// [`NotReleasable`]: nothing is answered then.
@@ -145,12 +148,12 @@ pub fn release(
     number: Option<&PhoneNumber>,
 ) -> Result<Map<String, Value>, NotReleasable> {
     let mut claims = about_the_login(facts)?;
-    add_the_number(&mut claims, facts, number)?;
+    add_the_number(&mut claims, facts, number, true, &facts.claims.userinfo)?;
     Ok(claims)
 }
 
-/// What the scopes release into the ID token: the same, or only what is about the login if the
-/// client wants the rest at userinfo.
+/// What goes into the ID token: the same, or, if the client wants what its scopes release at userinfo,
+/// what is about the login and what was asked for here by name.
 ///
 /// # Errors
 /// [`NotReleasable`]: nothing is issued then.
@@ -158,11 +161,10 @@ pub fn id_token_claims(
     facts: &Facts,
     number: Option<&PhoneNumber>,
 ) -> Result<Map<String, Value>, NotReleasable> {
-    if facts.claims_in_userinfo_only {
-        about_the_login(facts)
-    } else {
-        release(facts, number)
-    }
+    let mut claims = about_the_login(facts)?;
+    let by_scope = !facts.claims_in_userinfo_only;
+    add_the_number(&mut claims, facts, number, by_scope, &facts.claims.id_token)?;
+    Ok(claims)
 }
 
 /// The row `openid` of the table.
@@ -180,15 +182,32 @@ fn about_the_login(facts: &Facts) -> Result<Map<String, Value>, NotReleasable> {
     Ok(claims)
 }
 
-/// The rows `number_verified` and `phone` of the table.
+/// The rows `number_verified` and `phone` of the table, where they count, and what was asked for by
+/// name.
 fn add_the_number(
     claims: &mut Map<String, Value>,
     facts: &Facts,
     number: Option<&PhoneNumber>,
+    by_scope: bool,
+    asked: &Members,
 ) -> Result<(), NotReleasable> {
-    if !facts.scopes.has(Scope::NumberVerified) && !facts.scopes.has(Scope::Phone) {
-        return Ok(());
+    let has = |scope| by_scope && facts.scopes.has(scope);
+    if has(Scope::NumberVerified) || has(Scope::Phone) || asked.has(Claim::NumberVerification) {
+        claims.insert("number_verification".to_owned(), number_verification(facts));
     }
+    let number = || number.ok_or(NotReleasable::NoNumber);
+    if (by_scope && facts.scopes_release_number()) || asked.has(Claim::PhoneNumber) {
+        claims.insert("phone_number".to_owned(), json!(number()?.e164()));
+        claims.insert("phone_number_verified".to_owned(), json!(true));
+    }
+    if let Some(wanted) = &asked.verified {
+        let verified = verified_claims(facts, number()?, wanted);
+        claims.insert("verified_claims".to_owned(), verified);
+    }
+    Ok(())
+}
+
+fn number_verification(facts: &Facts) -> Value {
     let NumberVerification {
         operator,
         method,
@@ -196,24 +215,49 @@ fn add_the_number(
         test,
         checks,
     } = &facts.number_verification;
-    claims.insert(
-        "number_verification".to_owned(),
-        json!({
-            "operator": operator,
-            "method": method,
-            "verified_at": verified_at.timestamp(),
-            "pinned": facts.named_by == NamedBy::AppPinned,
-            "cross_device": facts.handoff,
-            "test": test,
-            "checks": checks,
-        }),
-    );
-    if facts.scopes_release_number() {
-        let number = number.ok_or(NotReleasable::NoNumber)?;
-        claims.insert("phone_number".to_owned(), json!(number.e164()));
-        claims.insert("phone_number_verified".to_owned(), json!(true));
+    json!({
+        "operator": operator,
+        "method": method,
+        "verified_at": verified_at.timestamp(),
+        "pinned": facts.named_by == NamedBy::AppPinned,
+        "cross_device": facts.handoff,
+        "test": test,
+        "checks": checks,
+    })
+}
+
+/// OpenID Identity Assurance Schema Definition 1.0, section 5: the number, and of its verification what
+/// was asked for.
+fn verified_claims(facts: &Facts, number: &PhoneNumber, wanted: &VerifiedWanted) -> Value {
+    let check = &facts.number_verification;
+    let time = check.verified_at.to_rfc3339_opts(SecondsFormat::Secs, true);
+    let mut verification = Map::new();
+    verification.insert("trust_framework".to_owned(), json!(TRUST_FRAMEWORK));
+    if wanted.time {
+        verification.insert("time".to_owned(), json!(time));
     }
-    Ok(())
+    if wanted.process {
+        verification.insert("verification_process".to_owned(), json!(facts.txn));
+    }
+    if wanted.evidence {
+        let mut evidence = Map::new();
+        evidence.insert("type".to_owned(), json!(EVIDENCE));
+        if wanted.check_details {
+            let details = json!([{
+                "check_method": "data",
+                "organization": check.operator,
+                "txn": facts.txn,
+                "time": time,
+            }]);
+            evidence.insert("check_details".to_owned(), details);
+        }
+        if wanted.record {
+            let record = json!({ "type": RECORD, "source": { "name": check.operator } });
+            evidence.insert("record".to_owned(), record);
+        }
+        verification.insert("evidence".to_owned(), json!([evidence]));
+    }
+    json!({ "verification": verification, "claims": { "phone_number": number.e164() } })
 }
 
 #[cfg(test)]
@@ -376,6 +420,88 @@ pub(crate) mod tests {
             let claims = release(&facts, Some(&number())).unwrap();
             assert_eq!(names(&claims), released);
         }
+    }
+
+    fn asking(facts: &mut Facts, claims: &Value) {
+        facts.claims = ClaimsRequest::parse(&claims.to_string(), None).unwrap();
+    }
+
+    /// OIDC Core section 5.5: each claim stands where it was asked for, and only there.
+    #[test]
+    fn a_claim_asked_for_by_name_stands_in_that_place_only() {
+        let mut facts = facts("openid", NamedBy::Person);
+        asking(
+            &mut facts,
+            &json!({ "userinfo": { "phone_number": { "essential": true } } }),
+        );
+        assert!(facts.releases_number());
+        let claims = release(&facts, Some(&number())).unwrap();
+        assert_eq!(claims["phone_number"], NUMBER);
+        assert_eq!(claims["phone_number_verified"], true);
+        assert!(!claims.contains_key("number_verification"));
+        assert_eq!(
+            names(&id_token_claims(&facts, Some(&number())).unwrap()),
+            LOGIN
+        );
+        asking(
+            &mut facts,
+            &json!({ "id_token": { "number_verification": null } }),
+        );
+        assert!(!facts.releases_number());
+        assert_eq!(names(&id_token_claims(&facts, None).unwrap()), WITH_CHECK);
+        assert_eq!(names(&release(&facts, None).unwrap()), LOGIN);
+    }
+
+    #[test]
+    fn a_client_that_wants_its_scopes_at_userinfo_still_gets_what_it_names_in_the_id_token() {
+        let mut facts = facts("openid phone", NamedBy::Person);
+        facts.claims_in_userinfo_only = true;
+        asking(
+            &mut facts,
+            &json!({ "id_token": { "number_verification": null } }),
+        );
+        let claims = id_token_claims(&facts, Some(&number())).unwrap();
+        assert_eq!(names(&claims), WITH_CHECK);
+    }
+
+    #[test]
+    fn verified_claims_hold_what_was_asked_for_and_read_as_documented() {
+        let mut facts = facts("openid", NamedBy::Person);
+        let ask = |verification: Value| {
+            json!({ "id_token": { "verified_claims": {
+                "verification": verification, "claims": { "phone_number": null } } } })
+        };
+        asking(&mut facts, &ask(json!({ "trust_framework": null })));
+        let claims = id_token_claims(&facts, Some(&number())).unwrap();
+        assert_eq!(
+            claims["verified_claims"],
+            json!({
+                "verification": { "trust_framework": "urn:numbercloak:trust:network" },
+                "claims": { "phone_number": NUMBER },
+            })
+        );
+        assert!(!claims.contains_key("phone_number"));
+        assert_eq!(id_token_claims(&facts, None), Err(NotReleasable::NoNumber));
+        let everything = json!({ "time": null, "verification_process": null, "evidence": null });
+        asking(&mut facts, &ask(everything));
+        let claims = id_token_claims(&facts, Some(&number())).unwrap();
+        assert_eq!(
+            claims["verified_claims"]["verification"],
+            json!({
+                "trust_framework": "urn:numbercloak:trust:network",
+                "time": "2026-11-21T22:52:37Z",
+                "verification_process": "00000000-0000-0000-0000-000000000007",
+                "evidence": [{
+                    "type": "electronic_record",
+                    "check_details": [{
+                        "check_method": "data", "organization": "vodafone-es",
+                        "txn": "00000000-0000-0000-0000-000000000007",
+                        "time": "2026-11-21T22:52:37Z",
+                    }],
+                    "record": { "type": "mobile_subscription", "source": { "name": "vodafone-es" } },
+                }],
+            })
+        );
     }
 
     #[test]

@@ -13,14 +13,18 @@ use moka::future::Cache;
 use crate::clock::{Clock, Time};
 use crate::config::Config;
 use crate::operator::Operators;
+use crate::outbound::Outbound;
 use crate::secret::{Vault, b64, random};
 use crate::store::clients::{self, Client};
 use crate::store::db::{Db, StoreError};
 use crate::store::operators::{self, Credentials, Mode, Operator};
 use crate::token::keyring::LiveKeyring;
 use crate::token::subject::SubjectKey;
+use crate::web::client_authorities::ClientAuthorities;
+use crate::web::client_keys::ClientKeys;
 use crate::web::cookies::Cookies;
 use crate::web::limits::Throttles;
+use crate::web::secret_uses::SecretUses;
 use crate::web::unfinished::Unfinished;
 
 /// How long a cached client or operator may be out of date if a notification was lost.
@@ -46,6 +50,14 @@ pub struct Parts {
     pub subject_key: SubjectKey,
     /// Asks operators.
     pub operators: Operators,
+    /// Calls what clients registered.
+    pub outbound: Outbound,
+    /// The clients' own keys.
+    pub client_keys: ClientKeys,
+    /// The authorities that vouch for certificates of clients.
+    pub client_authorities: Option<ClientAuthorities>,
+    /// When client secrets were used.
+    pub secret_uses: SecretUses,
     /// Names cookies.
     pub cookies: Cookies,
     /// Counts what callers cost.
@@ -56,6 +68,16 @@ pub struct Parts {
     pub replica: String,
     clients: Cache<String, Option<Arc<Client>>>,
     registry: ArcSwap<Registry>,
+}
+
+/// Everybody else, as this server reaches and knows them.
+pub struct Others {
+    /// Asks operators.
+    pub operators: Operators,
+    /// Calls what clients registered.
+    pub outbound: Outbound,
+    /// The authorities that vouch for certificates of clients.
+    pub client_authorities: Option<ClientAuthorities>,
 }
 
 /// An operator with its credentials opened.
@@ -107,8 +129,13 @@ impl App {
         clock: Clock,
         keyring: LiveKeyring,
         subject_key: SubjectKey,
-        operators: Operators,
+        others: Others,
     ) -> Self {
+        let Others {
+            operators,
+            outbound,
+            client_authorities,
+        } = others;
         let cookies = Cookies::new(config.issuer.is_https());
         Self(Arc::new(Parts {
             cookies,
@@ -122,6 +149,10 @@ impl App {
             keyring,
             subject_key,
             operators,
+            client_authorities,
+            secret_uses: SecretUses::default(),
+            client_keys: ClientKeys::new(outbound.clone()),
+            outbound,
             clients: Cache::builder()
                 .max_capacity(50_000)
                 .time_to_live(STALE_FOR)

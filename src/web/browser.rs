@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, OptionalFromRequestParts as _};
 use http::HeaderMap;
 use http::header::USER_AGENT;
 use http::request::Parts;
@@ -12,6 +12,7 @@ use ipnet::IpNet;
 use crate::audit::record::{Personal, Recorder};
 use crate::clock::Time;
 use crate::web::app::App;
+use crate::web::client_certificate::ClientCertificate;
 use crate::web::cookies::Received;
 use crate::web::text::Language;
 
@@ -26,6 +27,8 @@ pub struct Browser {
     pub address: Option<IpAddr>,
     /// The request's headers.
     pub headers: HeaderMap,
+    /// The certificate it proved itself with, on the listener for mutual TLS.
+    pub certificate: Option<ClientCertificate>,
 }
 
 impl FromRequestParts<App> for Browser {
@@ -34,7 +37,9 @@ impl FromRequestParts<App> for Browser {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
         let peer = parts.extensions.get::<Peer>().map(|peer| peer.0.ip());
         let trusted = &app.config.proxies.trusted;
+        let certificate = ClientCertificate::from_request_parts(parts, app).await?;
         Ok(Self {
+            certificate,
             address: peer.map(|peer| client_address(peer, &parts.headers, trusted)),
             headers: parts.headers.clone(),
         })

@@ -2,7 +2,11 @@
 
 pub mod app;
 pub mod assets;
+pub mod authorization;
 pub mod browser;
+pub mod client_authorities;
+pub mod client_certificate;
+pub mod client_keys;
 pub mod cookies;
 pub mod csrf;
 pub mod failure;
@@ -10,5 +14,6 @@ pub mod headers;
 pub mod limits;
 pub mod page;
 pub mod plain;
+pub mod secret_uses;
 pub mod text;
 pub mod unfinished;

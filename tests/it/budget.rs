@@ -87,3 +87,26 @@ async fn a_login_with_the_confirm_page_takes_at_most_eight_statements() {
     let (count, heads) = told(&statements.sent());
     assert!(count <= 8, "{count} statements:\n{heads}");
 }
+
+#[tokio::test]
+async fn a_pushed_request_takes_one_statement_more() {
+    let mut app = App::builder().counting().start().await;
+    let mut statements = app.statements.take().unwrap();
+    let mut browser = app.browser();
+    app.sign_in(&mut browser, &Wish::of(NUMBER)).await;
+    let pushed = async || {
+        let departure = app.shop.depart(&Wish::of(NUMBER)).await;
+        app.shop.push_departure(&departure).await
+    };
+    for _ in 0..3 {
+        let departure = pushed().await;
+        browser.open(&departure.url).await;
+        app.redeem(&browser, &departure).await;
+    }
+    statements.restart();
+    let departure = pushed().await;
+    browser.open(&departure.url).await;
+    finish(&app, &browser, &departure).await;
+    let (count, heads) = told(&statements.sent());
+    assert!(count <= 7, "{count} statements:\n{heads}");
+}

@@ -96,7 +96,7 @@ fn a_minimal_file_loads_with_the_documented_defaults() {
     assert_eq!(config.listen.public.to_string(), "127.0.0.1:8080");
     assert_eq!(config.listen.management.to_string(), "127.0.0.1:9000");
     assert_eq!(config.tls, None);
-    assert_eq!(config.database.max_connections, 16);
+    assert_eq!(config.database.max_connections, 8);
     assert_eq!(
         config.database.url.reveal(),
         "postgres://app:hunter2@db/numbercloak"
@@ -203,7 +203,7 @@ fn shown_values_tell_where_they_come_from_and_load_again() {
     for line in [
         "level = \"debug\" # env NUMBERCLOAK__LOG__LEVEL",
         "code = \"30s\" # flag",
-        "max_connections = 16 # default",
+        "max_connections = 8 # default",
         "listen = \"127.0.0.1:8080\" # default",
         "# support_url is not set",
     ] {

@@ -1,5 +1,6 @@
 mod conclusions;
 mod departures;
+mod dialects;
 mod fake;
 mod id_tokens;
 mod walks;

@@ -171,8 +171,10 @@ async fn cut_off(app: &App) {
     let superuser = app.database.superuser_url();
     let mut superuser = PgConnection::connect(&superuser).await.unwrap();
     let ended: Vec<i32> = sqlx::query_scalar(
-        "select pid from pg_stat_activity where datname = current_database() \
-        and application_name = 'numbercloak' and pg_terminate_backend(pid)",
+        // Materialized: in one filter with the others it might end the connections of other tests.
+        "with ours as materialized (select pid from pg_stat_activity \
+        where datname = current_database() and application_name = 'numbercloak') \
+        select pid from ours where pg_terminate_backend(pid)",
     )
     .fetch_all(&mut superuser)
     .await

@@ -110,7 +110,7 @@ async fn what_is_wrong_is_told_to_the_app_and_nothing_opens() {
             "unsupported_response_type",
         ),
         ("response_type", "", "invalid_request"),
-        ("response_mode", "fragment", "invalid_request"),
+        ("response_mode", "web_message", "invalid_request"),
         ("scope", "number_verified", "invalid_scope"),
         ("scope", "", "invalid_scope"),
         ("code_challenge_method", "plain", "invalid_request"),

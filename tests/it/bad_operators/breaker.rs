@@ -95,6 +95,7 @@ async fn one_login_tries_again_and_a_good_answer_closes_it() {
     assert_eq!(turns.len(), 2);
     assert_eq!(turns[1]["state"], "closed");
     assert!(breakers::open(&app.desk()).await.unwrap().is_empty());
+    app.clock.advance(PAUSE);
     second.press("Try again").await;
     assert_eq!(second.left().host_str(), Some("shop.example"));
 }

@@ -24,7 +24,7 @@ const VERIFIED: [&str; 5] = [
 ];
 
 /// What a login left behind that could be worth something: grants, codes, sessions, go-aheads.
-async fn worth(app: &App) -> [i64; 4] {
+pub async fn worth(app: &App) -> [i64; 4] {
     let mut owner = app.database.owner().await;
     let row: (i64, i64, i64, i64) = sqlx::query_as(
         "select (select count(*) from grants), (select count(*) from codes), \
@@ -37,7 +37,7 @@ async fn worth(app: &App) -> [i64; 4] {
 }
 
 /// Nothing verified came of any login.
-async fn assert_nothing_slipped_out(app: &App) {
+pub async fn assert_nothing_slipped_out(app: &App) {
     assert_eq!(worth(app).await, [0; 4]);
     for login in app.logins().await {
         let story = app.story(login).await;
@@ -49,7 +49,7 @@ async fn assert_nothing_slipped_out(app: &App) {
 }
 
 /// The requests that the operator's endpoint got.
-fn asked(app: &App, path: &str) -> usize {
+pub fn asked(app: &App, path: &str) -> usize {
     let received = app.operator.received();
     received.iter().filter(|one| one.path == path).count()
 }

@@ -50,7 +50,7 @@ async fn other_faults_are_told_the_app() {
             "request_uri_not_supported",
         ),
         (
-            wish.clone().with("response_mode", "fragment"),
+            wish.clone().with("response_mode", "web_message"),
             "invalid_request",
         ),
         (wish.clone().with("scope", "openid"), "invalid_request"),

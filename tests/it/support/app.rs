@@ -8,15 +8,17 @@ use numbercloak::admin::operators::{self, NewOperator};
 use numbercloak::admin::{Desk, clients::Editable as EditableClient};
 use numbercloak::clock::{Clock, Time};
 use numbercloak::config;
+use numbercloak::dev::personas::{self, OurKeys, Registration};
 use numbercloak::login::sweep;
 use numbercloak::secret::{Redacted, RootKey, Vault};
 use numbercloak::server::{self, Server, Start};
-use numbercloak::simulator::{self, Handle, SimulatedClient, Simulator};
+use numbercloak::simulator::{self, Handle, Persona, SimulatedClient, Simulator};
 use numbercloak::store::clients::Kind;
 use numbercloak::store::operators::{Credentials, HintForm, IdTokenRule, Mode, Settings};
 use numbercloak::web::app::App as State;
 use serde_json::Value;
 use tokio::net::TcpListener;
+use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 use super::browser::Browser;
@@ -42,6 +44,7 @@ pub struct Builder {
     operator: Option<Change<Settings>>,
     config: Vec<(String, String)>,
     counts_statements: bool,
+    persona: Option<Persona>,
 }
 
 /// A running server and the world around it.
@@ -77,6 +80,12 @@ impl Builder {
         self
     }
 
+    /// Has the operator be another persona, registered by its preset.
+    pub fn persona(mut self, persona: Persona) -> Self {
+        self.persona = Some(persona);
+        self
+    }
+
     /// Sets a key of the configuration (`lifetimes.login`, `2m`).
     pub fn config(mut self, key: &str, value: &str) -> Self {
         self.config.push((key.to_owned(), value.to_owned()));
@@ -100,7 +109,8 @@ impl Builder {
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let issuer = format!("http://localhost:{}", listener.local_addr().unwrap().port());
-        let simulator = start_simulator(&issuer, &clock).await;
+        let persona = self.persona.unwrap_or_default();
+        let simulator = start_simulator(&issuer, &clock, persona).await;
 
         let db = database.open();
         let desk = Desk {
@@ -109,7 +119,18 @@ impl Builder {
             now: clock.now(),
             actor: "test".to_owned(),
         };
-        let mut new = operator(simulator.issuer());
+        let mut new = match self.persona {
+            None => operator(simulator.issuer()),
+            Some(persona) => {
+                let registered = registration(persona, simulator.issuer(), &issuer).await;
+                simulator.handle().register(registered.client);
+                NewOperator {
+                    alias: OPERATOR.to_owned(),
+                    name: "Simulator".to_owned(),
+                    ..registered.operator
+                }
+            }
+        };
         if let Some(change) = self.operator {
             change(&mut new.settings);
         }
@@ -139,8 +160,9 @@ impl Builder {
 }
 
 /// On another loopback address than ours, so that it is another site to browsers.
-async fn start_simulator(issuer: &str, clock: &Clock) -> Simulator {
+async fn start_simulator(issuer: &str, clock: &Clock, persona: Persona) -> Simulator {
     let settings = |address: &str| simulator::Settings {
+        persona,
         clients: vec![SimulatedClient {
             client_id: "numbercloak".to_owned(),
             client_secret: Some("a secret between operator and us".to_owned()),
@@ -155,6 +177,19 @@ async fn start_simulator(issuer: &str, clock: &Clock) -> Simulator {
         // Systems that give loopback one address only.
         Err(_) => simulator::start(settings("127.0.0.1:0")).await.unwrap(),
     }
+}
+
+/// A persona by its preset, as dev mode has it, under the alias of the tests' operator.
+async fn registration(persona: Persona, at: &str, issuer: &str) -> Registration {
+    static KEYS: OnceCell<OurKeys> = OnceCell::const_new();
+    let keys = KEYS
+        .get_or_init(|| async {
+            let made = tokio::task::spawn_blocking(OurKeys::generate).await;
+            made.unwrap().unwrap()
+        })
+        .await;
+    let callback = |_: &str| format!("{issuer}/broker/{OPERATOR}/endpoint");
+    personas::register(persona, at, callback, keys).unwrap()
 }
 
 fn operator(issuer: &str) -> NewOperator {
@@ -185,6 +220,8 @@ pub fn new_client(name: &str) -> NewClient {
     NewClient {
         name: name.to_owned(),
         kind: Kind::Web,
+        auth_method: None,
+        sector: None,
         redirect_uris: vec![format!("https://{name}.example/callback")],
         test: true,
         client_id: Some(name.to_owned()),

@@ -155,6 +155,14 @@ impl Browser {
         self.press_with(button, &[]).await;
     }
 
+    /// Presses `Continue`; where the operator takes no hint, says that the phone has this SIM.
+    pub async fn go_as(&mut self, sim: &str) {
+        self.press("Continue").await;
+        if matches!(self.end, End::Page) && self.title() == "Which SIM is this?" {
+            self.press_with("Be this SIM", &[("sim", sim)]).await;
+        }
+    }
+
     /// Sends the form whose action ends so.
     pub async fn submit(&mut self, action: &str, fields: &[(&str, &str)]) {
         let form = self.form(action);

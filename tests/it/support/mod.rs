@@ -2,11 +2,15 @@
 
 pub mod app;
 pub mod browser;
+pub mod client_key;
 pub mod database;
 pub mod html;
+pub mod keys;
 pub mod listener;
 pub mod rp;
+pub mod served;
 pub mod statements;
+pub mod wire;
 
 /// Reads what a test needs from the outside with an HTTP client of its own: the tests are everybody
 /// but the server. `localhost` is where the server listens, whatever the resolver prefers.

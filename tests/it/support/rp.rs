@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use jsonwebtoken::jwk::JwkSet;
 use numbercloak::clock::Clock;
 use numbercloak::secret::{Token, from_b64};
 use openidconnect::core::{
@@ -110,6 +111,23 @@ pub struct Departure {
     pub nonce: String,
     /// The PKCE verifier kept.
     pub verifier: String,
+}
+
+impl Departure {
+    /// The request's parameters.
+    pub fn parameters(&self) -> Vec<(String, String)> {
+        self.url.query_pairs().into_owned().collect()
+    }
+
+    /// The same with these parameters in the address bar instead.
+    pub fn with(&self, parameters: &[(String, String)]) -> Self {
+        let mut url = self.url.clone();
+        url.query_pairs_mut().clear().extend_pairs(parameters);
+        Self {
+            url,
+            ..self.clone()
+        }
+    }
 }
 
 /// What came back with the browser, `state` and `iss` checked.
@@ -245,8 +263,17 @@ impl Rp {
     /// from our issuer (`iss`, RFC 9207).
     pub fn answer(&self, departure: &Departure, left: &Url) -> Answer {
         assert!(left.as_str().starts_with(&self.redirect_uri), "{left}");
+        self.answer_of(departure, left.query_pairs().into_owned())
+    }
+
+    /// The same from its parameters, however they came.
+    pub fn answer_of(
+        &self,
+        departure: &Departure,
+        parameters: impl IntoIterator<Item = (String, String)>,
+    ) -> Answer {
         let mut given = HashMap::new();
-        for (name, value) in left.query_pairs().into_owned() {
+        for (name, value) in parameters {
             let again = given.insert(name, value);
             assert_eq!(again, None, "a parameter stands twice");
         }
@@ -352,6 +379,62 @@ impl Rp {
         let answer = request.form(&form).send().await.unwrap();
         let status = answer.status().as_u16();
         (status, answer.json().await.unwrap())
+    }
+
+    /// What a signed answer says (JARM): signed by a published key, for this app, and in time.
+    pub async fn open_signed(&self, jwt: &str) -> Vec<(String, String)> {
+        let jwks = self.http.get(format!("{}/jwks", self.issuer)).send().await;
+        let jwks: JwkSet = jwks.unwrap().json().await.unwrap();
+        let header = jsonwebtoken::decode_header(jwt).unwrap();
+        let jwk = jwks.find(header.kid.as_deref().unwrap()).unwrap();
+        let mut validation = jsonwebtoken::Validation::new(header.alg);
+        validation.validate_exp = false;
+        validation.set_audience(&[&self.client_id]);
+        validation.set_issuer(&[&self.issuer]);
+        let key = jsonwebtoken::DecodingKey::from_jwk(jwk).unwrap();
+        let mut claims = jsonwebtoken::decode::<Map<String, Value>>(jwt, &key, &validation)
+            .unwrap()
+            .claims;
+        assert_eq!(
+            claims.remove("aud"),
+            Some(Value::from(self.client_id.clone()))
+        );
+        let lives = claims.remove("exp").unwrap().as_i64().unwrap() - self.clock.now().timestamp();
+        assert!(0 < lives && lives <= 600, "{lives}");
+        claims
+            .into_iter()
+            .map(|(name, value)| (name, value.as_str().unwrap().to_owned()))
+            .collect()
+    }
+
+    /// Posts a form with the app's secret, if it keeps one.
+    pub async fn post(&self, path: &str, form: &[(String, String)]) -> reqwest::Response {
+        let mut request = self.http.post(format!("{}{path}", self.issuer));
+        if let Some(secret) = &self.secret {
+            request = request.basic_auth(&self.client_id, Some(secret));
+        }
+        request.form(form).send().await.unwrap()
+    }
+
+    /// Pushes a request: status and body.
+    pub async fn push(&self, form: &[(String, String)]) -> (u16, Value) {
+        let answer = self.post("/par", form).await;
+        (answer.status().as_u16(), answer.json().await.unwrap())
+    }
+
+    /// The same departure by reference: its request is pushed first.
+    pub async fn push_departure(&self, departure: &Departure) -> Departure {
+        let (status, pushed) = self.push(&departure.parameters()).await;
+        assert_eq!(status, 201, "{pushed}");
+        self.by_reference(departure, pushed["request_uri"].as_str().unwrap())
+    }
+
+    /// A departure whose request was pushed.
+    pub fn by_reference(&self, departure: &Departure, request_uri: &str) -> Departure {
+        departure.with(&[
+            ("client_id".to_owned(), self.client_id.clone()),
+            ("request_uri".to_owned(), request_uri.to_owned()),
+        ])
     }
 
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, NoAnswer> {

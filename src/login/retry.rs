@@ -1,0 +1,53 @@
+//! After `consent_required`: the same question once more, with the operator's own page. A leg of its
+//! own, so that a late answer of the first one is refused. Only for operators whose record allows it,
+//! and only where the person has already pressed a button: an app that asked for silence, and a login
+//! that nobody touched, get no page of an operator.
+
+use axum::response::Response;
+
+use crate::login::entry::enter;
+use crate::login::{depart, go_on, show};
+use crate::store::logins::{Login, Stage};
+use crate::store::operators::Settings;
+use crate::verdict::Outcome;
+use crate::web::app::App;
+use crate::web::browser::Browser;
+use crate::web::failure::Failure;
+
+/// The way to the operator's page, if that is what the login needs now; its own page otherwise.
+/// `before` is the login as it was when its leg was claimed.
+pub async fn or_page(
+    app: &App,
+    browser: &Browser,
+    before: &Login,
+    asked: &Settings,
+) -> Result<Response, Failure> {
+    if !was_silent(before, asked) || !before.pressed {
+        return Ok(show::again(before.id));
+    }
+    let entry = match enter(app, browser, &before.id.to_string()).await {
+        Ok(entry) => entry,
+        Err(answer) => return Ok(answer),
+    };
+    let login = &entry.login;
+    let wanted = login.stage == Stage::Problem
+        && login.outcome == Some(Outcome::ConsentRequired)
+        && entry.now < login.expires_at
+        && go_on::may_depart(login);
+    if !wanted {
+        return Ok(show::again(login.id));
+    }
+    let number = login.number(&app.vault)?;
+    let source = login.number_source;
+    depart::from_page(app, browser, &entry, number.as_ref(), source, Vec::new()).await
+}
+
+/// Whether the leg that came back had asked for no page, though one may be shown: what departs after
+/// a word about consent asks for one.
+fn was_silent(before: &Login, asked: &Settings) -> bool {
+    let after_consent = matches!(
+        before.outcome,
+        Some(Outcome::ConsentRequired | Outcome::ConsentDenied)
+    );
+    asked.prompt_none && asked.retry_with_page && !after_consent
+}

@@ -1,0 +1,155 @@
+//! `POST /par` (RFC 9126): a client pushes its authorization request, and its browser brings only a
+//! reference. Nobody in between can read or change it, and its faults are told the client at once.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, PRAGMA};
+use http::{HeaderMap, StatusCode};
+use serde::Serialize;
+
+use crate::oauth::error::OAuthError;
+use crate::oauth::params::Params;
+use crate::oauth::request::AuthorizeError;
+use crate::phone::PhoneNumber;
+use crate::provider::client_auth::{Refused, authenticate};
+use crate::secret::{Handle, new_id};
+use crate::store::db::StoreError;
+use crate::store::pushed;
+use crate::web::app::App;
+use crate::web::authorization::{self, URN, Unpacked};
+use crate::web::browser::Browser;
+use crate::web::failure::Failure;
+
+/// The answer (RFC 9126 section 2.2).
+#[derive(Serialize)]
+struct Pushed {
+    request_uri: String,
+    expires_in: u64,
+}
+
+/// What authenticates the client, and is no part of the request.
+const CREDENTIALS: &[&str] = &["client_secret", "client_assertion", "client_assertion_type"];
+
+/// Keeps a request for the browser that will bring its reference.
+pub async fn push(State(app): State<App>, browser: Browser, body: Bytes) -> Response {
+    match try_push(&app, &browser, &body).await {
+        Ok(pushed) => {
+            let headers = [(CACHE_CONTROL, "no-store"), (PRAGMA, "no-cache")];
+            (StatusCode::CREATED, headers, Json(pushed)).into_response()
+        }
+        Err(refused) => refused.into_response(),
+    }
+}
+
+async fn try_push(app: &App, browser: &Browser, body: &[u8]) -> Result<Pushed, PushError> {
+    let now = app.clock.now();
+    let form = read(&browser.headers, body, app.config.limits.parameters)?;
+    let client = authenticate(app, browser, &form, "/par", now).await?;
+    // A reference to a reference (RFC 9126 section 2.1).
+    if form.all("request_uri").next().is_some() {
+        return Err(OAuthError::invalid_request("request_uri cannot be pushed").into());
+    }
+    let unpacked = authorization::unpack(app, &client, form, now).await?;
+    let request = authorization::check(&unpacked, &client)?;
+    let number = request.number.as_ref().map(PhoneNumber::e164);
+    let number_hashes: Vec<Vec<u8>> = number
+        .into_iter()
+        .flat_map(|number| app.vault.search_hashes(number))
+        .map(|(_, hash)| hash)
+        .collect();
+    let handle = Handle::random(new_id(now));
+    let lifetime = app.config.login.pushed_request;
+    pushed::insert(
+        app.db.relaxed_steps(),
+        &handle,
+        &client.client_id,
+        &authorization::seal(&app.vault, &handle.id, &without_credentials(unpacked)),
+        &number_hashes,
+        now + lifetime,
+    )
+    .await?;
+    Ok(Pushed {
+        request_uri: format!("{URN}{}", handle.reveal()),
+        expires_in: lifetime.as_secs(),
+    })
+}
+
+fn read(headers: &HeaderMap, body: &[u8], most: usize) -> Result<Params, OAuthError> {
+    let essence = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .map(|value| value.split(';').next().unwrap_or_default().trim());
+    if !essence.is_some_and(|e| e.eq_ignore_ascii_case("application/x-www-form-urlencoded")) {
+        return Err(OAuthError::invalid_request(
+            "the body must be application/x-www-form-urlencoded",
+        ));
+    }
+    let form = Params::parse(body, most)
+        .map_err(|refused| OAuthError::invalid_request(refused.to_string()))?;
+    match form.with_nul() {
+        Some(_) => Err(OAuthError::invalid_request("a parameter holds a NUL")),
+        None => Ok(form),
+    }
+}
+
+fn without_credentials(unpacked: Unpacked) -> Unpacked {
+    let mut pairs = unpacked.params.into_pairs();
+    pairs.retain(|(name, _)| !CREDENTIALS.contains(&name.as_str()));
+    Unpacked {
+        params: Params::of(pairs),
+        signed: unpacked.signed,
+    }
+}
+
+/// Why a request is not kept (RFC 9126 section 2.3).
+enum PushError {
+    Request(OAuthError),
+    Refused(Refused),
+}
+
+impl From<OAuthError> for PushError {
+    fn from(error: OAuthError) -> Self {
+        Self::Request(error)
+    }
+}
+
+impl From<AuthorizeError> for PushError {
+    fn from(error: AuthorizeError) -> Self {
+        match error {
+            AuthorizeError::Page(error) | AuthorizeError::Redirect(_, error) => error.into(),
+        }
+    }
+}
+
+impl From<Refused> for PushError {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(refused)
+    }
+}
+
+impl From<StoreError> for PushError {
+    fn from(error: StoreError) -> Self {
+        Self::Refused(Refused::Failure(Failure::from(error)))
+    }
+}
+
+impl IntoResponse for PushError {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Request(error) => {
+                let headers = [(CACHE_CONTROL, "no-store"), (PRAGMA, "no-cache")];
+                (StatusCode::BAD_REQUEST, headers, Json(error)).into_response()
+            }
+            Self::Refused(refused) => {
+                let mut response = refused.into_response();
+                // No page ever pushes a request: a browser's client has no use for it.
+                response
+                    .headers_mut()
+                    .remove(http::header::ACCESS_CONTROL_ALLOW_ORIGIN);
+                response
+            }
+        }
+    }
+}
