@@ -21,6 +21,7 @@ pub mod numbers;
 pub mod operators;
 pub mod presets;
 mod refused;
+pub mod sessions;
 pub mod staff;
 pub mod usage;
 

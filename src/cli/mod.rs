@@ -18,6 +18,7 @@ mod office;
 mod operator;
 mod output;
 mod serve;
+mod session;
 mod simulator;
 mod staff;
 mod usage;
@@ -64,6 +65,9 @@ enum Command {
     /// Admins and auditors.
     #[command(subcommand)]
     Staff(staff::StaffCommand),
+    /// Browsers that are signed in.
+    #[command(subcommand)]
+    Session(session::SessionCommand),
     /// The root key and the keys that sign tokens.
     #[command(subcommand)]
     Key(key::KeyCommand),
@@ -126,6 +130,7 @@ async fn dispatch(line: Line) -> Result<u8, Failure> {
         Command::Client(command) => client::run(globals, command).await,
         Command::Operator(command) => operator::run(globals, command).await,
         Command::Staff(command) => staff::run(globals, command).await,
+        Command::Session(command) => session::run(globals, command).await,
         Command::Key(command) => key::run(globals, command).await,
         Command::Number(command) => number::run(globals, command).await,
         Command::Usage(options) => usage::run(globals, options).await,

@@ -52,6 +52,11 @@ impl Prepared {
         &self.url
     }
 
+    /// Whether the operator never interacts with the person.
+    pub fn is_silent(&self) -> bool {
+        self.live.operator.settings.guarantees_silence
+    }
+
     /// The operator's name.
     pub fn operator_name(&self) -> &str {
         &self.live.operator.name

@@ -5,7 +5,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 
 use crate::login::entry::posted;
-use crate::login::{depart, policy, release, show};
+use crate::login::{depart, policy, release, session, show};
 use crate::store::logins::Stage;
 use crate::verdict::Outcome;
 use crate::web::app::App;
@@ -28,6 +28,9 @@ pub async fn post(
     match login.stage {
         Stage::Confirm if in_time => release::held(&app, &browser, &entry).await,
         Stage::Open | Stage::Away if in_time && may_depart(&entry.login) => {
+            if let Some(answered) = session::answer_agreed(&app, &browser, &entry).await? {
+                return Ok(answered);
+            }
             let Some(number) = login.number(&app.vault)? else {
                 return show::of(&app, &browser, &entry).await;
             };

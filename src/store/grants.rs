@@ -80,6 +80,19 @@ pub async fn purge(db: &PgPool, before: Time, limit: i64) -> Result<i64, StoreEr
         session as (
             delete from sessions
             where id in (select id from sessions where expires_at < $1 limit $2)
+            returning id
+        ),
+        session_client as (
+            delete from session_clients
+            where session_id in (select id from session)
+        ),
+        go_ahead as (
+            delete from go_aheads
+            where (browser_hash, client_id, subject) in
+                (select browser_hash, client_id, subject
+                from go_aheads
+                where expires_at < $1
+                limit $2)
             returning 1
         ),
         assertion as (
@@ -90,8 +103,8 @@ pub async fn purge(db: &PgPool, before: Time, limit: i64) -> Result<i64, StoreEr
         )
         select (select count(*) from code) + (select count(*) from token)
             + (select count(*) from given) + (select count(*) from session)
-            + (select count(*) from assertion) + (select count(*) from refresh)
-            + (select count(*) from proof) as "gone!"
+            + (select count(*) from go_ahead) + (select count(*) from assertion)
+            + (select count(*) from refresh) + (select count(*) from proof) as "gone!"
         "#,
         before,
         limit,

@@ -48,6 +48,29 @@ async fn a_silent_login_through_token_and_userinfo_takes_at_most_six_statements(
 }
 
 #[tokio::test]
+async fn a_sign_in_out_of_a_session_takes_four_statements() {
+    let mut app = App::builder()
+        .client(|client| client.settings.fresh_for_s = 900)
+        .counting()
+        .start()
+        .await;
+    let mut statements = app.statements.take().unwrap();
+    let mut browser = app.browser();
+    app.sign_in(&mut browser, &Wish::of(NUMBER)).await;
+    for _ in 0..3 {
+        let departure = app.open(&mut browser, &Wish::of(NUMBER)).await;
+        app.redeem(&browser, &departure).await;
+    }
+    for wish in [Wish::of(NUMBER), Wish::of(NUMBER).prompt("none")] {
+        statements.restart();
+        let departure = app.open(&mut browser, &wish).await;
+        finish(&app, &browser, &departure).await;
+        let (count, heads) = told(&statements.sent());
+        assert_eq!(count, 4, "{count} statements:\n{heads}");
+    }
+}
+
+#[tokio::test]
 async fn a_login_with_the_confirm_page_takes_at_most_eight_statements() {
     let mut app = App::builder()
         .client(|client| client.settings.confirm = numbercloak::store::clients::Confirm::Always)

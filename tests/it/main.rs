@@ -16,6 +16,7 @@ mod limits;
 mod logout;
 mod operators;
 mod requests;
+mod sessions;
 mod stack;
 mod support;
 mod tls;

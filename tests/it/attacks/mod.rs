@@ -2,7 +2,7 @@
 //! attacker of the database can do is done as its superuser.
 
 mod answers;
-mod audit_fails;
+pub(crate) mod audit_fails;
 mod audit_tables;
 mod authority;
 mod browsers;
