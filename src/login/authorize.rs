@@ -131,7 +131,7 @@ async fn ask(
         // Only client_id and request_uri count (RFC 9126 section 4).
         Some(reference) => match bring(app, browser, &client, reference, login, now).await? {
             Brought::Request(unpacked, looked_up) => {
-                known = Some(looked_up);
+                known = Some(*looked_up);
                 Ok(unpacked)
             }
             Brought::Before(login) => return Ok(Asked::Before(login)),
@@ -163,7 +163,7 @@ async fn ask(
 /// What a `request_uri` brings.
 enum Brought {
     /// The pushed request, and what is known of the browser.
-    Request(Unpacked, Known),
+    Request(Unpacked, Box<Known>),
     /// It has opened this login before.
     Before(Uuid),
     /// Nothing: unknown, expired or another client's.
@@ -202,7 +202,7 @@ async fn bring(
             Some(before) if Some(before) != login => Brought::Before(before),
             _ => Brought::Request(
                 authorization::open(&app.vault, &handle.id, &pushed.sealed)?,
-                known,
+                Box::new(known),
             ),
         },
     })
