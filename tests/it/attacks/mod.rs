@@ -2,7 +2,7 @@
 //! attacker of the database can do is done as its superuser.
 
 mod answers;
-pub(crate) mod audit_fails;
+mod audit_fails;
 mod audit_tables;
 mod authority;
 mod browsers;

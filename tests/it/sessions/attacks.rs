@@ -2,11 +2,11 @@
 //! cannot record.
 
 use super::{CONFIRM, NUMBER_PAGE, agree, ask, checks, client, open, refused, sso, start};
-use crate::support::wire::{no_room, room_again};
-use crate::support::wire::{count, tamper};
 use crate::support::app::{App, NUMBER, OTHER_NUMBER};
 use crate::support::browser::{Browser, End};
 use crate::support::rp::Wish;
+use crate::support::wire::{count, tamper};
+use crate::support::wire::{no_room, room_again};
 
 fn session_cookie(browser: &Browser) -> String {
     let cookies = browser.cookies("localhost");

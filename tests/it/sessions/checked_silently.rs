@@ -6,10 +6,10 @@ use std::time::Duration;
 use numbercloak::simulator::scenario::Scenario;
 
 use super::{checks, open, refused, sso, start};
-use crate::support::wire::count;
 use crate::support::app::{App, NUMBER, OTHER_NUMBER};
 use crate::support::browser::Browser;
 use crate::support::rp::Wish;
+use crate::support::wire::count;
 
 /// An app that may check silently at an operator that never interacts, and a browser whose person
 /// agreed, and whose session's verdict is too old to answer.

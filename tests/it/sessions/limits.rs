@@ -6,9 +6,9 @@ use numbercloak::simulator::{Device, Whose};
 use numbercloak::store::grants;
 
 use super::{agree, checks, client, open, refused, sso, start};
-use crate::support::wire::count;
 use crate::support::app::{App, NUMBER, OTHER_NUMBER};
 use crate::support::rp::Wish;
+use crate::support::wire::count;
 
 const DEVICE_SCOPE: &str =
     "openid dpv:FraudPreventionAndDetection number-verification:device-phone-number:read";

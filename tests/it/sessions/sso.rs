@@ -9,9 +9,9 @@ use serde_json::json;
 use super::{
     CHECKING, CONFIRM, NUMBER_PAGE, agree, ask, checks, client, open, refused, sso, start,
 };
-use crate::support::wire::{count, tamper};
 use crate::support::app::{App, NUMBER, OPERATOR, OTHER_NUMBER};
 use crate::support::rp::Wish;
+use crate::support::wire::{count, tamper};
 
 #[tokio::test]
 async fn a_second_request_is_answered_without_a_page_and_without_the_operator() {

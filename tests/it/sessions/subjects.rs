@@ -7,9 +7,9 @@ use numbercloak::secret::{b64, from_b64};
 use serde_json::json;
 
 use super::{CONFIRM, NUMBER_PAGE, agree, ask, checks, client, open, refused, sso, start};
-use crate::support::wire::count;
 use crate::support::app::{App, NUMBER, OTHER_NUMBER};
 use crate::support::rp::{SignedIn, Wish};
+use crate::support::wire::count;
 
 fn hint(signed_in: &SignedIn) -> Wish {
     Wish::new().with("id_token_hint", &signed_in.id_token)
