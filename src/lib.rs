@@ -16,6 +16,9 @@
 //! | 0 | [`config`], [`clock`], [`secret`], [`phone`], [`verdict`] |
 //! | – | [`simulator`], [`demo`], [`embedded_postgres`]: import layers 0 and 1 only |
 
+// The metadata of discovery is one json! of more members than the macro may nest by default.
+#![recursion_limit = "256"]
+
 pub mod admin;
 pub mod audit;
 pub mod cli;

@@ -23,6 +23,7 @@ pub mod operators;
 pub mod presets;
 pub mod ranges;
 mod refused;
+pub mod sessions;
 pub mod staff;
 pub mod usage;
 

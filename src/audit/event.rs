@@ -124,6 +124,33 @@ pub enum Event {
         /// Whether the grant and its tokens were ended for it.
         revoked: bool,
     },
+    /// A refresh token was exchanged for tokens.
+    RefreshToken {
+        /// The grant.
+        grant: Uuid,
+        /// Whether another refresh token took its place.
+        rotated: bool,
+        /// The scopes it was narrowed to, if it was.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        scopes: Option<String>,
+    },
+    /// A refresh token was refused.
+    RefreshTokenError {
+        /// The grant it named, if it is ours.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        grant: Option<Uuid>,
+        /// What was wrong.
+        reason: String,
+        /// Whether the grant and its tokens were ended for it.
+        revoked: bool,
+    },
+    /// A client gave a token back.
+    RevokeGrant {
+        /// The grant.
+        grant: Uuid,
+        /// `access_token`: that one ended. `refresh_token`: the grant and all its tokens did.
+        token: String,
+    },
     /// A session ended because the person or an app of theirs wanted it to.
     Logout {
         /// The session.
@@ -212,6 +239,9 @@ impl Event {
             Self::LoginError { .. } => "LOGIN_ERROR",
             Self::CodeToToken { .. } => "CODE_TO_TOKEN",
             Self::CodeToTokenError { .. } => "CODE_TO_TOKEN_ERROR",
+            Self::RefreshToken { .. } => "REFRESH_TOKEN",
+            Self::RefreshTokenError { .. } => "REFRESH_TOKEN_ERROR",
+            Self::RevokeGrant { .. } => "REVOKE_GRANT",
             Self::Logout { .. } => "LOGOUT",
             Self::BackchannelLogout { .. } => "BACKCHANNEL_LOGOUT",
             Self::BackchannelLogoutError { .. } => "BACKCHANNEL_LOGOUT_ERROR",

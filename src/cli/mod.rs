@@ -20,6 +20,7 @@ mod operator;
 mod output;
 mod ranges;
 mod serve;
+mod session;
 mod simulator;
 mod staff;
 mod usage;
@@ -66,6 +67,9 @@ enum Command {
     /// Admins and auditors.
     #[command(subcommand)]
     Staff(staff::StaffCommand),
+    /// Browsers that are signed in.
+    #[command(subcommand)]
+    Session(session::SessionCommand),
     /// The root key and the keys that sign tokens.
     #[command(subcommand)]
     Key(key::KeyCommand),
@@ -128,6 +132,7 @@ async fn dispatch(line: Line) -> Result<u8, Failure> {
         Command::Client(command) => client::run(globals, command).await,
         Command::Operator(command) => operator::run(globals, command).await,
         Command::Staff(command) => staff::run(globals, command).await,
+        Command::Session(command) => session::run(globals, command).await,
         Command::Key(command) => key::run(globals, command).await,
         Command::Number(command) => number::run(globals, command).await,
         Command::Usage(options) => usage::run(globals, options).await,

@@ -39,6 +39,10 @@ pub struct Lifetimes {
     #[serde(with = "span")]
     #[schemars(with = "span::Text", extend("x-min" = "1m", "x-max" = "24h"))]
     pub id_token: Duration,
+    /// A grant with offline_access, and its refresh tokens, from the check of the number on.
+    #[serde(with = "span")]
+    #[schemars(with = "span::Text", extend("x-min" = "1h", "x-max" = "400d"))]
+    pub refresh_grant: Duration,
     /// A browser session without use.
     #[serde(with = "span")]
     #[schemars(with = "span::Text", extend("x-min" = "1m", "x-max" = "90d"))]
@@ -62,6 +66,7 @@ impl Default for Lifetimes {
             pushed_request: Duration::from_secs(90),
             access_token: Duration::from_secs(10 * MINUTE),
             id_token: Duration::from_secs(10 * MINUTE),
+            refresh_grant: Duration::from_secs(30 * DAY),
             session_idle: Duration::from_secs(8 * HOUR),
             session_absolute: Duration::from_secs(24 * HOUR),
             go_ahead: Duration::from_secs(90 * DAY),

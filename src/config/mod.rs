@@ -32,7 +32,7 @@ pub use faults::{Fault, Faults};
 pub use issuer::Issuer;
 pub use lifetimes::Lifetimes;
 pub use limits::{Limits, Operators};
-pub use sections::{Branding, Database, Keys, Log, LogFormat, LogLevel};
+pub use sections::{Branding, Database, Dpop, Keys, Log, LogFormat, LogLevel};
 
 pub use span::parse as parse_duration;
 
@@ -63,6 +63,8 @@ pub struct Config {
     pub limits: Limits,
     /// Calls to operators.
     pub operators: Operators,
+    /// Proofs of the keys that tokens are bound to.
+    pub dpop: Dpop,
     /// Logs.
     pub log: Log,
     /// What people see of the deployment's owner.
@@ -269,6 +271,7 @@ fn resolve(
         limits: settings.limits,
         operators: settings.operators,
         log: settings.log,
+        dpop: settings.dpop,
         branding: settings.branding,
     }
 }

@@ -33,8 +33,18 @@ pub(super) struct Settings {
     pub(super) lifetimes: Lifetimes,
     pub(super) limits: Limits,
     pub(super) operators: Operators,
+    pub(super) dpop: Dpop,
     pub(super) log: Log,
     pub(super) branding: Branding,
+}
+
+/// Proofs of the keys that tokens are bound to (RFC 9449).
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Dpop {
+    /// Whether a proof must hold a nonce of ours, so that none can be made in advance. Costs apps a
+    /// second request every few minutes.
+    pub require_nonce: bool,
 }
 
 /// Listeners, TLS and proxies.

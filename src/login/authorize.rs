@@ -15,9 +15,11 @@ use crate::audit::event::{Event, Subject};
 use crate::clock::Time;
 use crate::login::depart::{self, Stopped, Way};
 use crate::login::entry::{bad_link, frame};
-use crate::login::release::number_hashes;
+use crate::login::session::Live;
+use crate::login::session::{self, Seen};
+use crate::login::step::Step;
 use crate::login::view::Links;
-use crate::login::{answer, choose, policy, show};
+use crate::login::{answer, choose, show, silent};
 use crate::oauth::error::{ErrorCode, OAuthError};
 use crate::oauth::params::Params;
 use crate::oauth::redirect::{Answer, VerifiedRedirect};
@@ -26,7 +28,7 @@ use crate::phone::PhoneNumber;
 use crate::secret::{Handle, Token, new_id, same};
 use crate::store::audit::Appended;
 use crate::store::clients::Client;
-use crate::store::logins::{self, Login, NumberSource, Stage};
+use crate::store::logins::{self, Login, Stage};
 use crate::store::path::{self, Departed, Opening};
 use crate::store::pushed::Bringing;
 use crate::store::sessions::{self, Known};
@@ -129,7 +131,7 @@ async fn ask(
         // Only client_id and request_uri count (RFC 9126 section 4).
         Some(reference) => match bring(app, browser, &client, reference, login, now).await? {
             Brought::Request(unpacked, looked_up) => {
-                known = Some(looked_up);
+                known = Some(*looked_up);
                 Ok(unpacked)
             }
             Brought::Before(login) => return Ok(Asked::Before(login)),
@@ -161,7 +163,7 @@ async fn ask(
 /// What a `request_uri` brings.
 enum Brought {
     /// The pushed request, and what is known of the browser.
-    Request(Unpacked, Known),
+    Request(Unpacked, Box<Known>),
     /// It has opened this login before.
     Before(Uuid),
     /// Nothing: unknown, expired or another client's.
@@ -182,10 +184,9 @@ async fn bring(
     let Some(handle) = Handle::parse(reference) else {
         return Ok(Brought::Unknown);
     };
-    let cookie = browser.cookies(app).browser().map(|cookie| cookie.hash());
     let mut known = sessions::look_up(
         app.db.relaxed_steps(),
-        cookie.as_deref(),
+        &session::carried(app, browser),
         &client.client_id,
         &[],
         Some(&Bringing {
@@ -201,7 +202,7 @@ async fn bring(
             Some(before) if Some(before) != login => Brought::Before(before),
             _ => Brought::Request(
                 authorization::open(&app.vault, &handle.id, &pushed.sealed)?,
-                known,
+                Box::new(known),
             ),
         },
     })
@@ -252,8 +253,8 @@ fn too_many(
     Ok(show::too_many(frame, wait, Some(links)))
 }
 
-/// Tells the app what is wrong with its request.
-async fn refuse(
+/// Tells the app what is wrong with its request, or that it goes no further without a page.
+pub async fn refuse(
     app: &App,
     browser: &Browser,
     client: &Client,
@@ -282,26 +283,82 @@ async fn start(
     known: Option<Known>,
     now: Time,
 ) -> Result<Response, Failure> {
-    if request.prompt.is_silent() {
-        // Proof of number is per login: without a page there is nobody to ask.
-        let error = OAuthError::new(ErrorCode::LoginRequired, "nobody is signed in here");
-        return refuse(app, browser, client, &request.redirect, &error).await;
-    }
-    let remembered = is_remembered(app, browser, client, &request, known, now).await?;
+    let redirect = request.redirect.clone();
+    let request = match session::with_hinted_subject(app, client, request) {
+        Ok(request) => request,
+        Err(error) => return refuse(app, browser, client, &redirect, &error).await,
+    };
+    let seen = session::look(app, browser, client, &request, known, now).await?;
     let cookie = Token::random();
-    let login = new_login(app, client, id, &cookie, request, now);
+    let login = new_login(app, client, id, &cookie, request.clone(), &seen, now);
     let started = started(app, browser, &login, now);
-    let number = login.request.number.as_ref();
-    // Without a number the operator may know it; then the person is asked before the release.
-    let asks_first = number.is_some() && policy::needs_go_ahead(client, &login.request, remembered);
-    let mut response = if asks_first {
-        open(app, &login, now, started).await?;
-        show::page(app, browser, &login, client, &cookie).await?
-    } else {
-        depart_at_once(app, browser, client, &cookie, &login, started, now).await?
+    match (seen.step(client, &request), seen.sufficient()) {
+        (Step::Answer, Some(live)) => {
+            let answered =
+                session::answer_at_once(app, browser, client, &login, live, started.clone());
+            if let Some(released) = answered.await? {
+                return released.redirect(app, browser, client);
+            }
+        }
+        (step, _) => return take(app, browser, client, &cookie, &seen, login, step, started).await,
+    }
+    // The session ended in this very moment: the request is one of a browser without.
+    let seen = seen.without_session();
+    let step = seen.step(client, &request);
+    let login = new_login(app, client, id, &cookie, request, &seen, now);
+    take(app, browser, client, &cookie, &seen, login, step, started).await
+}
+
+/// Takes a step that the session does not answer.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "everything the one request knows"
+)]
+async fn take(
+    app: &App,
+    browser: &Browser,
+    client: &Client,
+    cookie: &Token,
+    seen: &Seen,
+    login: Login,
+    step: Step,
+    started: crate::audit::record::Record,
+) -> Result<Response, Failure> {
+    let number = seen.number.as_ref().map(|(number, _)| number);
+    let now = login.opened_at;
+    let mut response = match step {
+        Step::Refuse(code) => {
+            let error = OAuthError::new(code, reason(code));
+            let redirect = &login.request.redirect;
+            return refuse(app, browser, client, redirect, &error).await;
+        }
+        Step::CheckSilently => {
+            return silent::check(app, browser, client, cookie, &login, number, started).await;
+        }
+        Step::Ask => {
+            let session_id = seen.sufficient().map(Live::id);
+            let login = Login {
+                session_id,
+                ..login
+            };
+            open(app, &login, now, started).await?;
+            show::page(app, browser, &login, client, cookie).await?
+        }
+        Step::AskNumber => {
+            let login = Login {
+                sealed: None,
+                number_source: None,
+                ..login
+            };
+            open(app, &login, now, started).await?;
+            show::page(app, browser, &login, client, cookie).await?
+        }
+        Step::Answer | Step::Depart => {
+            depart_at_once(app, browser, client, cookie, &login, number, started, now).await?
+        }
     };
     let kept = cookie_lifetime(app);
-    let set = app.cookies.set(&app.cookies.login(login.id), &cookie, kept);
+    let set = app.cookies.set(&app.cookies.login(login.id), cookie, kept);
     response.headers_mut().append(SET_COOKIE, set);
     let most = usize::try_from(app.config.limits.open_logins_per_browser).unwrap_or(usize::MAX);
     for name in browser.cookies(app).surplus_logins(most) {
@@ -311,43 +368,18 @@ async fn start(
     Ok(response)
 }
 
-/// The login's cookie outlives the login, so that its browser still finds the way back.
-fn cookie_lifetime(app: &App) -> Duration {
-    app.config.login.login * 4
+/// Why a request goes no further without a page, for the app's developer.
+fn reason(code: ErrorCode) -> &'static str {
+    match code {
+        ErrorCode::ConsentRequired => "the person has not agreed to this release yet",
+        _ => "nobody is signed in here as the request wants it",
+    }
 }
 
-/// Whether this browser's person agreed to this release before. Asked only where it can be so.
-async fn is_remembered(
-    app: &App,
-    browser: &Browser,
-    client: &Client,
-    request: &AuthorizeRequest,
-    known: Option<Known>,
-    now: Time,
-) -> Result<bool, Failure> {
-    let (Some(cookie), Some(number)) = (browser.cookies(app).browser(), &request.number) else {
-        return Ok(false);
-    };
-    let known = match known {
-        Some(known) => known,
-        None => {
-            sessions::look_up(
-                app.db.relaxed_steps(),
-                Some(&cookie.hash()),
-                &client.client_id,
-                &number_hashes(app, number),
-                None,
-                now,
-            )
-            .await?
-        }
-    };
-    let subject = crate::login::release::subject(app, client, number, known.epoch);
-    Ok(policy::covers(
-        &known.go_aheads,
-        &subject,
-        &request.release(),
-    ))
+/// The login's cookie outlives the login, so that its browser still finds the way back.
+#[must_use]
+pub fn cookie_lifetime(app: &App) -> Duration {
+    app.config.login.login * 4
 }
 
 fn new_login(
@@ -356,13 +388,12 @@ fn new_login(
     id: Uuid,
     cookie: &Token,
     request: AuthorizeRequest,
+    seen: &Seen,
     now: Time,
 ) -> Login {
-    let number_source = request.number.as_ref().map(|_| NumberSource::Hint);
-    let sealed = request
-        .number
-        .as_ref()
-        .map(|number| seal_number(app, &id, number));
+    let number_source = seen.number.as_ref().map(|(_, source)| *source);
+    let number = seen.number.as_ref().map(|(number, _)| number);
+    let sealed = number.map(|number| seal_number(app, &id, number));
     Login {
         id,
         client_id: client.client_id.clone(),
@@ -382,6 +413,7 @@ fn new_login(
         expires_at: now + app.config.login.login,
         sealed,
         answer: None,
+        session_id: None,
     }
 }
 
@@ -418,13 +450,17 @@ pub fn about(login: &Login) -> Subject {
     }
 }
 
-fn opening<'a>(login: &'a Login, now: Time) -> Opening<'a> {
+/// A login's row, before it is there.
+#[must_use]
+pub fn opening(login: &Login, now: Time) -> Opening<'_> {
     Opening {
         id: login.id,
         client_id: &login.client_id,
         cookie_hash: &login.cookie_hash,
         request: &login.request,
         sealed_number: login.sealed.as_deref(),
+        number_source: login.number_source,
+        session: login.session_id,
         now,
         expires_at: login.expires_at,
     }
@@ -447,16 +483,20 @@ async fn open(
 
 /// Nothing is missing: opens the login on its first leg. If no operator can be asked, the login opens
 /// with the page that says so, or with the one that asks for the number.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "everything the one request knows"
+)]
 async fn depart_at_once(
     app: &App,
     browser: &Browser,
     client: &Client,
     cookie: &Token,
     login: &Login,
+    number: Option<&PhoneNumber>,
     started: crate::audit::record::Record,
     now: Time,
 ) -> Result<Response, Failure> {
-    let number = login.request.number.as_ref();
     let way = Way {
         number,
         ..Way::default()

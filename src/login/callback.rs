@@ -9,7 +9,7 @@ use crate::audit::event::{Event, Subject};
 use crate::clock::Time;
 use crate::login::conclude::{Concluded, Conclusion};
 use crate::login::entry::{bad_link, frame, lost_cookie, lost_cookie_of};
-use crate::login::{answer, retry, show, sweep};
+use crate::login::{answer, retry, show, silent, sweep};
 use crate::operator::Callback;
 use crate::secret::{Handle, same};
 use crate::store::audit::{self, Appended};
@@ -99,16 +99,26 @@ async fn take(
     };
     match conclusion.run().await {
         Ok(Concluded::Released(released)) => released.redirect(&app, &browser, &client),
+        Ok(Concluded::Told(told)) => {
+            let redirect = &login.request.redirect;
+            answer::at_once(&app, &browser, &client, redirect, &told)
+        }
+        Ok(Concluded::Onward(next)) if login.request.prompt.is_silent() => Ok(next.redirect()),
         Ok(Concluded::Onward(next)) => Ok(match back.cookies(&app).login(login.id) {
             Some(cookie) => next.leave(frame(&app, &back, &login, &client, &cookie)),
             None => show::again(login.id),
         }),
+        Ok(Concluded::Page) if login.request.prompt.is_silent() => {
+            silent::page_or_app(&app, &browser, &login).await
+        }
         Ok(Concluded::Page) => retry::or_page(&app, &back, &login, &asked.operator).await,
         Err(failure) => {
             // The answer is lost. If that can be recorded now, the person need not wait for the
             // sweeper to try again; a verdict that was stored after all stays.
             if let Err(error) = sweep::end(&app, &login).await {
                 tracing::warn!(%error, "a login is left to the sweeper");
+            } else if login.request.prompt.is_silent() {
+                return silent::page_or_app(&app, &browser, &login).await;
             }
             Err(failure.at_login(login.id))
         }
@@ -144,12 +154,12 @@ async fn unexpected(
     if leg.operator != alias {
         let reason = "the callback of another operator";
         break_off(app, browser, &leg, Outcome::ProtocolViolation, reason, now).await?;
-        return Ok(show::again(login.id));
+        return silent::page_or_app(app, browser, &login).await;
     }
     match leg.stage {
         LegStage::Away => {
             break_off(app, browser, &leg, Outcome::Expired, "too late", now).await?;
-            Ok(show::again(login.id))
+            silent::page_or_app(app, browser, &login).await
         }
         // The same callback once more, while the first one is being worked on or after it.
         LegStage::Claimed | LegStage::Closed => {
@@ -164,7 +174,7 @@ async fn unexpected(
                 (Some(code), Some(client)) if released => {
                     answer::at_once(app, browser, &client, &login.request.redirect, &code)
                 }
-                _ => Ok(show::again(login.id)),
+                _ => silent::page_or_app(app, browser, &login).await,
             }
         }
     }

@@ -13,16 +13,18 @@ use crate::login::depart::{self, Prepared, Way, callback_uri};
 use crate::login::policy;
 use crate::login::release::{self, Check, Confirmed, Context, Released};
 use crate::login::{breakers, counted, extras};
+use crate::oauth::error::{ErrorCode, OAuthError};
+use crate::oauth::redirect::Answer;
 use crate::operator::{self, Ask, Callback};
 use crate::phone::PhoneNumber;
 use crate::secret::{Handle, new_id};
 use crate::store::audit::{self, Appended};
 use crate::store::clients::Client;
 use crate::store::db::StoreError;
-use crate::store::logins::{self, Held, Kept};
+use crate::store::logins::{self, Held, Kept, seal_answer};
 use crate::store::operators::Mode;
 use crate::store::path::{self, Claimed, Departed};
-use crate::store::sessions;
+use crate::store::sessions::{self, Carried};
 use crate::verdict::checks::{CheckedAll, for_token};
 use crate::verdict::{Evidence, Outcome, Proof, Refusal, Verdict};
 use crate::web::app::{App, LiveOperator};
@@ -37,6 +39,8 @@ pub enum Concluded {
     Page,
     /// The operator said that the number is not its own: on to the next one.
     Onward(Box<Prepared>),
+    /// Back to the app with an error that no page can mend.
+    Told(Answer),
 }
 
 /// A claimed leg with everything needed to conclude it.
@@ -184,7 +188,11 @@ impl Conclusion {
             verified_at: proof.verified_at,
             txn: new_id(now),
             checks: for_token(&checks),
+            pressed: self.claimed.login.pressed,
         };
+        if self.is_another_person(&confirmed, now).await? {
+            return self.another_person(&proof, checks, now).await;
+        }
         if let Some(epoch) = self.must_ask_first(&confirmed, now).await? {
             return self.hold(&confirmed, epoch, &proof, checks, now).await;
         }
@@ -204,6 +212,71 @@ impl Conclusion {
         }
     }
 
+    /// Whether the request names a subject, and the confirmed number is not theirs. Compared only now:
+    /// to compare a hinted number before its check would tell the app whose number it is.
+    async fn is_another_person(&self, confirmed: &Confirmed, now: Time) -> Result<bool, Failure> {
+        let request = &self.claimed.login.request;
+        if request.subject.is_none() {
+            return Ok(false);
+        }
+        let hashes = release::number_hashes(&self.app, &confirmed.number);
+        let epoch = release::epoch(&self.app, &hashes, now).await?;
+        let subject = release::subject(&self.app, &self.client, &confirmed.number, epoch);
+        Ok(!release::pins(request, &subject))
+    }
+
+    /// The number is confirmed and nothing is released: it is not the one the request asks for (OIDC
+    /// Core section 3.1.2.1, `id_token_hint`).
+    async fn another_person(
+        self,
+        proof: &Proof,
+        checks: CheckedAll,
+        now: Time,
+    ) -> Result<Concluded, Failure> {
+        let login = &self.claimed.login;
+        let outcome = Outcome::Mismatch;
+        let error = OAuthError::new(
+            ErrorCode::LoginRequired,
+            format!("{outcome}: another person than the request names signed in"),
+        );
+        let answer = Answer::from(&error);
+        let checked = Event::NumberNotVerified {
+            leg: self.claimed.leg.id,
+            method: proof.method,
+            away_ms: self.away_ms(),
+            evidence: Evidence {
+                detail: Some("confirmed, and of another subject than the request names".to_owned()),
+                ..proof.evidence.clone()
+            },
+            checks: checks.clone(),
+        };
+        let told = Event::LoginError {
+            error: Some(error.code.as_str().to_owned()),
+        };
+        let recorder = self.browser.recorder(&self.app, now);
+        let records = [
+            recorder.record_of(&proof.number, self.about(outcome), &checked),
+            recorder.record(self.about(outcome), &told),
+        ];
+        let ended = path::end(
+            self.app.db.durable_steps(),
+            login.id,
+            outcome,
+            Some(&seal_answer(&self.app.vault, &login.id, &answer)),
+            now,
+            Appended::new(records),
+        )
+        .await;
+        match ended {
+            Ok(()) => {
+                counted::end(outcome);
+                Ok(Concluded::Told(answer))
+            }
+            Err(StoreError::Stale) => self.too_late(proof, checks, now).await,
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Whether the person must agree before the release: the number was not known before the check,
     /// and no earlier go-ahead of this browser covers it. If so, the number's epoch.
     async fn must_ask_first(
@@ -217,9 +290,13 @@ impl Conclusion {
         }
         let hashes = release::number_hashes(&self.app, &confirmed.number);
         let cookie = self.browser.cookies(&self.app).browser();
+        let carried = Carried {
+            browser: cookie.map(|cookie| cookie.hash()),
+            session: None,
+        };
         let known = sessions::look_up(
             self.app.db.relaxed_steps(),
-            cookie.map(|cookie| cookie.hash()).as_deref(),
+            &carried,
             &self.client.client_id,
             &hashes,
             None,
@@ -344,7 +421,8 @@ impl Conclusion {
     }
 
     /// Departs for the next operator, once per login: the one asked said that the number is not its own.
-    /// Where the rules lead to none, or to several, the person is told and asked instead.
+    /// Where the rules lead to none, or to several, the person is told and asked instead; under
+    /// `prompt=none` the app is told, also where the next one may have to show a page.
     async fn reroute(
         &self,
         number: Option<&PhoneNumber>,
@@ -371,6 +449,9 @@ impl Conclusion {
         let Ok(prepared) = depart::prepare(app, browser, client, login, &way, now).await? else {
             return Ok(None);
         };
+        if login.request.prompt.is_silent() && !prepared.is_silent() {
+            return Ok(None);
+        }
         let mut records = vec![refused.clone()];
         records.extend(prepared.records(app, browser, login, number));
         let records = Appended::new(records);

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
+use http::header::{CACHE_CONTROL, LOCATION};
 use uuid::Uuid;
 
 use crate::audit::event::{Event, Subject};
@@ -76,6 +77,19 @@ pub struct Prepared {
 }
 
 impl Prepared {
+    /// Whether the operator never interacts with the person.
+    pub fn is_silent(&self) -> bool {
+        self.live.operator.settings.guarantees_silence
+    }
+
+    /// The redirect that leads to the operator, for a leg that has departed. Only where no form of ours
+    /// led here: `form-action` stands in its way then.
+    pub fn redirect(self) -> Response {
+        counted::departure(&self.live.operator.alias, self.rule);
+        let headers = [(LOCATION, self.url.as_str()), (CACHE_CONTROL, "no-store")];
+        (StatusCode::SEE_OTHER, headers).into_response()
+    }
+
     /// The page that leads to the operator, for a leg that has departed.
     pub fn leave(self, frame: Frame) -> Response {
         counted::departure(&self.live.operator.alias, self.rule);

@@ -6,7 +6,7 @@ use axum::response::Response;
 
 use crate::login::depart::{self, Way};
 use crate::login::entry::{Entry, posted};
-use crate::login::{policy, release, show};
+use crate::login::{policy, release, session, show};
 use crate::phone::PhoneNumber;
 use crate::store::logins::Stage;
 use crate::verdict::Outcome;
@@ -30,6 +30,9 @@ pub async fn post(
     match login.stage {
         Stage::Confirm if in_time => release::held(&app, &browser, &entry).await,
         Stage::Open | Stage::Away if in_time && may_depart(&entry.login) => {
+            if let Some(answered) = session::answer_agreed(&app, &browser, &entry).await? {
+                return Ok(answered);
+            }
             let Some(number) = login.number(&app.vault)? else {
                 return show::of(&app, &browser, &entry).await;
             };

@@ -41,9 +41,14 @@ mod go_on;
 mod leave;
 mod number;
 mod policy;
+mod proven;
 mod release;
 mod retry;
+mod session;
 mod show;
+mod silent;
+mod step;
+mod sufficient;
 pub mod sweep;
 pub mod view;
 

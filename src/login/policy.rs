@@ -23,7 +23,7 @@ pub fn may_remember(client: &Client, request: &AuthorizeRequest) -> bool {
 /// whether an earlier go-ahead covers this release.
 #[must_use]
 pub fn needs_go_ahead(client: &Client, request: &AuthorizeRequest, remembered: bool) -> bool {
-    let asked = request.prompt.wants_page();
+    let asked = request.prompt.wants_page() || request.max_age == Some(0);
     let never = client.settings.confirm == Confirm::Never
         && client.is_confidential()
         && request.number.is_some();
@@ -55,14 +55,18 @@ pub fn may_change_number(client: &Client, source: Option<NumberSource>) -> bool 
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::clock::Clock;
     use crate::oauth::params::Params;
     use crate::oauth::request::{Registered, check};
     use crate::store::clients::{AuthMethod, Kind, Settings};
 
-    fn client(confirm: Confirm, auth_method: AuthMethod, redirect_uri: &str) -> Client {
+    pub(in crate::login) fn client(
+        confirm: Confirm,
+        auth_method: AuthMethod,
+        redirect_uri: &str,
+    ) -> Client {
         let now = Clock::system().now();
         Client {
             id: uuid::Uuid::nil(),
@@ -85,7 +89,7 @@ mod tests {
         }
     }
 
-    fn request(client: &Client, extra: &str) -> AuthorizeRequest {
+    pub(in crate::login) fn request(client: &Client, extra: &str) -> AuthorizeRequest {
         let uri = &client.redirect_uris[0];
         let query =
             format!("client_id=c&redirect_uri={uri}&response_type=code&scope=openid{extra}");

@@ -2,10 +2,10 @@
 //! Whoever calls this holds a [`Proof`] or what was held of one (P4).
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use axum::response::Response;
 use http::header::SET_COOKIE;
-use serde_json::json;
 use uuid::Uuid;
 
 use crate::audit::event::{Event, Subject};
@@ -13,9 +13,12 @@ use crate::audit::record::{Record, Recorder};
 use crate::clock::Time;
 use crate::login::authorize::about;
 use crate::login::entry::Entry;
+use crate::login::proven::Proven;
 use crate::login::view::Why;
-use crate::login::{answer, counted, policy, show};
+use crate::login::{answer, counted, policy, session, show};
 use crate::oauth::redirect::{Answer, VerifiedRedirect};
+use crate::oauth::request::AuthorizeRequest;
+use crate::oauth::scope::Scope;
 use crate::phone::PhoneNumber;
 use crate::secret::{Handle, Token, b64, new_id};
 use crate::store::audit::Appended;
@@ -23,8 +26,8 @@ use crate::store::clients::{Client, SubjectType};
 use crate::store::db::StoreError;
 use crate::store::grants;
 use crate::store::logins::{Login, NumberSource, seal_answer};
-use crate::store::path::{self, GoAhead, Release, SessionRow};
-use crate::store::sessions::{self, Remembered};
+use crate::store::path::{self, GoAhead, Opening, Release, SessionRow, SessionUse};
+use crate::store::sessions::{self, Carried, Remembered, Session};
 use crate::token::claims::{Facts, NamedBy, NumberVerification};
 use crate::verdict::checks::{self, CheckedAll};
 use crate::verdict::{Evidence, Method, Outcome};
@@ -49,6 +52,24 @@ pub struct Confirmed {
     pub txn: Uuid,
     /// The extra checks, as tokens tell them.
     pub checks: BTreeMap<String, checks::Check>,
+    /// Whether a person pressed a button of ours in the login that asked.
+    pub pressed: bool,
+}
+
+impl Confirmed {
+    /// What a session keeps of it.
+    fn proven(&self) -> Proven {
+        Proven {
+            operator: self.operator.clone(),
+            test: self.test,
+            method: self.method,
+            verified_at: self.verified_at,
+            txn: self.txn,
+            handoff: false,
+            pressed: self.pressed,
+            checks: self.checks.clone(),
+        }
+    }
 }
 
 /// The sector of every client that chose the public subject.
@@ -63,6 +84,20 @@ pub fn subject(app: &App, client: &Client, number: &PhoneNumber, epoch: i32) -> 
     };
     app.subject_key
         .subject(sector, number, epoch.unsigned_abs())
+}
+
+/// Whether a request lets this subject be answered for: it may name one.
+#[must_use]
+pub fn pins(request: &AuthorizeRequest, subject: &str) -> bool {
+    let named = request.subject.as_deref();
+    named.is_none_or(|named| named == subject)
+}
+
+/// The epoch of a number, by its keyed hashes.
+pub async fn epoch(app: &App, hashes: &[Vec<u8>], now: Time) -> Result<i32, StoreError> {
+    let steps = app.db.relaxed_steps();
+    let known = sessions::look_up(steps, &Carried::default(), "", hashes, None, now).await?;
+    Ok(known.epoch)
 }
 
 /// The keyed hashes of a number under every live root key, the active one first.
@@ -81,9 +116,9 @@ pub struct Released {
     redirect: VerifiedRedirect,
     /// The code.
     code: Answer,
-    /// The new session's cookie.
-    session: Token,
-    /// The browser's new cookie, if it had none and a go-ahead hangs on it.
+    /// The session's new cookie, if a verdict opened or renewed it.
+    session: Option<Token>,
+    /// The browser's new cookie, if it had none.
     browser: Option<Token>,
 }
 
@@ -92,12 +127,13 @@ impl Released {
     pub fn set_cookies(&self, app: &App, response: &mut Response) {
         let lifetimes = &app.config.login;
         let headers = response.headers_mut();
-        let name = app.cookies.session();
-        headers.append(
-            SET_COOKIE,
-            app.cookies
-                .set(name, &self.session, lifetimes.session_absolute),
-        );
+        if let Some(session) = &self.session {
+            let name = app.cookies.session();
+            headers.append(
+                SET_COOKIE,
+                app.cookies.set(name, session, lifetimes.session_absolute),
+            );
+        }
         if let Some(browser) = &self.browser {
             let name = app.cookies.browser();
             headers.append(
@@ -117,6 +153,18 @@ impl Released {
         let mut response = answer::at_once(app, browser, client, &self.redirect, &self.code)?;
         self.set_cookies(app, &mut response);
         Ok(response)
+    }
+}
+
+impl Released {
+    /// Back to the app from a form of ours.
+    pub fn page(&self, app: &App, browser: &Browser, entry: &Entry) -> Result<Response, Failure> {
+        let frame = entry.frame(app, browser);
+        let client = &entry.client;
+        let (redirect, code) = (&self.redirect, &self.code);
+        let mut page = answer::leaving(app, frame, client, redirect, code, Why::Confirmed)?;
+        self.set_cookies(app, &mut page);
+        Ok(page)
     }
 }
 
@@ -194,16 +242,7 @@ impl Context<'_> {
         match self.release_at(confirmed, 0, check).await {
             Err(StoreError::Stale) => {
                 let hashes = number_hashes(self.app, &confirmed.number);
-                let known = sessions::look_up(
-                    self.app.db.relaxed_steps(),
-                    None,
-                    &self.client.client_id,
-                    &hashes,
-                    None,
-                    self.now,
-                )
-                .await?;
-                match known.epoch {
+                match epoch(self.app, &hashes, self.now).await? {
                     0 => Err(StoreError::Stale),
                     epoch => self.release_at(confirmed, epoch, check).await,
                 }
@@ -218,97 +257,162 @@ impl Context<'_> {
         epoch: i32,
         check: Option<&Check>,
     ) -> Result<Released, StoreError> {
+        let (app, now) = (self.app, self.now);
+        let lifetimes = &app.config.login;
+        // The same subject's session goes on under its key; another one's ends.
+        let hashes = number_hashes(app, &confirmed.number);
+        let renewed = self
+            .session
+            .filter(|old| old.epoch == epoch && hashes.contains(&old.number_hash));
+        let session_id = renewed.map_or_else(|| new_id(now), |old| old.id);
+        let expires_at = renewed.map_or(now + lifetimes.session_absolute, |o| o.expires_at);
+        let made = self.make(confirmed, epoch, session_id)?;
+        let recorder = self.browser.recorder(app, now);
+        let checked = check.map(|check| {
+            verified_record(
+                &recorder,
+                self.login,
+                confirmed,
+                check,
+                &made.subject,
+                epoch,
+            )
+        });
+        let login = self.login_record(confirmed, false);
+        let cookies = self.browser.cookies(app);
+        let session_cookie = Token::random();
+        let e164 = confirmed.number.e164().as_bytes();
+        path::release(
+            app.db.durable_steps(),
+            &made.row(self),
+            &SessionRow {
+                id: session_id,
+                cookie_hash: &session_cookie.hash(),
+                old_cookie_hash: cookies.session().map(|c| c.hash()).as_deref(),
+                browser_hash: &made.browser_hash,
+                verdict: &serde_json::to_value(confirmed.proven()).expect("a verdict serialises"),
+                sealed: &app.vault.seal(sessions::number_place(&session_id), e164),
+                idle_expires_at: (now + lifetimes.session_idle).min(expires_at),
+                expires_at,
+            },
+            Appended::new(checked.into_iter().chain([login])),
+        )
+        .await?;
+        counted::end(Outcome::Verified);
+        Ok(Released {
+            redirect: self.login.request.redirect.clone(),
+            code: made.told,
+            session: Some(session_cookie),
+            browser: made.new_browser,
+        })
+    }
+
+    /// The same out of a session, which asks no operator: `opening` is the login's row, open or not yet
+    /// there, and `records` come before that of its end.
+    ///
+    /// # Errors
+    /// [`StoreError::Stale`] if the session or the login is not what it was.
+    pub async fn answer(
+        &self,
+        confirmed: &Confirmed,
+        session: &Session,
+        opening: &Opening<'_>,
+        records: Vec<Record>,
+    ) -> Result<Released, StoreError> {
+        let (app, now) = (self.app, self.now);
+        let Some(cookie) = self.browser.cookies(app).session() else {
+            return Err(StoreError::Stale);
+        };
+        let made = self.make(confirmed, session.epoch, session.id)?;
+        let login = self.login_record(confirmed, true);
+        path::answer(
+            app.db.durable_steps(),
+            opening,
+            &made.row(self),
+            &SessionUse {
+                id: session.id,
+                cookie_hash: &cookie.hash(),
+                idle_expires_at: (now + app.config.login.session_idle).min(session.expires_at),
+                pressed: self.login.pressed,
+            },
+            Appended::new(records.into_iter().chain([login])),
+        )
+        .await?;
+        counted::end(Outcome::Verified);
+        Ok(Released {
+            redirect: self.login.request.redirect.clone(),
+            code: made.told,
+            session: None,
+            browser: made.new_browser,
+        })
+    }
+
+    /// Makes what is stored and handed out. Nothing is for anybody but the subject that the request
+    /// names, if it names one, and that is known for sure only here.
+    fn make(&self, confirmed: &Confirmed, epoch: i32, session: Uuid) -> Result<Made, StoreError> {
         let Self {
             app,
             browser,
             login,
             client,
-            now,
             ..
         } = *self;
-        let cookies = browser.cookies(app);
-        let lifetimes = &app.config.login;
         let request = &login.request;
-        let hashes = number_hashes(app, &confirmed.number);
         let subject = subject(app, client, &confirmed.number, epoch);
-        // The same subject's session goes on under its key; another one's ends.
-        let renewed = self
-            .session
-            .filter(|old| old.epoch == epoch && hashes.contains(&old.number_hash));
-        let session_id = renewed.map_or_else(|| new_id(now), |old| old.id);
-        let session_expires = renewed.map_or(now + lifetimes.session_absolute, |o| o.expires_at);
-        let facts = self.facts(confirmed, &subject, session_id);
-        let e164 = confirmed.number.e164().as_bytes();
-        let sealed_number = facts
-            .releases_number()
-            .then(|| app.vault.seal(grants::number_place(&login.id), e164));
+        if !pins(request, &subject) {
+            return Err(StoreError::Stale);
+        }
+        let facts = self.facts(confirmed, &subject, session);
+        let sealed_number = facts.releases_number().then(|| {
+            let e164 = confirmed.number.e164().as_bytes();
+            app.vault.seal(grants::number_place(&login.id), e164)
+        });
         let code = Handle::random(login.id);
         let told = Answer::code(&code.reveal());
-        let recorder = browser.recorder(app, now);
-        let checked =
-            check.map(|check| verified_record(&recorder, login, confirmed, check, &subject, epoch));
-        let records = checked.into_iter().chain([self.login_record(confirmed)]);
-        let release_words = request.release();
-        let remember = login.pressed && policy::may_remember(client, request);
-        let had_cookie = cookies.browser();
-        let new_cookie = (remember && had_cookie.is_none()).then(Token::random);
-        let browser_hash = new_cookie.as_ref().or(had_cookie.as_ref()).map(Token::hash);
-        let session_cookie = Token::random();
-        path::release(
-            app.db.durable_steps(),
-            &Release {
-                login: login.id,
-                leg: login.leg_id,
-                client_id: &client.client_id,
-                now,
-                number_hash: &hashes[0],
-                number_hashes: &hashes,
-                epoch,
-                subject: &subject,
-                sealed_answer: &seal_answer(&app.vault, &login.id, &told),
-                facts: &serde_json::to_value(&facts).expect("facts serialise"),
-                sealed_number: sealed_number.as_deref(),
-                grant_expires_at: now + lifetimes.code + lifetimes.access_token,
-                code_hash: &code.hash(),
-                redirect_uri: request.redirect.uri(),
-                challenge: request.challenge.as_ref().map(|c| c.as_str()),
-                code_expires_at: now + lifetimes.code,
-                session: SessionRow {
-                    id: session_id,
-                    cookie_hash: &session_cookie.hash(),
-                    old_cookie_hash: cookies.session().map(|c| c.hash()).as_deref(),
-                    verdict: &json!({
-                        "operator": confirmed.operator,
-                        "method": confirmed.method,
-                        "verified_at": confirmed.verified_at,
-                        "test": confirmed.test,
-                        "txn": confirmed.txn,
-                        "handoff": false,
-                        "checks": confirmed.checks,
-                    }),
-                    sealed: &app.vault.seal(sessions::number_place(&session_id), e164),
-                    idle_expires_at: (now + lifetimes.session_idle).min(session_expires),
-                    expires_at: session_expires,
-                },
-                go_ahead: browser_hash
-                    .as_deref()
-                    .filter(|_| remember)
-                    .map(|browser_hash| GoAhead {
-                        browser_hash,
-                        release: &release_words,
-                        expires_at: now + lifetimes.go_ahead,
-                    }),
-            },
-            Appended::new(records),
-        )
-        .await?;
-        counted::end(Outcome::Verified);
-        Ok(Released {
-            redirect: request.redirect.clone(),
-            code: told,
-            session: session_cookie,
-            browser: new_cookie,
+        let had_cookie = browser.cookies(app).browser();
+        let new_browser = had_cookie.is_none().then(Token::random);
+        let browser_hash = new_browser.as_ref().or(had_cookie.as_ref());
+        Ok(Made {
+            number_hashes: number_hashes(app, &confirmed.number),
+            epoch,
+            subject,
+            sealed_answer: seal_answer(&app.vault, &login.id, &told),
+            told,
+            code_hash: code.hash(),
+            grant_expires_at: self.grant_ends(confirmed),
+            facts: serde_json::to_value(&facts).expect("facts serialise"),
+            sid: facts.sid,
+            sealed_number,
+            release: request.release(),
+            remembers: login.pressed && policy::may_remember(client, request),
+            browser_hash: browser_hash.map(Token::hash).unwrap_or_default(),
+            new_browser,
         })
+    }
+
+    /// FAPI 2.0 section 5.3.2.1: at most 60 seconds, whatever is configured.
+    fn code_lifetime(&self) -> Duration {
+        let configured = self.app.config.login.code;
+        if self.client.settings.profile.is_fapi() {
+            configured.min(Duration::from_secs(60))
+        } else {
+            configured
+        }
+    }
+
+    /// With the last access token; with `offline_access` so long after the check itself.
+    fn grant_ends(&self, confirmed: &Confirmed) -> Time {
+        let lifetimes = &self.app.config.login;
+        let own = self.client.settings.access_token_s;
+        let access_token = own.map_or(lifetimes.access_token, |seconds| {
+            Duration::from_secs(u64::from(seconds))
+        });
+        let last = self.now + self.code_lifetime() + access_token;
+        if self.login.request.scopes.has(Scope::OfflineAccess) {
+            last.max(confirmed.verified_at + lifetimes.refresh_grant)
+        } else {
+            last
+        }
     }
 
     fn facts(&self, confirmed: &Confirmed, subject: &str, session: Uuid) -> Facts {
@@ -340,12 +444,12 @@ impl Context<'_> {
                 Some(NumberSource::Person | NumberSource::Session) | None => NamedBy::Person,
             },
             handoff: false,
-            person_acted: login.pressed,
+            person_acted: login.pressed || confirmed.pressed,
             claims_in_userinfo_only: client.settings.claims_in_userinfo_only,
         }
     }
 
-    fn login_record(&self, confirmed: &Confirmed) -> Record {
+    fn login_record(&self, confirmed: &Confirmed, from_session: bool) -> Record {
         let login = self.login;
         let subject = Subject {
             operator: Some(confirmed.operator.clone()),
@@ -354,13 +458,67 @@ impl Context<'_> {
         };
         let event = Event::Login {
             grant: login.id,
-            release: login.request.scopes.text(),
+            release: login.request.release().join(" "),
             txn: confirmed.txn,
-            from_session: false,
+            from_session,
         };
         self.browser
             .recorder(self.app, self.now)
             .record_of(&confirmed.number, subject, &event)
+    }
+}
+
+/// What one release consists of.
+struct Made {
+    number_hashes: Vec<Vec<u8>>,
+    epoch: i32,
+    subject: String,
+    sid: String,
+    told: Answer,
+    sealed_answer: Vec<u8>,
+    code_hash: Vec<u8>,
+    grant_expires_at: Time,
+    facts: serde_json::Value,
+    sealed_number: Option<Vec<u8>>,
+    release: Vec<String>,
+    remembers: bool,
+    browser_hash: Vec<u8>,
+    new_browser: Option<Token>,
+}
+
+impl Made {
+    fn row<'a>(&'a self, context: &'a Context<'_>) -> Release<'a> {
+        let Context {
+            app, login, now, ..
+        } = *context;
+        let lifetimes = &app.config.login;
+        let request = &login.request;
+        Release {
+            login: login.id,
+            leg: login.leg_id,
+            client_id: &login.client_id,
+            now,
+            number_hash: &self.number_hashes[0],
+            number_hashes: &self.number_hashes,
+            epoch: self.epoch,
+            subject: &self.subject,
+            sid: &self.sid,
+            sealed_answer: &self.sealed_answer,
+            facts: &self.facts,
+            sealed_number: self.sealed_number.as_deref(),
+            grant_expires_at: self.grant_expires_at,
+            code_hash: &self.code_hash,
+            redirect_uri: request.redirect.uri(),
+            challenge: request.challenge.as_ref().map(|c| c.as_str()),
+            dpop_jkt: request.dpop_jkt.as_deref(),
+            resources: &request.resources,
+            code_expires_at: now + context.code_lifetime(),
+            go_ahead: self.remembers.then(|| GoAhead {
+                browser_hash: &self.browser_hash,
+                release: &self.release,
+                expires_at: now + lifetimes.go_ahead,
+            }),
+        }
     }
 }
 
@@ -377,7 +535,13 @@ pub async fn held(app: &App, browser: &Browser, entry: &Entry) -> Result<Respons
         verified_at: held.verified_at,
         txn: held.txn,
         checks: held.checks,
+        pressed: true,
     };
+    let carried = session::carried(app, browser);
+    let client_id = &entry.client.client_id;
+    let steps = app.db.relaxed_steps();
+    let known = sessions::look_up(steps, &carried, client_id, &[], None, entry.now).await?;
+    let session = known.session.map(|session| session.remembered());
     let login = Login {
         pressed: true,
         ..entry.login.clone()
@@ -387,18 +551,11 @@ pub async fn held(app: &App, browser: &Browser, entry: &Entry) -> Result<Respons
         browser,
         login: &login,
         client: &entry.client,
-        session: None,
+        session: session.as_ref(),
         now: entry.now,
     };
     match context.release(&confirmed, None).await {
-        Ok(released) => {
-            let frame = entry.frame(app, browser);
-            let (redirect, code) = (&released.redirect, &released.code);
-            let client = &entry.client;
-            let mut page = answer::leaving(app, frame, client, redirect, code, Why::Confirmed)?;
-            released.set_cookies(app, &mut page);
-            Ok(page)
-        }
+        Ok(released) => released.page(app, browser, entry),
         Err(StoreError::Stale) => Ok(show::again(entry.login.id)),
         Err(error) => Err(error.into()),
     }

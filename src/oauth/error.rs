@@ -16,7 +16,7 @@ pub enum ErrorCode {
     InvalidGrant,
     /// The client may not do this.
     UnauthorizedClient,
-    /// Only `authorization_code` is offered.
+    /// Only `authorization_code` and `refresh_token` are offered.
     UnsupportedGrantType,
     /// Only `code` is offered.
     UnsupportedResponseType,
@@ -52,6 +52,12 @@ pub enum ErrorCode {
     InvalidRedirectUri,
     /// Something else in a registration cannot be.
     InvalidClientMetadata,
+    /// The access token does not reach this far (RFC 6750).
+    InsufficientScope,
+    /// The DPoP proof is wrong (RFC 9449).
+    InvalidDpopProof,
+    /// The DPoP proof lacks a nonce of ours (RFC 9449).
+    UseDpopNonce,
 }
 
 impl ErrorCode {
@@ -81,6 +87,9 @@ impl ErrorCode {
             Self::InvalidToken => "invalid_token",
             Self::InvalidRedirectUri => "invalid_redirect_uri",
             Self::InvalidClientMetadata => "invalid_client_metadata",
+            Self::InsufficientScope => "insufficient_scope",
+            Self::InvalidDpopProof => "invalid_dpop_proof",
+            Self::UseDpopNonce => "use_dpop_nonce",
         }
     }
 }

@@ -3,6 +3,7 @@
 pub mod acr;
 pub mod claims_request;
 pub mod distinguished_name;
+pub mod dpop;
 pub mod error;
 pub mod jwk;
 pub mod jws;

@@ -63,6 +63,14 @@ impl ScopeSet {
         Self(scopes)
     }
 
+    /// The same cut to some of its words; `None` if one of those is not in it (RFC 6749 section 6).
+    #[must_use]
+    pub fn narrowed_to(&self, words: &[String]) -> Option<Self> {
+        let held = self.words();
+        let within = words.iter().all(|word| held.contains(word));
+        within.then(|| Self::parse(&words.join(" "), &held))
+    }
+
     /// The same without one of them.
     #[must_use]
     pub fn without(mut self, scope: Scope) -> Self {

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::oauth::acr::Acr;
 use crate::oauth::claims_request::{EVIDENCE, RECORD, TRUST_FRAMEWORK};
+use crate::oauth::dpop;
 use crate::oauth::prompt::Prompt;
 use crate::oauth::request::Display;
 use crate::oauth::response_mode::ResponseMode;
@@ -28,6 +29,8 @@ pub async fn configuration(State(app): State<App>) -> Response {
         "authorization_endpoint": issuer.url("/authorize"),
         "token_endpoint": issuer.url("/token"),
         "userinfo_endpoint": issuer.url("/userinfo"),
+        "revocation_endpoint": issuer.url("/revoke"),
+        "introspection_endpoint": issuer.url("/introspect"),
         "jwks_uri": issuer.url("/jwks"),
         "end_session_endpoint": issuer.url("/logout"),
         "backchannel_logout_supported": true,
@@ -43,11 +46,20 @@ pub async fn configuration(State(app): State<App>) -> Response {
         "request_object_signing_alg_values_supported": SigningAlg::names(SigningAlg::ALL),
         "authorization_signing_alg_values_supported": SigningAlg::names(SigningAlg::ALL),
         "display_values_supported": Display::ALL.map(Display::as_str),
-        "grant_types_supported": ["authorization_code"],
+        "grant_types_supported": ["authorization_code", "refresh_token"],
         "subject_types_supported": ["pairwise", "public"],
         "id_token_signing_alg_values_supported": SigningAlg::names(SigningAlg::ALL),
         "token_endpoint_auth_methods_supported": client_auth::methods(&app),
         "token_endpoint_auth_signing_alg_values_supported": SigningAlg::names(SigningAlg::ALL),
+        "revocation_endpoint_auth_methods_supported": client_auth::methods(&app),
+        "introspection_endpoint_auth_methods_supported": client_auth::methods(&app)
+            .into_iter()
+            .filter(|method| *method != "none")
+            .collect::<Vec<_>>(),
+        "introspection_signing_alg_values_supported": SigningAlg::names(SigningAlg::ALL),
+        "userinfo_signing_alg_values_supported": SigningAlg::names(SigningAlg::ALL),
+        "dpop_signing_alg_values_supported": SigningAlg::names(dpop::ALGS),
+        "tls_client_certificate_bound_access_tokens": app.config.mtls.is_some(),
         "code_challenge_methods_supported": ["S256"],
         "prompt_values_supported": Prompt::ALL.map(Prompt::as_str),
         "acr_values_supported": Acr::OFFERED.map(Acr::as_str),

@@ -7,15 +7,22 @@
 //! | `POST /par` | `par` | clients |
 //! | `POST /register`, `GET`, `PUT`, `DELETE /register/{client_id}` | `registration` | whoever has a token for it |
 //! | `POST /token` | `token` | clients |
+//! | `POST /revoke` | `revoke` | clients, their own tokens |
+//! | `POST /introspect` | `introspect` | clients that authenticate |
 //! | `GET`, `POST /userinfo` | `userinfo` | whoever holds an access token |
 //! | `GET`, `POST /logout` | `logout` | the person's browser |
 
+mod call;
 mod client_auth;
 mod discovery;
+mod dpop;
+mod introspect;
 pub mod logout;
 mod par;
+mod presented;
 mod registration;
 mod registration_metadata;
+mod revoke;
 mod token;
 mod userinfo;
 
@@ -31,6 +38,11 @@ pub fn routes() -> Router<App> {
             "/.well-known/openid-configuration",
             get(discovery::configuration),
         )
+        // The issuer has no path, so RFC 8414 section 3.1 puts the same document beside it.
+        .route(
+            "/.well-known/oauth-authorization-server",
+            get(discovery::configuration),
+        )
         .route("/jwks", get(discovery::jwks))
         .route("/par", post(par::push))
         .route("/register", post(registration::register))
@@ -40,12 +52,14 @@ pub fn routes() -> Router<App> {
                 .put(registration::replace)
                 .delete(registration::remove),
         )
-        .route("/token", post(token::exchange))
+        .route("/token", post(token::exchange).options(call::preflight))
+        .route("/revoke", post(revoke::revoke).options(call::preflight))
+        .route("/introspect", post(introspect::introspect))
         .route(
             "/userinfo",
             get(userinfo::get)
                 .post(userinfo::post)
-                .options(userinfo::preflight),
+                .options(call::preflight),
         )
 }
 

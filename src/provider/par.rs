@@ -6,14 +6,16 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, PRAGMA};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use serde::Serialize;
 
+use crate::clock::Time;
 use crate::oauth::error::OAuthError;
 use crate::oauth::params::Params;
 use crate::oauth::request::AuthorizeError;
 use crate::phone::PhoneNumber;
 use crate::provider::client_auth::{Refused, authenticate};
+use crate::provider::dpop;
 use crate::secret::{Handle, new_id};
 use crate::store::db::StoreError;
 use crate::store::pushed;
@@ -52,6 +54,7 @@ async fn try_push(app: &App, browser: &Browser, body: &[u8]) -> Result<Pushed, P
         return Err(OAuthError::invalid_request("request_uri cannot be pushed").into());
     }
     let unpacked = authorization::unpack(app, &client, form, now).await?;
+    let unpacked = bound_to_the_proof(app, browser, unpacked, now).await?;
     let request = authorization::check(&unpacked, &client)?;
     let number = request.number.as_ref().map(PhoneNumber::e164);
     let number_hashes: Vec<Vec<u8>> = number
@@ -74,6 +77,39 @@ async fn try_push(app: &App, browser: &Browser, body: &[u8]) -> Result<Pushed, P
         request_uri: format!("{URN}{}", handle.reveal()),
         expires_in: lifetime.as_secs(),
     })
+}
+
+/// A DPoP proof that comes with the request binds its code, as `dpop_jkt` would (RFC 9449 section 10.1).
+async fn bound_to_the_proof(
+    app: &App,
+    browser: &Browser,
+    mut unpacked: Unpacked,
+    now: Time,
+) -> Result<Unpacked, PushError> {
+    let request = dpop::Request {
+        method: &Method::POST,
+        path: "/par",
+        access_token: None,
+    };
+    let Some(proof) = dpop::proof(app, &browser.headers, request, now)? else {
+        return Ok(unpacked);
+    };
+    match unpacked.params.get("dpop_jkt") {
+        Some(named) if named != proof.jkt => {
+            return Err(dpop::invalid("dpop_jkt names another key than the proof's").into());
+        }
+        Some(_) => {}
+        None => {
+            let mut pairs = unpacked.params.into_pairs();
+            pairs.push(("dpop_jkt".to_owned(), proof.jkt.clone()));
+            unpacked.params = Params::of(pairs);
+        }
+    }
+    if dpop::count(app, &proof).await? {
+        Ok(unpacked)
+    } else {
+        Err(dpop::replayed().into())
+    }
 }
 
 fn read(headers: &HeaderMap, body: &[u8], most: usize) -> Result<Params, OAuthError> {
@@ -107,6 +143,13 @@ fn without_credentials(unpacked: Unpacked) -> Unpacked {
 enum PushError {
     Request(OAuthError),
     Refused(Refused),
+    Proof(dpop::Refused),
+}
+
+impl From<dpop::Refused> for PushError {
+    fn from(refused: dpop::Refused) -> Self {
+        Self::Proof(refused)
+    }
 }
 
 impl From<OAuthError> for PushError {
@@ -141,6 +184,13 @@ impl IntoResponse for PushError {
             Self::Request(error) => {
                 let headers = [(CACHE_CONTROL, "no-store"), (PRAGMA, "no-cache")];
                 (StatusCode::BAD_REQUEST, headers, Json(error)).into_response()
+            }
+            Self::Proof(refused) => {
+                let headers = [(CACHE_CONTROL, "no-store"), (PRAGMA, "no-cache")];
+                let error = refused.error.clone();
+                let mut response = (StatusCode::BAD_REQUEST, headers, Json(error)).into_response();
+                refused.add_nonce(&mut response);
+                response
             }
             Self::Refused(refused) => {
                 let mut response = refused.into_response();

@@ -1,146 +1,121 @@
-//! `GET` and `POST /userinfo` (OIDC Core section 5.3): the same claims again, for whoever holds the
-//! access token. Reads one row and changes nothing.
+//! `GET` and `POST /userinfo` (OIDC Core section 5.3): the same claims again, for whoever may present
+//! the access token. Reads one row and changes nothing, but that a DPoP proof counts.
 
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::header::{
-    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_MAX_AGE, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE,
-};
-use http::{HeaderMap, HeaderValue, StatusCode};
-
+use http::Method;
+use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE};
 use serde::Deserialize as _;
+use serde_json::{Map, Value, json};
 
 use crate::oauth::error::{ErrorCode, OAuthError};
 use crate::oauth::params::Params;
-use crate::secret::Token;
+use crate::oauth::scope::Scope;
+use crate::oauth::signing_alg::SigningAlg;
+use crate::provider::call::is_form;
+use crate::provider::presented::{self, Closed, Scheme};
+use crate::store::clients::Client;
 use crate::store::grants;
+use crate::store::tokens::access::Access;
 use crate::token::claims::{Facts, release};
 use crate::web::app::App;
+use crate::web::browser::Browser;
 use crate::web::failure::Failure;
 
 /// The token in the `Authorization` header.
-pub async fn get(State(app): State<App>, headers: HeaderMap) -> Response {
-    answer(&app, bearer(&headers)).await
+pub async fn get(State(app): State<App>, browser: Browser) -> Response {
+    answer(&app, &browser, &Method::GET, None).await
 }
 
 /// The token in the header, or in a form body (RFC 6750 section 2.2).
-pub async fn post(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Response {
-    let form = headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|value| value.starts_with("application/x-www-form-urlencoded"));
-    let body = if form { &body[..] } else { &[] };
-    let form = match Params::parse(body, app.config.limits.parameters) {
-        Ok(form) => form,
+pub async fn post(State(app): State<App>, browser: Browser, body: Bytes) -> Response {
+    let body = if is_form(&browser.headers) {
+        &body[..]
+    } else {
+        &[]
+    };
+    match Params::parse(body, app.config.limits.parameters) {
+        Ok(form) => answer(&app, &browser, &Method::POST, Some(&form)).await,
         Err(refused) => {
             let error = OAuthError::invalid_request(refused.to_string());
-            return refuse(StatusCode::BAD_REQUEST, Some(error));
+            Closed::Request(error).into_response()
         }
-    };
-    if form.repeated(&["access_token"]).is_some() {
-        return refuse(
-            StatusCode::BAD_REQUEST,
-            Some(OAuthError::invalid_request("the token was sent twice")),
-        );
-    }
-    let in_body = form.get("access_token").map(str::to_owned);
-    match (bearer(&headers), in_body) {
-        (Some(_), Some(_)) => refuse(
-            StatusCode::BAD_REQUEST,
-            Some(OAuthError::invalid_request("the token was sent twice")),
-        ),
-        (Some(token), None) | (None, Some(token)) => answer(&app, Some(token)).await,
-        (None, None) => answer(&app, None).await,
     }
 }
 
-/// What a browser asks before a single-page app's request with an `Authorization` header.
-pub async fn preflight() -> Response {
+async fn answer(app: &App, browser: &Browser, method: &Method, form: Option<&Params>) -> Response {
     let headers = [
+        (CACHE_CONTROL, "no-store"),
         (ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
-        (ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"),
-        (ACCESS_CONTROL_ALLOW_HEADERS, "Authorization, Content-Type"),
-        (ACCESS_CONTROL_MAX_AGE, "86400"),
     ];
-    (StatusCode::NO_CONTENT, headers).into_response()
-}
-
-fn bearer(headers: &HeaderMap) -> Option<String> {
-    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    scheme
-        .eq_ignore_ascii_case("bearer")
-        .then(|| token.trim().to_owned())
-}
-
-async fn answer(app: &App, token: Option<String>) -> Response {
-    let Some(token) = token else {
-        return refuse(StatusCode::UNAUTHORIZED, None);
-    };
-    match claims(app, &token).await {
-        Ok(Some(claims)) => (
-            [
-                (CACHE_CONTROL, "no-store"),
-                (ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
-            ],
-            Json(claims),
-        )
-            .into_response(),
-        Ok(None) => refuse(
-            StatusCode::UNAUTHORIZED,
-            Some(OAuthError::new(
-                ErrorCode::InvalidToken,
-                "the access token is unknown, expired or revoked",
-            )),
-        ),
-        Err(failure) => (failure.status, [(CACHE_CONTROL, "no-store")]).into_response(),
+    match try_answer(app, browser, method, form).await {
+        Ok(Answer::Plain(claims)) => (headers, Json(claims)).into_response(),
+        Ok(Answer::Signed(jwt)) => {
+            (headers, [(CONTENT_TYPE, "application/jwt")], jwt).into_response()
+        }
+        Err(closed) => closed.into_response(),
     }
 }
 
-async fn claims(
+enum Answer {
+    Plain(Map<String, Value>),
+    Signed(String),
+}
+
+async fn try_answer(
     app: &App,
-    token: &str,
-) -> Result<Option<serde_json::Map<String, serde_json::Value>>, Failure> {
-    let Some(token) = Token::parse(token) else {
-        return Ok(None);
-    };
+    browser: &Browser,
+    method: &Method,
+    form: Option<&Params>,
+) -> Result<Answer, Closed> {
     let now = app.clock.now();
-    let Some(grant) = grants::find_by_token(app.db.relaxed_steps(), &token.hash(), now).await?
-    else {
-        return Ok(None);
+    let presented = presented::read(&browser.headers, form)?;
+    let scheme = presented.0;
+    let access = presented::check(app, browser, method, "/userinfo", &presented, now).await?;
+    let client = app
+        .client(&access.grant.client_id)
+        .await
+        .map_err(Failure::from)?;
+    let Some(client) = client else {
+        let error = OAuthError::new(ErrorCode::InvalidToken, "the client is disabled");
+        return Err(Closed::Token(scheme, error));
     };
-    let client = app.client(&grant.client_id).await?;
-    if client.is_none() {
-        return Ok(None);
+    let claims = claims(app, scheme, &access)?;
+    match client.settings.userinfo_alg {
+        None => Ok(Answer::Plain(claims)),
+        Some(alg) => Ok(Answer::Signed(sign(app, &client, alg, claims)?)),
     }
-    let number = grants::open_number(&app.vault, &grant.id, grant.sealed.as_deref())?;
-    let facts = Facts::deserialize(&grant.facts).map_err(Failure::internal)?;
-    release(&facts, number.as_ref())
-        .map(Some)
-        .map_err(Failure::internal)
 }
 
-/// RFC 6750 section 3: no error code at all if no token was sent.
-fn refuse(status: StatusCode, error: Option<OAuthError>) -> Response {
-    let challenge = match &error {
-        None => "Bearer".to_owned(),
-        Some(error) => format!(
-            "Bearer error=\"{}\", error_description=\"{}\"",
-            error.code.as_str(),
-            error.description
-        ),
-    };
-    let mut response = match error {
-        None => status.into_response(),
-        Some(error) => (status, Json(error)).into_response(),
-    };
-    let headers = response.headers_mut();
-    if let Ok(value) = HeaderValue::from_str(&challenge) {
-        headers.insert(WWW_AUTHENTICATE, value);
+fn claims(app: &App, scheme: Scheme, access: &Access) -> Result<Map<String, Value>, Closed> {
+    let grant = &access.grant;
+    let number = grants::open_number(&app.vault, &grant.id, grant.sealed.as_deref())
+        .map_err(Failure::from)?;
+    let mut facts = Facts::deserialize(&grant.facts).map_err(Failure::internal)?;
+    if let Some(words) = &access.scopes {
+        let narrowed = facts.scopes.narrowed_to(words);
+        facts.scopes = narrowed.ok_or_else(|| Failure::internal("a scope beyond the grant's"))?;
     }
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    response
+    if !facts.scopes.has(Scope::Openid) {
+        let error = OAuthError::new(ErrorCode::InsufficientScope, "userinfo needs openid");
+        return Err(Closed::Scope(scheme, error));
+    }
+    release(&facts, number.as_ref()).map_err(|error| Failure::internal(error).into())
+}
+
+/// OIDC Core section 5.3.2. Without `exp`: it is an answer, not a credential, and must never pass for
+/// an ID token.
+fn sign(
+    app: &App,
+    client: &Client,
+    alg: SigningAlg,
+    mut claims: Map<String, Value>,
+) -> Result<String, Closed> {
+    claims.insert("iss".to_owned(), json!(app.config.issuer.as_str()));
+    claims.insert("aud".to_owned(), json!(client.client_id));
+    let alg = client.settings.profile.signs_with(alg);
+    let signed = app.keyring.current().sign(alg, None, &claims);
+    signed.map_err(|error| Failure::internal(error).into())
 }

@@ -61,6 +61,16 @@ impl Profile {
     pub fn is_fapi(self) -> bool {
         self != Self::Oidc
     }
+
+    /// The algorithm we sign with for a client that wants this one: never RS256 under the FAPI rules
+    /// (FAPI 2.0 section 5.4.1), whatever is registered.
+    #[must_use]
+    pub fn signs_with(self, wanted: SigningAlg) -> SigningAlg {
+        match wanted {
+            SigningAlg::RS256 if self.is_fapi() => SigningAlg::PS256,
+            wanted => wanted,
+        }
+    }
 }
 
 /// What an access token looks like.

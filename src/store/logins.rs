@@ -101,6 +101,8 @@ pub struct Login {
     pub sealed: Option<Vec<u8>>,
     /// The answer or what is held back, sealed; read it with [`Login::answer`] or [`Login::held`].
     pub answer: Option<Vec<u8>>,
+    /// The session that answered, or that may answer once the person has agreed.
+    pub session_id: Option<Uuid>,
 }
 
 impl Login {
@@ -301,6 +303,7 @@ pub(super) struct Row {
     pub outcome: Option<Outcome>,
     pub retry_at: Option<Time>,
     pub answer: Option<Vec<u8>>,
+    pub session_id: Option<Uuid>,
     pub opened_at: Time,
     pub expires_at: Time,
 }
@@ -326,6 +329,7 @@ impl From<Row> for Login {
             expires_at: row.expires_at,
             sealed: row.sealed,
             answer: row.answer,
+            session_id: row.session_id,
         }
     }
 }
@@ -340,7 +344,7 @@ pub async fn find(lane: &Lane, id: Uuid) -> Result<Option<Login>, StoreError> {
             request as "request: Json<AuthorizeRequest>", sealed,
             number_source as "number_source: NumberSource", pressed, leg_id,
             (select operator from legs where legs.id = logins.leg_id) as operator, legs, mismatches,
-            rerouted, outcome as "outcome: Outcome", retry_at, answer, opened_at, expires_at
+            rerouted, outcome as "outcome: Outcome", retry_at, answer, session_id, opened_at, expires_at
         from logins
         where id = $1
         "#,
@@ -423,7 +427,7 @@ pub async fn overdue(
             request as "request: Json<AuthorizeRequest>", sealed,
             number_source as "number_source: NumberSource", pressed, leg_id,
             (select operator from legs where legs.id = logins.leg_id) as operator, legs, mismatches,
-            rerouted, outcome as "outcome: Outcome", retry_at, answer, opened_at, expires_at
+            rerouted, outcome as "outcome: Outcome", retry_at, answer, session_id, opened_at, expires_at
         from logins
         where ended_at is null
             and (expires_at <= $1 or (stage = 'checking' and changed_at <= $2))

@@ -1,5 +1,5 @@
 //! The only SQL: a row struct and its statements per file, the composite steps of a login in
-//! [`path`]. Functions take a connection (or a pool for single statements); callers own
+//! [`path`], those of its tokens in [`tokens`]. Functions take a connection (or a pool for single statements); callers own
 //! transactions. Only the layers above call these; nothing here decides.
 
 pub mod assertions;
@@ -25,4 +25,5 @@ pub mod ranges;
 pub mod restraint;
 pub mod sessions;
 pub mod staff;
+pub mod tokens;
 pub mod usage;

@@ -250,6 +250,9 @@ pub struct Settings {
     pub pkce: bool,
     /// Whether `prompt=none` is sent.
     pub prompt_none: bool,
+    /// Whether it never interacts with the person, whatever comes of it: only then `prompt=none` may
+    /// ask it.
+    pub guarantees_silence: bool,
     /// Whether a leg that ends in `consent_required` may be repeated once without `prompt=none`.
     pub retry_with_page: bool,
     /// Whether the authorization request goes as a signed request object (RFC 9101).
@@ -314,6 +317,7 @@ impl Default for Settings {
             id_token_algs: vec![SigningAlg::RS256, SigningAlg::ES256],
             pkce: true,
             prompt_none: true,
+            guarantees_silence: false,
             retry_with_page: false,
             signed_request: false,
             accepted_amr: vec!["nba".to_owned(), "mnba".to_owned()],

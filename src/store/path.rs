@@ -4,7 +4,8 @@
 //! its guard unmet changes nothing and records nothing. The login's row is the lock: every step
 //! updates it first, and what follows depends on that update having found its row. Opening,
 //! departure and claim run on connections that do not wait for the disk; a lost one is found by the
-//! verdict's guard. The verdict, a release and a redemption wait.
+//! verdict's guard. The verdict and a release wait; so do redemptions and refreshes, which stand in
+//! [`crate::store::tokens`].
 
 use chrono::TimeDelta;
 use sqlx::types::Json;
@@ -31,8 +32,12 @@ pub struct Opening<'a> {
     pub cookie_hash: &'a [u8],
     /// The checked request.
     pub request: &'a AuthorizeRequest,
-    /// The number, sealed, if the app named it.
+    /// The number, sealed, if it is known.
     pub sealed_number: Option<&'a [u8]>,
+    /// Where it comes from.
+    pub number_source: Option<NumberSource>,
+    /// The session that may answer once the person has agreed.
+    pub session: Option<Uuid>,
     /// When it opens.
     pub now: Time,
     /// When its time is out.
@@ -86,18 +91,19 @@ pub async fn open(lane: &Lane, login: &Opening<'_>, records: Appended) -> Result
         r#"
         with login as (
             insert into logins
-                (id, client_id, cookie_hash, stage, request, sealed, number_source, pressed, legs,
-                mismatches, opened_at, expires_at, changed_at)
-            values ($1, $2, $3, 'open', $4, $5,
-                case when $5::bytea is null then null else 'hint' end, false, 0, 0, $6, $7, $6)
+                (id, client_id, cookie_hash, stage, request, sealed, number_source, pressed,
+                session_id, legs, mismatches, opened_at, expires_at, changed_at)
+            values ($1, $2, $3, 'open', $4, $5, $6, false, $7, 0, 0, $8, $9, $8)
         )
-        select append_audit($8)
+        select append_audit($10)
         "#,
         login.id,
         login.client_id,
         login.cookie_hash,
         Json(login.request) as _,
         login.sealed_number,
+        login.number_source.map(NumberSource::as_str),
+        login.session,
         login.now,
         login.expires_at,
         records as _,
@@ -123,8 +129,7 @@ pub async fn open_and_depart(
             insert into logins
                 (id, client_id, cookie_hash, stage, request, sealed, number_source, pressed, leg_id,
                 legs, mismatches, opened_at, expires_at, changed_at)
-            select $1, $2, $3, 'away', $4, $5,
-                case when $5::bytea is null then null else 'hint' end, false, $8, 1, 0, $6, $7, $6
+            select $1, $2, $3, 'away', $4, $5, $20, false, $8, 1, 0, $6, $7, $6
             where $18 > (
                 select count(*)
                 from legs
@@ -165,6 +170,7 @@ pub async fn open_and_depart(
         leg.number_hashes,
         leg.tries_per_hour,
         first_id(leg.now - TimeDelta::hours(1)),
+        login.number_source.map(NumberSource::as_str),
     )
     .fetch_one(lent.connection())
     .await?;
@@ -432,7 +438,7 @@ pub async fn claim(
             login.number_source as "number_source: NumberSource", login.pressed, login.leg_id,
             login.legs, login.mismatches, login.rerouted,
             login.outcome as "outcome: Outcome", login.retry_at, login.answer,
-            login.opened_at, login.expires_at,
+            login.session_id as login_session_id, login.opened_at, login.expires_at,
             leg.operator, leg.operator_revision, leg.method as "method: Method", leg.departed_at,
             leg.sealed as leg_sealed,
             s.id as "session_id?", s.number_hash as "session_number_hash?",
@@ -496,6 +502,7 @@ pub async fn claim(
             outcome: row.outcome,
             retry_at: row.retry_at,
             answer: row.answer,
+            session_id: row.login_session_id,
             opened_at: row.opened_at,
             expires_at: row.expires_at,
         }
@@ -509,7 +516,7 @@ pub async fn claim(
 pub struct Release<'a> {
     /// The login; the grant has the same key.
     pub login: Uuid,
-    /// The leg that was verified; absent if a session answered.
+    /// The leg that was verified; absent if a session answers.
     pub leg: Option<Uuid>,
     /// The client's `client_id`.
     pub client_id: &'a str,
@@ -523,6 +530,8 @@ pub struct Release<'a> {
     pub epoch: i32,
     /// The subject.
     pub subject: &'a str,
+    /// The session, as the client knows it.
+    pub sid: &'a str,
     /// The answer to the app, sealed for the login's row.
     pub sealed_answer: &'a [u8],
     /// What the grant's tokens are made of.
@@ -537,10 +546,12 @@ pub struct Release<'a> {
     pub redirect_uri: &'a str,
     /// The PKCE challenge it is bound to.
     pub challenge: Option<&'a str>,
+    /// The thumbprint of the DPoP key it is bound to.
+    pub dpop_jkt: Option<&'a str>,
+    /// The resources a token is wanted for.
+    pub resources: &'a [String],
     /// When the code ends.
     pub code_expires_at: Time,
-    /// The session.
-    pub session: SessionRow<'a>,
     /// The browser's go-ahead, if the person gave one.
     pub go_ahead: Option<GoAhead<'a>>,
 }
@@ -554,6 +565,8 @@ pub struct SessionRow<'a> {
     pub cookie_hash: &'a [u8],
     /// The hash of the cookie the browser had: another session under it ends.
     pub old_cookie_hash: Option<&'a [u8]>,
+    /// The hash of the browser's own cookie: the session answers only beside it.
+    pub browser_hash: &'a [u8],
     /// What was verified.
     pub verdict: &'a serde_json::Value,
     /// The number, sealed for the session's row.
@@ -583,6 +596,7 @@ pub struct GoAhead<'a> {
 pub async fn release(
     lane: &Lane,
     release: &Release<'_>,
+    session: &SessionRow<'_>,
     records: Appended,
 ) -> Result<(), StoreError> {
     let go_ahead = release.go_ahead.as_ref();
@@ -611,14 +625,21 @@ pub async fn release(
         ),
         session as (
             insert into sessions
-                (id, cookie_hash, number_hash, epoch, verdict, sealed, opened_at, idle_expires_at,
-                expires_at)
-            select $8, $9, $10, $6, $11, $12, $4, $13, $14
+                (id, cookie_hash, browser_hash, number_hash, epoch, verdict, sealed, opened_at,
+                idle_expires_at, expires_at)
+            select $8, $9, $30, $10, $6, $11, $12, $4, $13, $14
             from login
             on conflict (id) do update
-            set cookie_hash = excluded.cookie_hash, number_hash = excluded.number_hash,
-                verdict = excluded.verdict, sealed = excluded.sealed,
-                idle_expires_at = excluded.idle_expires_at
+            set cookie_hash = excluded.cookie_hash, browser_hash = excluded.browser_hash,
+                number_hash = excluded.number_hash, verdict = excluded.verdict,
+                sealed = excluded.sealed, idle_expires_at = excluded.idle_expires_at
+        ),
+        session_client as (
+            insert into session_clients (session_id, client_id, sid, last_login_at)
+            select $8, $15, $31, $4
+            from login
+            on conflict (session_id, client_id) do update
+            set last_login_at = excluded.last_login_at
         ),
         given as (
             insert into grants
@@ -628,8 +649,10 @@ pub async fn release(
             from login
         ),
         code as (
-            insert into codes (hash, grant_id, client_id, redirect_uri, challenge, expires_at)
-            select $20, id, $15, $21, $22, $23
+            insert into codes
+                (hash, grant_id, client_id, redirect_uri, challenge, expires_at, dpop_jkt, resources,
+                kept_until)
+            select $20, id, $15, $21, $22, $23, $28, $29, $19
             from login
         ),
         go_ahead as (
@@ -657,14 +680,14 @@ pub async fn release(
         release.now,
         release.number_hashes,
         release.epoch,
-        release.session.old_cookie_hash,
-        release.session.id,
-        release.session.cookie_hash,
+        session.old_cookie_hash,
+        session.id,
+        session.cookie_hash,
         release.number_hash,
-        release.session.verdict,
-        release.session.sealed,
-        release.session.idle_expires_at,
-        release.session.expires_at,
+        session.verdict,
+        session.sealed,
+        session.idle_expires_at,
+        session.expires_at,
         release.client_id,
         release.subject,
         release.facts,
@@ -678,6 +701,142 @@ pub async fn release(
         go_ahead.map(|g| g.release).unwrap_or_default(),
         go_ahead.map_or(release.now, |g| g.expires_at),
         records as _,
+        release.dpop_jkt,
+        release.resources,
+        session.browser_hash,
+        release.sid,
+    )
+    .fetch_one(lent.connection())
+    .await?;
+    lent.give_back();
+    stale_unless(done == 1)
+}
+
+/// The session that answers a request, and how long it lives on for having been used.
+#[derive(Debug)]
+pub struct SessionUse<'a> {
+    /// Its key.
+    pub id: Uuid,
+    /// The hash of its cookie: a verdict since then has renewed it, and was not judged.
+    pub cookie_hash: &'a [u8],
+    /// When it ends unless used again.
+    pub idle_expires_at: Time,
+    /// Whether a person pressed a button of ours in this login.
+    pub pressed: bool,
+}
+
+/// A session answers, and no operator is asked: opens and ends the login, or ends the one that asked
+/// the person; stores grant and code, remembers the go-ahead, appends the records. The session's row is
+/// the lock: whoever ends it, or moves its number's epoch, comes before or after this and not between.
+///
+/// # Errors
+/// [`StoreError::Stale`] if the session is not what it was, the number's epoch has moved, or the login
+/// does not wait for the person any more.
+pub async fn answer(
+    lane: &Lane,
+    login: &Opening<'_>,
+    release: &Release<'_>,
+    session: &SessionUse<'_>,
+    records: Appended,
+) -> Result<(), StoreError> {
+    let go_ahead = release.go_ahead.as_ref();
+    let mut lent = lane.get().await?;
+    let done = sqlx::query_scalar!(
+        r#"
+        with session as (
+            update sessions
+            set idle_expires_at = greatest(idle_expires_at, $3)
+            where id = $1 and cookie_hash = $2 and ended_at is null and expires_at > $4
+                and idle_expires_at > $4 and epoch = $5
+                and $5 = coalesce(
+                    (select max(epoch) from subject_epochs where number_hash = any($6)), 0)
+            returning id
+        ),
+        login as (
+            insert into logins
+                (id, client_id, cookie_hash, stage, request, number_source, pressed, session_id,
+                legs, mismatches, outcome, answer, opened_at, expires_at, changed_at, ended_at)
+            select $7, $8, $9, 'ended', $10, $11, $12, id, 0, 0, 'verified', $13, $14, $15, $4, $4
+            from session
+            on conflict (id) do update
+            set stage = 'ended', outcome = 'verified', answer = excluded.answer, sealed = null,
+                pressed = excluded.pressed, changed_at = excluded.changed_at,
+                ended_at = excluded.ended_at
+            where logins.stage = 'open' and logins.leg_id is null
+                and logins.cookie_hash = excluded.cookie_hash
+                and logins.expires_at > excluded.changed_at
+            returning id
+        ),
+        session_client as (
+            insert into session_clients (session_id, client_id, sid, last_login_at)
+            select $1, $8, $16, $4
+            from login
+            on conflict (session_id, client_id) do update
+            set last_login_at = excluded.last_login_at
+        ),
+        given as (
+            insert into grants
+                (id, client_id, subject, login_id, session_id, number_hash, epoch, facts, sealed,
+                created_at, expires_at)
+            select id, $8, $17, id, $1, $18, $5, $19, $20, $4, $21
+            from login
+        ),
+        code as (
+            insert into codes
+                (hash, grant_id, client_id, redirect_uri, challenge, expires_at, dpop_jkt, resources,
+                kept_until)
+            select $22, id, $8, $23, $24, $25, $30, $31, $21
+            from login
+        ),
+        go_ahead as (
+            insert into go_aheads
+                (browser_hash, client_id, subject, number_hash, release, given_at, expires_at)
+            select $26, $8, $17, $18, $27, $4, $28
+            from login
+            where $26::bytea is not null
+            on conflict (browser_hash, client_id, subject) do update
+            set number_hash = excluded.number_hash, release = array(
+                    select distinct unnest(go_aheads.release || excluded.release) order by 1),
+                given_at = excluded.given_at, expires_at = excluded.expires_at
+        ),
+        audit as (
+            select append_audit($29) as appended
+            from login
+        )
+        select count(appended) as "done!"
+        from audit
+        "#,
+        session.id,
+        session.cookie_hash,
+        session.idle_expires_at,
+        release.now,
+        release.epoch,
+        release.number_hashes,
+        login.id,
+        login.client_id,
+        login.cookie_hash,
+        Json(login.request) as _,
+        login.number_source.map(NumberSource::as_str),
+        session.pressed,
+        release.sealed_answer,
+        login.now,
+        login.expires_at,
+        release.sid,
+        release.subject,
+        release.number_hash,
+        release.facts,
+        release.sealed_number,
+        release.grant_expires_at,
+        release.code_hash,
+        release.redirect_uri,
+        release.challenge,
+        release.code_expires_at,
+        go_ahead.map(|g| g.browser_hash),
+        go_ahead.map(|g| g.release).unwrap_or_default(),
+        go_ahead.map_or(release.now, |g| g.expires_at),
+        records as _,
+        release.dpop_jkt,
+        release.resources,
     )
     .fetch_one(lent.connection())
     .await?;
@@ -917,104 +1076,6 @@ pub async fn end(
     .await?;
     lent.give_back();
     stale_unless(done == 1)
-}
-
-/// A code that a client brought back.
-#[derive(Debug)]
-pub struct Redeeming<'a> {
-    /// Its hash.
-    pub code_hash: &'a [u8],
-    /// The client that authenticated.
-    pub client_id: &'a str,
-    /// The redirect URI it says it used.
-    pub redirect_uri: &'a str,
-    /// The challenge of the verifier it sent.
-    pub challenge: Option<&'a str>,
-    /// The hash of the access token it will get.
-    pub token_hash: &'a [u8],
-    /// When that token ends.
-    pub token_expires_at: Time,
-    /// The time.
-    pub now: Time,
-}
-
-/// What became of a redeemed code.
-#[derive(Debug)]
-pub enum Redeemed {
-    /// Right in everything: the grant.
-    Granted {
-        /// What its tokens are made of.
-        facts: serde_json::Value,
-        /// The number, sealed for the grant's row.
-        sealed_number: Option<Vec<u8>>,
-    },
-    /// The verifier or the redirect URI was wrong: the code is burned.
-    Burned,
-}
-
-/// Redeems a code: once, for the client it was made for. A wrong verifier or redirect URI burns it;
-/// another client's attempt leaves it alone.
-///
-/// # Errors
-/// [`StoreError::Stale`] if there is no such live code for this client.
-pub async fn redeem(
-    lane: &Lane,
-    code: &Redeeming<'_>,
-    records: Appended,
-) -> Result<Redeemed, StoreError> {
-    let mut lent = lane.get().await?;
-    let row = sqlx::query!(
-        r#"
-        with code as (
-            update codes
-            set redeemed_at = $3
-            where hash = $1 and client_id = $2 and redeemed_at is null and expires_at > $3
-            returning grant_id, redirect_uri = $4 and challenge is not distinct from $5 as fits
-        ),
-        given as (
-            select g.id, g.facts, g.sealed
-            from grants g
-            join code on g.id = code.grant_id
-            where code.fits and g.ended_at is null and g.expires_at > $3
-                and not exists (
-                    select from subject_epochs e
-                    where e.number_hash = g.number_hash and e.epoch > g.epoch
-                )
-        ),
-        token as (
-            insert into access_tokens (hash, grant_id, expires_at)
-            select $6, id, $7
-            from given
-        ),
-        audit as (
-            select append_audit($8) as appended
-            from given
-        )
-        select given.facts as "facts?", given.sealed,
-            (select count(appended) from audit) as "recorded!"
-        from code
-        left join given on true
-        "#,
-        code.code_hash,
-        code.client_id,
-        code.now,
-        code.redirect_uri,
-        code.challenge,
-        code.token_hash,
-        code.token_expires_at,
-        records as _,
-    )
-    .fetch_optional(lent.connection())
-    .await?;
-    lent.give_back();
-    let row = row.ok_or(StoreError::Stale)?;
-    Ok(match row.facts {
-        Some(facts) if row.recorded == 1 => Redeemed::Granted {
-            facts,
-            sealed_number: row.sealed,
-        },
-        _ => Redeemed::Burned,
-    })
 }
 
 fn stale_unless(done: bool) -> Result<(), StoreError> {

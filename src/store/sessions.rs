@@ -1,11 +1,14 @@
-//! Sessions and go-aheads: what is known of a browser before anything is asked.
+//! Sessions and go-aheads: what is known of a browser before anything is asked, and what staff see and
+//! end. A verdict opens and renews a session, and a session answers, in [`crate::store::path`].
 
 use serde::Deserialize;
+use sqlx::PgConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::clock::Time;
-use crate::secret::Place;
+use crate::phone::PhoneNumber;
+use crate::secret::{Place, Unsealable, Vault};
 use crate::store::db::StoreError;
 use crate::store::lane::Lane;
 use crate::store::pushed::{Bringing, Pushed};
@@ -23,10 +26,54 @@ pub struct Remembered {
     pub expires_at: Time,
 }
 
+/// A live session with everything that may answer a request.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// Its key.
+    pub id: Uuid,
+    /// The keyed hash of its number.
+    pub number_hash: Vec<u8>,
+    /// The number's epoch at the verdict.
+    pub epoch: i32,
+    /// What was verified.
+    pub verdict: serde_json::Value,
+    /// The number, sealed; read it with [`Session::number`].
+    pub sealed: Vec<u8>,
+    /// When it ends.
+    pub expires_at: Time,
+}
+
+impl Session {
+    /// The number.
+    ///
+    /// # Errors
+    /// [`Unsealable`] if the row was altered or its root key is gone.
+    pub fn number(&self, vault: &Vault) -> Result<PhoneNumber, Unsealable> {
+        open_number(vault, &self.id, &self.sealed)
+    }
+
+    /// What a verdict needs to renew it.
+    #[must_use]
+    pub fn remembered(&self) -> Remembered {
+        Remembered {
+            id: self.id,
+            number_hash: self.number_hash.clone(),
+            epoch: self.epoch,
+            expires_at: self.expires_at,
+        }
+    }
+}
+
 /// Where a session's number is sealed for.
 #[must_use]
 pub fn number_place(session: &Uuid) -> Place<'_> {
     Place::new("sessions", "sealed", session)
+}
+
+fn open_number(vault: &Vault, session: &Uuid, sealed: &[u8]) -> Result<PhoneNumber, Unsealable> {
+    let plain = vault.open(number_place(session), sealed)?;
+    let text = std::str::from_utf8(&plain).map_err(|_| Unsealable)?;
+    PhoneNumber::from_e164(text).map_err(|_| Unsealable)
 }
 
 /// A remembered go-ahead.
@@ -45,16 +92,28 @@ pub struct Known {
     pub go_aheads: Vec<GoAhead>,
     /// The epoch of the number asked about.
     pub epoch: i32,
+    /// The browser's session.
+    pub session: Option<Session>,
     /// The pushed request that the browser brought, if it is this client's, and in time or used.
     pub pushed: Option<Pushed>,
 }
 
+/// The cookies of a browser that something may be remembered under, hashed.
+#[derive(Clone, Debug, Default)]
+pub struct Carried {
+    /// The browser's own.
+    pub browser: Option<Vec<u8>>,
+    /// Its session's.
+    pub session: Option<Vec<u8>>,
+}
+
 /// Looks up what is known of a browser and a number, in one statement. `number_hashes` are those of
-/// the hinted number under every live root key; a pushed request has its own. Who brings a pushed
+/// the number asked about under every live root key; a pushed request has its own. A session is found
+/// only beside the browser's own cookie, and not once its number's epoch has moved. Who brings a pushed
 /// request uses it up: over all replicas, it opens one login.
 pub async fn look_up(
     lane: &Lane,
-    browser_hash: Option<&[u8]>,
+    carried: &Carried,
     client_id: &str,
     number_hashes: &[Vec<u8>],
     bringing: Option<&Bringing<'_>>,
@@ -81,25 +140,168 @@ pub async fn look_up(
             (select coalesce(json_agg(json_build_object('subject', subject, 'release', release)), '[]')
             from go_aheads
             where browser_hash = $1 and client_id = $2 and expires_at > $4)
-                as "go_aheads!: Json<Vec<GoAhead>>"
+                as "go_aheads!: Json<Vec<GoAhead>>",
+            s.id as "id?", s.number_hash as "number_hash?", s.epoch as "session_epoch?",
+            s.verdict as "verdict?", s.sealed as "sealed?", s.expires_at as "expires_at?"
+        from (values (1)) as one (row)
+        left join sessions s
+            on s.cookie_hash = $8 and s.browser_hash = $1 and s.ended_at is null
+                and s.expires_at > $4 and s.idle_expires_at > $4
+                and s.epoch = coalesce(
+                    (select max(e.epoch) from subject_epochs e where e.number_hash = s.number_hash), 0)
         "#,
-        browser_hash,
+        carried.browser,
         client_id,
         number_hashes,
         now,
         bringing.map(|bringing| bringing.handle.id),
         bringing.map(|bringing| bringing.handle.hash()),
         bringing.and_then(|bringing| bringing.login),
+        carried.session,
     )
     .fetch_one(lent.connection())
     .await?;
     lent.give_back();
+    let session = match (
+        row.id,
+        row.number_hash,
+        row.session_epoch,
+        row.verdict,
+        row.sealed,
+        row.expires_at,
+    ) {
+        (
+            Some(id),
+            Some(number_hash),
+            Some(epoch),
+            Some(verdict),
+            Some(sealed),
+            Some(expires_at),
+        ) => Some(Session {
+            id,
+            number_hash,
+            epoch,
+            verdict,
+            sealed,
+            expires_at,
+        }),
+        _ => None,
+    };
     Ok(Known {
         go_aheads: row.go_aheads.0,
         epoch: row.epoch,
+        session,
         pushed: row.pushed.map(|sealed| Pushed {
             sealed,
             login: row.pushed_login,
         }),
     })
+}
+
+/// Which sessions staff mean; every field given narrows it, and one must be.
+#[derive(Clone, Debug, Default)]
+pub struct Which {
+    /// Of this number: its keyed hashes under every live root key.
+    pub number_hashes: Option<Vec<Vec<u8>>>,
+    /// In which this client takes part.
+    pub client_id: Option<String>,
+}
+
+/// A live session as staff see it.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// Its key.
+    pub id: Uuid,
+    /// What was verified last.
+    pub verdict: serde_json::Value,
+    /// The number, sealed.
+    sealed: Vec<u8>,
+    /// When it was opened.
+    pub opened_at: Time,
+    /// When it ends unless used.
+    pub idle_expires_at: Time,
+    /// When it ends.
+    pub expires_at: Time,
+    /// The clients signed in to.
+    pub clients: Vec<String>,
+}
+
+impl Seen {
+    /// The number.
+    ///
+    /// # Errors
+    /// [`Unsealable`] if the row was altered or its root key is gone.
+    pub fn number(&self, vault: &Vault) -> Result<PhoneNumber, Unsealable> {
+        open_number(vault, &self.id, &self.sealed)
+    }
+}
+
+/// Lists live sessions, newest first.
+pub async fn list(
+    db: &mut PgConnection,
+    which: &Which,
+    now: Time,
+    limit: i64,
+) -> Result<Vec<Seen>, StoreError> {
+    let rows = sqlx::query_as!(
+        Seen,
+        r#"
+        select id, verdict, sealed, opened_at, idle_expires_at, expires_at,
+            array(
+                select client_id from session_clients where session_id = sessions.id order by 1
+            ) as "clients!"
+        from sessions
+        where ended_at is null and expires_at > $3 and idle_expires_at > $3
+            and ($1::bytea[] is null or number_hash = any($1))
+            and ($2::text is null or exists (
+                select from session_clients where session_id = sessions.id and client_id = $2))
+        order by id desc
+        limit $4
+        "#,
+        which.number_hashes.as_deref(),
+        which.client_id,
+        now,
+        limit,
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(rows)
+}
+
+/// Ends live sessions with the grants given in them, and forgets their browsers' go-aheads. Returns
+/// which sessions. In the caller's transaction; the sessions first, whose rows are the lock: what one of
+/// them answered just before is then seen and ended.
+pub async fn end(db: &mut PgConnection, which: &Which, now: Time) -> Result<Vec<Uuid>, StoreError> {
+    let ended = sqlx::query_scalar!(
+        r#"
+        with ended as (
+            update sessions
+            set ended_at = $3
+            where ended_at is null and expires_at > $3
+                and ($1::bytea[] is null or number_hash = any($1))
+                and ($2::text is null or exists (
+                    select from session_clients where session_id = sessions.id and client_id = $2))
+            returning id, browser_hash
+        ),
+        go_ahead as (
+            delete from go_aheads
+            where browser_hash in (select browser_hash from ended)
+        )
+        select id
+        from ended
+        "#,
+        which.number_hashes.as_deref(),
+        which.client_id,
+        now,
+    )
+    .fetch_all(&mut *db)
+    .await?;
+    sqlx::query!(
+        "update grants set ended_at = $2 where session_id = any($1) and ended_at is null",
+        &ended,
+        now,
+    )
+    .execute(db)
+    .await?;
+    Ok(ended)
 }

@@ -24,6 +24,9 @@ pub struct IdToken<'a> {
     pub number: Option<&'a PhoneNumber>,
     /// The access token issued with it, as it is given out.
     pub access_token: &'a str,
+    /// Whether it answers the authorization request itself: then it repeats the `nonce`. One that
+    /// comes with a refresh does not (OIDC Core section 12.2).
+    pub first: bool,
     /// When it is issued.
     pub now: Time,
     /// How long it lives; at most an hour counts.
@@ -61,7 +64,7 @@ impl IdToken<'_> {
         claims.insert("iat".to_owned(), json!(self.now.timestamp()));
         claims.insert("exp".to_owned(), json!((self.now + lifetime).timestamp()));
         claims.insert("at_hash".to_owned(), json!(at_hash(alg, self.access_token)));
-        if let Some(nonce) = &self.facts.nonce {
+        if let (Some(nonce), true) = (&self.facts.nonce, self.first) {
             claims.insert("nonce".to_owned(), json!(nonce));
         }
         Ok(claims)
@@ -103,6 +106,7 @@ mod tests {
             facts,
             number,
             access_token: "jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y",
+            first: true,
             now: DateTime::from_timestamp(1_795_301_560, 999_999_000).unwrap(),
             lifetime: Duration::from_secs(600),
         }
@@ -134,8 +138,12 @@ mod tests {
     }
 
     #[test]
-    fn the_nonce_is_there_only_if_it_was_sent() {
+    fn the_nonce_is_there_only_if_it_was_sent_and_never_again() {
         let mut facts = facts("openid", NamedBy::Person);
+        let mut refreshed = id_token(&facts, None);
+        refreshed.first = false;
+        let claims = refreshed.claims(SigningAlg::RS256).unwrap();
+        assert!(!claims.contains_key("nonce"));
         facts.nonce = None;
         let claims = id_token(&facts, None).claims(SigningAlg::RS256).unwrap();
         assert!(!claims.contains_key("nonce"));

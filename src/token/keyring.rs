@@ -14,6 +14,9 @@ use crate::oauth::signing_alg::SigningAlg;
 use crate::store::keys::Status;
 use crate::token::signing_key::{SigningError, SigningKey};
 
+/// The `typ` of a JWT access token (RFC 9068 section 2.1).
+pub const ACCESS_TOKEN: &str = "at+jwt";
+
 /// A token is not one of ours, or not for this.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a token of ours")]
@@ -92,9 +95,34 @@ impl Keyring {
     /// [`NotOurs`] if it was not signed by a published key, names another issuer, or is of another
     /// type: a logout token must not pass for an ID token.
     pub fn verify(&self, issuer: &str, token: &str) -> Result<Map<String, Value>, NotOurs> {
+        // A signed userinfo answer has no `exp`, so that it is never one.
+        let required = &["iss", "sub", "aud", "exp"];
+        self.signed_here(issuer, token, "JWT", required)
+    }
+
+    /// The claims of a JWT access token of ours, also of an expired one.
+    ///
+    /// # Errors
+    /// [`NotOurs`] if it was not signed by a published key, names another issuer, or is of another
+    /// type.
+    pub fn verify_access_token(
+        &self,
+        issuer: &str,
+        token: &str,
+    ) -> Result<Map<String, Value>, NotOurs> {
+        self.signed_here(issuer, token, ACCESS_TOKEN, &["iss", "aud", "exp"])
+    }
+
+    fn signed_here(
+        &self,
+        issuer: &str,
+        token: &str,
+        typ: &str,
+        required: &[&str],
+    ) -> Result<Map<String, Value>, NotOurs> {
         let header = decode_header(token).map_err(|_| NotOurs)?;
         let kid = header.kid.ok_or(NotOurs)?;
-        if header.typ.as_deref() != Some("JWT") {
+        if header.typ.as_deref() != Some(typ) {
             return Err(NotOurs);
         }
         let (_, key) = self
@@ -107,7 +135,7 @@ impl Keyring {
         let mut validation = Validation::new(algorithm);
         validation.validate_exp = false;
         validation.validate_aud = false;
-        validation.set_required_spec_claims(&["iss", "sub", "aud"]);
+        validation.set_required_spec_claims(required);
         validation.set_issuer(&[issuer]);
         decode(token, verifier, &validation)
             .map(|token| token.claims)
@@ -284,6 +312,8 @@ mod tests {
         let foreign = Keyring::new(vec![(Status::Active, key(SigningAlg::RS256))]).unwrap();
         let mut elsewhere = claims();
         elsewhere["iss"] = json!("https://other.example");
+        let mut endless = claims();
+        endless.as_object_mut().unwrap().remove("exp");
         let mut nobody = claims();
         nobody.as_object_mut().unwrap().remove("iss");
         let hostile = [
@@ -302,6 +332,10 @@ mod tests {
             keyring
                 .sign(SigningAlg::RS256, Some("logout+jwt"), &claims())
                 .unwrap(),
+            keyring
+                .sign(SigningAlg::RS256, Some(ACCESS_TOKEN), &claims())
+                .unwrap(),
+            keyring.sign(SigningAlg::RS256, None, &endless).unwrap(),
         ];
         assert!(keyring.verify(ISSUER, &good).is_ok());
         for token in hostile {

@@ -1,9 +1,10 @@
-//! Signing keys, ID tokens and the claims in them.
+//! Signing keys, ID tokens, access tokens and the claims in them.
 //!
 //! [`root`] guards what everything else hangs on, [`lifecycle`] makes and moves signing keys in the
 //! database, [`keyring`] holds them parsed, [`claims`] decides what an app is told, [`id_token`]
-//! writes it down and [`subject`] names the person.
+//! and [`access_token`] write it down and [`subject`] names the person.
 
+pub mod access_token;
 pub mod claims;
 pub mod id_token;
 pub mod keyring;

@@ -95,7 +95,7 @@ async fn a_key_is_published_before_it_signs_and_until_its_last_token_ended() {
     let vault = Vault::new(&[RootKey::generate(start)]);
     lifecycle::ensure(db, &vault, start).await.unwrap();
     let before = lifecycle::load(db, &vault).await.unwrap();
-    let claims = serde_json::json!({ "iss": "https://i", "sub": "s", "aud": "a" });
+    let claims = serde_json::json!({ "iss": "https://i", "sub": "s", "aud": "a", "exp": 1 });
     let token = before.sign(alg, None, &claims).unwrap();
 
     let early = lifecycle::rotate(db, &vault, alg, PLANNED, start + HOUR / 2).await;

@@ -17,6 +17,8 @@ mod limits;
 mod logout;
 mod operators;
 mod requests;
+mod sessions;
 mod stack;
 mod support;
 mod tls;
+mod tokens;

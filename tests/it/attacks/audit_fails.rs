@@ -2,27 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::{count, depart, nothing_opened, opened, tamper};
+use super::{count, depart, nothing_opened, opened};
 use crate::support::app::{App, NUMBER};
 use crate::support::rp::Wish;
-
-/// Makes every insert into an audit table fail.
-async fn no_room(app: &App, table: &str) {
-    tamper(
-        app,
-        &format!(
-            "create function no_room() returns trigger language plpgsql as
-                $$ begin raise exception 'no room'; end $$;
-            create trigger no_room before insert on {table}
-                for each row execute function no_room()"
-        ),
-    )
-    .await;
-}
-
-async fn room_again(app: &App) {
-    tamper(app, "drop function no_room cascade").await;
-}
+use crate::support::wire::{no_room, room_again};
 
 #[tokio::test]
 async fn a_verdict_that_cannot_be_recorded_gives_no_code() {

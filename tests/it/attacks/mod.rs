@@ -21,79 +21,18 @@ mod ways_back;
 
 use std::time::Duration;
 
-use reqwest::header::{COOKIE, LOCATION};
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use reqwest::header::COOKIE;
+use sqlx::{AssertSqlSafe, Connection as _};
 use url::Url;
 use uuid::Uuid;
 
 use crate::support::app::App;
 use crate::support::browser::{Browser, End};
-use crate::support::outside_client;
 use crate::support::rp::{Departure, Rp, Wish};
+use crate::support::wire::{Raw, count, http, tamper};
 
 /// What a verdict leaves behind: none of these tables may have a row without one.
 const OPENED: [&str; 5] = ["codes", "sessions", "grants", "access_tokens", "go_aheads"];
-
-/// A raw answer.
-#[derive(Debug)]
-struct Raw {
-    status: u16,
-    headers: reqwest::header::HeaderMap,
-    body: String,
-}
-
-impl Raw {
-    async fn of(request: reqwest::RequestBuilder) -> Self {
-        let answer = request.send().await.unwrap();
-        Self {
-            status: answer.status().as_u16(),
-            headers: answer.headers().clone(),
-            body: answer.text().await.unwrap(),
-        }
-    }
-
-    fn location(&self) -> &str {
-        self.headers
-            .get(LOCATION)
-            .map_or("", |value| value.to_str().unwrap())
-    }
-
-    fn json(&self) -> serde_json::Value {
-        serde_json::from_str(&self.body).unwrap_or_default()
-    }
-
-    /// The OAuth error in a JSON body.
-    fn error(&self) -> String {
-        self.json()["error"].as_str().unwrap_or_default().to_owned()
-    }
-}
-
-fn http() -> reqwest::Client {
-    outside_client(Duration::from_secs(30))
-}
-
-/// Does something to the database that only its superuser could.
-async fn tamper(app: &App, sql: &str) {
-    let mut superuser = PgConnection::connect(&app.database.superuser_url())
-        .await
-        .unwrap();
-    sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))
-        .execute(&mut superuser)
-        .await
-        .unwrap();
-    superuser.close().await.unwrap();
-}
-
-/// Rows of a table, or of any `from` clause.
-async fn count(app: &App, from: &str) -> i64 {
-    let mut owner = app.database.owner().await;
-    let count = sqlx::query_scalar(AssertSqlSafe(format!("select count(*) from {from}")))
-        .fetch_one(&mut owner)
-        .await
-        .unwrap();
-    owner.close().await.unwrap();
-    count
-}
 
 /// Rows of every table that only a verdict may fill.
 async fn opened(app: &App) -> [i64; 5] {

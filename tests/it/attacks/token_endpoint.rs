@@ -337,12 +337,7 @@ async fn a_request_of_another_shape_is_refused_and_leaves_the_code() {
             "{name}"
         );
     }
-    for grant in [
-        "password",
-        "implicit",
-        "client_credentials",
-        "refresh_token",
-    ] {
+    for grant in ["password", "implicit", "client_credentials"] {
         let answer = ask(&app, &app.shop, &but(&right, "grant_type", Some(grant))).await;
         assert_eq!(answer.error(), "unsupported_grant_type", "{grant}");
     }

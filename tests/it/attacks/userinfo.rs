@@ -29,7 +29,12 @@ async fn a_token_counts_only_in_its_places_and_once() {
         let answer = Raw::of(http().get(&userinfo).header("authorization", &value)).await;
         assert_eq!(answer.status, 401, "{value}");
         let challenge = answer.headers["www-authenticate"].to_str().unwrap();
-        assert!(challenge.starts_with("Bearer"), "{challenge}");
+        let scheme = if value.starts_with("DPoP") {
+            "DPoP"
+        } else {
+            "Bearer"
+        };
+        assert!(challenge.starts_with(scheme), "{challenge}");
         assert!(!answer.body.contains("990"), "{value}");
     }
     let body = [("access_token", token)];

@@ -75,18 +75,6 @@ async fn other_faults_are_told_the_app() {
 }
 
 #[tokio::test]
-async fn prompt_none_is_login_required_even_for_a_browser_that_signed_in() {
-    let app = App::start().await;
-    let mut browser = app.browser();
-    app.sign_in(&mut browser, &Wish::of(NUMBER)).await;
-    browser.hops.clear();
-    let wish = Wish::of(NUMBER).prompt("none");
-    let departure = app.open(&mut browser, &wish).await;
-    assert_eq!(app.answer(&browser, &departure).error().0, "login_required");
-    assert_eq!(browser.titles(), Vec::<&str>::new());
-}
-
-#[tokio::test]
 async fn a_public_client_needs_pkce() {
     let app = App::start().await;
     let mut new = new_client("spa");

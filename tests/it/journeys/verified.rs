@@ -163,8 +163,11 @@ async fn an_app_may_have_nobody_asked_about_a_number_it_named() {
     let signed_in = app.redeem(&browser, &departure).await;
     assert_eq!(signed_in.claims["amr"], json!(["nba"]));
     // Without a number there is something to ask.
+    let mut stranger = app.browser();
+    app.open(&mut stranger, &Wish::new()).await;
+    assert_eq!(stranger.title(), "Your mobile number");
     app.open(&mut browser, &Wish::new()).await;
-    assert_eq!(browser.title(), "Your mobile number");
+    assert_eq!(browser.title(), CONFIRM, "the session's number");
 }
 
 #[tokio::test]

@@ -214,7 +214,8 @@ fn operator(alias: &str, name: &str, issuer: &str) -> NewOperator {
     }
 }
 
-/// A confidential test client of this name, with a host of its own.
+/// A confidential test client of this name, with a host of its own. Every login of it asks the
+/// operator: most tests are about that. Those of sessions set `fresh_for_s`.
 pub fn new_client(name: &str) -> NewClient {
     NewClient {
         name: name.to_owned(),
@@ -224,7 +225,10 @@ pub fn new_client(name: &str) -> NewClient {
         redirect_uris: vec![format!("https://{name}.example/callback")],
         test: true,
         client_id: Some(name.to_owned()),
-        settings: numbercloak::store::clients::Settings::default(),
+        settings: numbercloak::store::clients::Settings {
+            fresh_for_s: 0,
+            ..numbercloak::store::clients::Settings::default()
+        },
     }
 }
 

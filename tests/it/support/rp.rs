@@ -362,6 +362,19 @@ impl Rp {
         (status, answer.json().await.unwrap_or_default())
     }
 
+    /// Our metadata as it is.
+    pub async fn metadata(&self) -> Value {
+        let url = format!("{}/.well-known/openid-configuration", self.issuer);
+        self.http
+            .get(url)
+            .send()
+            .await
+            .unwrap()
+            .json()
+            .await
+            .unwrap()
+    }
+
     /// Redeems a code by hand, for what no library does: returns status and body.
     pub async fn redeem_raw(&self, departure: &Departure, code: &str) -> (u16, Value) {
         let mut form = vec![

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use sqlx::{AssertSqlSafe, Connection as _};
+use reqwest::header::LOCATION;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
 use super::app::App;
 use super::outside_client;
@@ -29,6 +30,13 @@ impl Raw {
         }
     }
 
+    /// Where it leads.
+    pub fn location(&self) -> &str {
+        self.headers
+            .get(LOCATION)
+            .map_or("", |value| value.to_str().unwrap())
+    }
+
     /// A JSON body.
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.body).unwrap_or_default()
@@ -45,6 +53,18 @@ pub fn http() -> reqwest::Client {
     outside_client(Duration::from_secs(30))
 }
 
+/// Does something to the database that only its superuser could.
+pub async fn tamper(app: &App, sql: &str) {
+    let mut superuser = PgConnection::connect(&app.database.superuser_url())
+        .await
+        .unwrap();
+    sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))
+        .execute(&mut superuser)
+        .await
+        .unwrap();
+    superuser.close().await.unwrap();
+}
+
 /// Rows of a table, or of any `from` clause.
 pub async fn count(app: &App, from: &str) -> i64 {
     let mut owner = app.database.owner().await;
@@ -54,4 +74,23 @@ pub async fn count(app: &App, from: &str) -> i64 {
         .unwrap();
     owner.close().await.unwrap();
     count
+}
+
+/// Makes every insert into an audit table fail.
+pub async fn no_room(app: &App, table: &str) {
+    tamper(
+        app,
+        &format!(
+            "create function no_room() returns trigger language plpgsql as
+                $$ begin raise exception 'no room'; end $$;
+            create trigger no_room before insert on {table}
+                for each row execute function no_room()"
+        ),
+    )
+    .await;
+}
+
+/// Lets them go on.
+pub async fn room_again(app: &App) {
+    tamper(app, "drop function no_room cascade").await;
 }
