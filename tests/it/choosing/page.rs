@@ -326,3 +326,23 @@ async fn without_a_number_the_person_says_who_is_to_tell_it_or_types_it() {
     let signed_in = app.redeem(&typing, &departure).await;
     assert_eq!(signed_in.claims["number_verification"]["method"], "verify");
 }
+
+#[tokio::test]
+async fn the_operators_own_page_for_consent_is_that_of_the_one_chosen() {
+    let country = Country::new().await;
+    let app = &country.app;
+    app.edit_operator_at("kestrel", |kestrel| kestrel.retry_with_page = true)
+        .await;
+    let mut browser = app.browser();
+    let departure = app.open(&mut browser, &Wish::of("+990701020")).await;
+    let login = browser.login();
+    browser.press("Continue").await;
+    browser.press("kestrel Telecom").await;
+    assert_eq!(browser.title(), "Your consent", "nobody chooses twice");
+    browser.press("Accept").await;
+    app.redeem(&browser, &departure).await;
+    assert_eq!(
+        app.legs(login).await,
+        ["kestrel person consent_required", "kestrel again verified"]
+    );
+}

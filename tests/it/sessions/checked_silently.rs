@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use numbercloak::simulator::scenario::Scenario;
+use numbercloak::store::operators::Settings;
 
 use super::{checks, open, refused, sso, start};
 use crate::support::app::{App, NUMBER, OTHER_NUMBER};
@@ -156,4 +157,40 @@ async fn an_ordinary_request_of_such_an_app_still_has_its_pages() {
     open(&app.shop, &mut browser, &Wish::of(NUMBER)).await;
     browser.press("Continue").await;
     assert_eq!(browser.title(), "Switch to mobile data");
+}
+
+#[tokio::test]
+async fn where_a_person_would_have_to_choose_no_operator_is_asked() {
+    let (app, mut browser) = ready().await;
+    let silent = |operator: &mut Settings| operator.guarantees_silence = true;
+    let _meadow = app.add_network("meadow", "Meadow", silent).await;
+    assert_eq!(
+        refused(&app.shop, &mut browser, &Wish::new()).await,
+        "interaction_required"
+    );
+    assert_eq!(checks(&app), 1);
+    assert_eq!(app.logins().await.len(), 1);
+}
+
+#[tokio::test]
+async fn an_operator_that_disowns_the_number_gives_way_only_to_one_that_never_interacts() {
+    for guarantees in [true, false] {
+        let (app, mut browser) = ready().await;
+        let change = move |operator: &mut Settings| operator.guarantees_silence = guarantees;
+        let meadow = app.add_network("meadow", "Meadow", change).await;
+        app.edit_operator(|operator| operator.aggregator = true)
+            .await;
+        app.operator.set_override(Scenario::with_code(3011));
+        let wish = Wish::new();
+        if guarantees {
+            let signed_in = sso(&app.shop, &mut browser, &wish.prompt("none")).await;
+            let told = &signed_in.claims["number_verification"];
+            assert_eq!(told["operator"], "meadow");
+        } else {
+            refused(&app.shop, &mut browser, &wish).await;
+        }
+        let asked = meadow.handle().received();
+        let asked = asked.iter().filter(|one| one.path == "/authorize");
+        assert_eq!(asked.count(), usize::from(guarantees));
+    }
 }
