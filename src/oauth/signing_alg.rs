@@ -36,9 +36,13 @@ impl SigningAlg {
         }
     }
 
-    /// The algorithm of a JOSE name.
+    /// The algorithm of a JOSE name. `Ed25519` is what RFC 9864 section 2.2 calls the only curve of
+    /// `EdDSA` that we take; newer libraries write it.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
+        if name == "Ed25519" {
+            return Some(Self::EdDSA);
+        }
         Self::ALL.into_iter().find(|alg| alg.as_str() == name)
     }
 
@@ -46,5 +50,21 @@ impl SigningAlg {
     #[must_use]
     pub fn names<const N: usize>(algs: [Self; N]) -> [&'static str; N] {
         algs.map(Self::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newer_name_of_eddsa_is_known_and_nothing_symmetric_is() {
+        assert_eq!(SigningAlg::parse("Ed25519"), Some(SigningAlg::EdDSA));
+        for name in ["none", "HS256", "Ed448", "eddsa", ""] {
+            assert_eq!(SigningAlg::parse(name), None, "{name}");
+        }
+        for alg in SigningAlg::ALL {
+            assert_eq!(SigningAlg::parse(alg.as_str()), Some(alg));
+        }
     }
 }

@@ -3,6 +3,7 @@
 
 mod authorize;
 mod claims;
+mod discovery;
 mod modes;
 mod objects;
 mod pushed;
