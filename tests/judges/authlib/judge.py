@@ -96,13 +96,13 @@ def public():
 @check
 def key():
     """private_key_jwt"""
-    private = JsonWebKey.generate_key("EC", "P-256", {"kid": "k1", "use": "sig"}, is_private=True)
+    private = JsonWebKey.generate_key("RSA", 2048, {"kid": "k1", "use": "sig"}, is_private=True)
     path = os.path.join(folder, "jwks.json")
     with open(path, "w") as out:
         json.dump({"keys": [private.as_dict(is_private=False)]}, out)
     app = register("--token-endpoint-auth-method", "private_key_jwt", "--jwks-file", path, "--id-token-alg", "ES256")
-    app["client_secret"] = private
-    one = session(app, PrivateKeyJWT(meta["token_endpoint"], headers={"kid": "k1"}, alg="ES256"))
+    app["client_secret"] = private.as_pem(is_private=True).decode()
+    one = session(app, PrivateKeyJWT(meta["token_endpoint"], headers={"kid": "k1"}))
     sign_in(one, "ES256")
 
 

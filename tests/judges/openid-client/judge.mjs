@@ -1,14 +1,14 @@
 // openid-client signs people in with its whole repertoire.
 import * as client from 'openid-client'
 import { exportJWK, generateKeyPair } from 'jose'
-import { browse, check, equal, file, finish, issuer, isVerified, number, redirectUri, register } from '../sign-in.mjs'
+import { browse, check, equal, file, finish, issuer, isVerified, newNumber, redirectUri, register } from '../sign-in.mjs'
 
 const insecure = { execute: [client.allowInsecureRequests] }
 const discover = (id, metadata, auth, more = []) =>
   client.discovery(new URL(issuer), id, metadata, auth, { execute: [client.allowInsecureRequests, ...more] })
 
 /** One sign-in: code with PKCE, state and nonce; the tokens are checked by the library. */
-async function signIn(config, { parameters = {}, authorize, jar, dpop, post } = {}) {
+async function signIn(config, { parameters = {}, authorize, jar, dpop, post, number = newNumber() } = {}) {
   const verifier = client.randomPKCECodeVerifier()
   const checks = { pkceCodeVerifier: verifier, expectedNonce: client.randomNonce(), expectedState: client.randomState(), idTokenExpected: true }
   const asked = {
@@ -27,9 +27,9 @@ async function signIn(config, { parameters = {}, authorize, jar, dpop, post } = 
   equal(answer instanceof Request, Boolean(post), 'answered by form_post')
   const tokens = await client.authorizationCodeGrant(config, answer, checks, undefined, options)
   const claims = tokens.claims()
-  isVerified(claims)
+  isVerified(claims, number)
   const userinfo = await client.fetchUserInfo(config, tokens.access_token, claims.sub, options)
-  isVerified(userinfo)
+  isVerified(userinfo, number)
   return { tokens, claims, userinfo, options }
 }
 
@@ -116,9 +116,10 @@ await check('signed userinfo', async () => {
 await check('single sign-on: prompt=none answers from the session, max_age and id_token_hint hold', async () => {
   const app = register()
   const config = await discover(app.client_id, undefined, client.ClientSecretBasic(app.client_secret))
-  const first = await signIn(config, { jar: 'sso' })
+  const number = newNumber()
+  const first = await signIn(config, { jar: 'sso', number })
   const parameters = { prompt: 'none', max_age: '10000', id_token_hint: first.tokens.id_token }
-  const second = await signIn(config, { jar: 'sso', parameters })
+  const second = await signIn(config, { jar: 'sso', number, parameters })
   equal(second.claims.auth_time, first.claims.auth_time, 'auth_time')
   equal(second.claims.sid, first.claims.sid, 'sid')
 })
