@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
-use rustls::ServerConfig;
+use rustls::{CipherSuite, ServerConfig, SupportedCipherSuite};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
@@ -66,13 +66,30 @@ fn stamp(certificate: &PathBuf, key: &PathBuf) -> Stamp {
     (modified(certificate), modified(key))
 }
 
+/// TLS 1.3, and of TLS 1.2 what RFC 9325 (BCP 195) section 4.2 recommends: the FAPI 2.0 security profile
+/// section 5.2.1 allows nothing else.
+fn is_recommended(suite: &SupportedCipherSuite) -> bool {
+    match suite {
+        SupportedCipherSuite::Tls13(_) => true,
+        SupportedCipherSuite::Tls12(_) => matches!(
+            suite.suite(),
+            CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256
+                | CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384
+                | CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256
+                | CipherSuite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384
+        ),
+    }
+}
+
 fn configuration(certificate: &PathBuf, key: &PathBuf, asks: bool) -> anyhow::Result<ServerConfig> {
     let chain = CertificateDer::pem_file_iter(certificate)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .with_context(|| format!("cannot read the certificate {}", certificate.display()))?;
     let private = PrivateKeyDer::from_pem_file(key)
         .with_context(|| format!("cannot read the private key {}", key.display()))?;
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut provider = rustls::crypto::aws_lc_rs::default_provider();
+    provider.cipher_suites.retain(is_recommended);
+    let provider = Arc::new(provider);
     let builder = ServerConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()?;
     let builder = if asks {

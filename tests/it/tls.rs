@@ -3,12 +3,15 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use numbercloak::clock::Clock;
 use numbercloak::config;
 use numbercloak::server::{self, Server, Start};
-use tokio::net::TcpListener;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::database::Database;
 
@@ -114,4 +117,48 @@ async fn the_server_ends_tls_itself_and_takes_a_renewed_certificate_without_a_re
 fn certificate_of_somebody_else() -> String {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     made.cert.pem()
+}
+
+/// Whether the server and a client that knows only these cipher suites come to an understanding.
+async fn shakes_hands(
+    server: &Server,
+    trusted: &str,
+    knows: fn(rustls::CipherSuite) -> bool,
+) -> bool {
+    let mut provider = rustls::crypto::aws_lc_rs::default_provider();
+    provider.cipher_suites.retain(|suite| knows(suite.suite()));
+    let mut roots = rustls::RootCertStore::empty();
+    roots
+        .add(CertificateDer::from_pem_slice(trusted.as_bytes()).unwrap())
+        .unwrap();
+    let config = rustls::ClientConfig::builder_with_provider(Arc::new(provider))
+        .with_protocol_versions(&[&rustls::version::TLS12])
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let stream = TcpStream::connect(server.address).await.unwrap();
+    let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
+    let name = "localhost".try_into().unwrap();
+    connector.connect(name, stream).await.is_ok()
+}
+
+/// FAPI 2.0 security profile section 5.2.1.
+#[tokio::test]
+async fn of_tls_1_2_only_the_recommended_cipher_suites_are_spoken() {
+    let folder = std::env::temp_dir().join(format!("numbercloak-ciphers-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let trusted = certificate(&folder);
+    let (server, _) = start(&folder).await;
+    assert!(
+        shakes_hands(&server, &trusted, |suite| format!("{suite:?}")
+            .contains("AES_128_GCM"))
+        .await
+    );
+    assert!(
+        !shakes_hands(&server, &trusted, |suite| format!("{suite:?}")
+            .contains("CHACHA20"))
+        .await
+    );
+    server.stop().await;
+    std::fs::remove_dir_all(&folder).unwrap();
 }
