@@ -3,18 +3,6 @@ comment on column sessions.browser_hash is
     'The hash of the browser''s own cookie at the verdict: a session answers only beside it. Null in rows of the release before, which answer nothing.';
 create index sessions_expires on sessions (expires_at);
 
-create table session_clients (
-    session_id uuid not null,
-    client_id text not null,
-    sid text not null,
-    last_login_at timestamptz not null,
-    constraint session_clients_pkey primary key (session_id, client_id)
-);
-comment on table session_clients is
-    'The clients a session signed in to, each with the sid it knows the session by. Goes with its session.';
-create index session_clients_client on session_clients (client_id, sid);
-grant select, insert, update, delete on session_clients to numbercloak_app;
-
 create index grants_session on grants (session_id) where session_id is not null;
 create index go_aheads_expires on go_aheads (expires_at);
 

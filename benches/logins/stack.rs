@@ -21,7 +21,6 @@ use numbercloak::secret::{Redacted, RootKey, Token, Vault};
 use numbercloak::store::clients::{Kind, Settings as ClientSettings};
 use numbercloak::store::operators::{
     Credentials, HintForm, IdTokenRule, Mode, Settings as OperatorSettings,
-    SigningAlg as OperatorAlg,
 };
 use sqlx::{Connection as _, PgConnection, PgPool};
 
@@ -309,7 +308,7 @@ async fn register_operator(
             client_id: "numbercloak".to_owned(),
             login_hint: HintForm::Tel,
             id_token: IdTokenRule::Required,
-            id_token_algs: vec![OperatorAlg::RS256],
+            id_token_algs: vec![SigningAlg::RS256],
             require_iss: true,
             prefixes: vec!["990".to_owned()],
             ..OperatorSettings::default()

@@ -4,8 +4,9 @@
 use http::{HeaderName, HeaderValue};
 
 use crate::admin::Refused;
+use crate::oauth::signing_alg::SigningAlg;
 use crate::store::operators::{
-    Dialect, HintForm, IdTokenRule, Settings, SigningAlg, TokenAuth, TokenParameters,
+    Dialect, HintForm, IdTokenRule, Settings, TokenAuth, TokenParameters,
 };
 
 /// Whether a contract is one of its dialect.

@@ -1,7 +1,7 @@
 //! Adding and changing operators.
 
-use std::collections::BTreeMap;
-
+use rustls_pki_types::PrivatePkcs8KeyDer;
+use rustls_pki_types::pem::PemObject as _;
 use serde::Serialize;
 use serde_json::json;
 use sqlx::PgConnection;
@@ -11,11 +11,13 @@ use crate::admin::endpoint::{check_endpoint, is_guarded};
 use crate::admin::extras::{check_offered, check_restraint, need_a_key};
 use crate::admin::refused::{check_alias, check_name};
 use crate::admin::{Desk, Refused, change, dialects};
+use crate::oauth::signing_alg::SigningAlg;
 use crate::operator::amr::shows_other_means;
 use crate::secret::new_id;
 use crate::store::operators::{
-    self, Credentials, IdTokenRule, Mode, Operator, Settings, SigningAlg, TokenAuth,
+    self, Credentials, IdTokenRule, Mode, Operator, Settings, TokenAuth,
 };
+use crate::token::signing_key::SigningKey;
 
 /// What +990 numbers start with; only test operators vouch for those, and only for those (P5).
 const TEST_PREFIX: &str = "990";
@@ -399,15 +401,8 @@ fn check_credentials(settings: &Settings, credentials: &Credentials) -> Result<(
 }
 
 fn can_sign(alg: SigningAlg, pem: &str) -> bool {
-    use jsonwebtoken::{Algorithm, EncodingKey, Header};
-    let (alg, key) = match alg {
-        SigningAlg::RS256 => (Algorithm::RS256, EncodingKey::from_rsa_pem(pem.as_bytes())),
-        SigningAlg::PS256 => (Algorithm::PS256, EncodingKey::from_rsa_pem(pem.as_bytes())),
-        SigningAlg::ES256 => (Algorithm::ES256, EncodingKey::from_ec_pem(pem.as_bytes())),
-    };
-    // Reading finds only the container at fault; another curve shows when signing.
-    let claims: BTreeMap<String, String> = BTreeMap::new();
-    key.is_ok_and(|key| jsonwebtoken::encode(&Header::new(alg), &claims, &key).is_ok())
+    PrivatePkcs8KeyDer::from_pem_slice(pem.as_bytes())
+        .is_ok_and(|der| SigningKey::parse(alg, der.secret_pkcs8_der()).is_ok())
 }
 
 #[cfg(test)]

@@ -9,11 +9,12 @@ use crate::admin::{Desk, Refused, client_secrets, staff};
 use crate::config::Issuer;
 use crate::dev::files;
 use crate::dev::personas::{OurKeys, register as register_persona};
+use crate::oauth::signing_alg::SigningAlg;
 use crate::secret::{Redacted, Token, same};
 use crate::simulator::{SimulatedClient, Simulator};
 use crate::store::clients::{Kind, Settings as ClientSettings};
 use crate::store::operators::{
-    Credentials, HintForm, IdTokenRule, Mode, Settings as OperatorSettings, SigningAlg,
+    Credentials, HintForm, IdTokenRule, Mode, Settings as OperatorSettings,
 };
 
 const OPERATOR: &str = "simulator";

@@ -26,13 +26,14 @@ use url::Url;
 use published_key::PublishedKey;
 
 use crate::clock::Time;
+use crate::oauth::signing_alg::SigningAlg;
 use crate::operator::ask::{Ask, Departure, Kept};
 use crate::operator::errors::Failure;
 use crate::operator::sign::Signer;
 use crate::operator::{amr, limits, token_answer};
 use crate::outbound::{Limits, Outbound, OutboundError};
 use crate::secret::{Redacted, b64, random};
-use crate::store::operators::{HintForm, IdTokenRule, Settings, SigningAlg, TokenAuth};
+use crate::store::operators::{HintForm, IdTokenRule, Settings, TokenAuth};
 use crate::verdict::{Method, Outcome};
 
 /// How long an ID token is still good after its `exp`: clocks differ.
@@ -403,6 +404,7 @@ pub(super) fn check_id_token(
             SigningAlg::RS256 => CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
             SigningAlg::PS256 => CoreJwsSigningAlgorithm::RsaSsaPssSha256,
             SigningAlg::ES256 => CoreJwsSigningAlgorithm::EcdsaP256Sha256,
+            SigningAlg::EdDSA => CoreJwsSigningAlgorithm::EdDsa,
         }))
         .set_time_fn(move || now - LEEWAY)
         .set_issue_time_verifier_fn(move |issued| {

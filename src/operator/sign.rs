@@ -3,37 +3,27 @@
 
 use std::fmt;
 
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::rsa::KeyPair as RsaKeyPair;
-use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, RSA_PKCS1_SHA256, RSA_PSS_SHA256,
-};
 use rustls_pki_types::PrivatePkcs8KeyDer;
 use rustls_pki_types::pem::PemObject as _;
 use serde_json::{Map, Value, json};
 
 use crate::clock::Time;
 use crate::secret::{b64, random};
-use crate::store::operators::{Credentials, Settings, SigningAlg};
+use crate::store::operators::{Credentials, Settings};
+use crate::token::signing_key::SigningKey;
 
 /// How long what we sign is good, seconds. Operators refuse more than 300.
 const LIFETIME: i64 = 60;
 
 /// A private key of ours, ready to sign.
 pub(super) struct Signer {
-    key: Key,
-    alg: SigningAlg,
+    key: SigningKey,
     kid: Option<String>,
-}
-
-enum Key {
-    Ec(EcdsaKeyPair),
-    Rsa(RsaKeyPair),
 }
 
 impl fmt::Debug for Signer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Signer({:?}, [redacted])", self.alg)
+        write!(f, "Signer({:?}, [redacted])", self.key.alg())
     }
 }
 
@@ -50,20 +40,10 @@ impl Signer {
         let der = PrivatePkcs8KeyDer::from_pem_slice(pem.reveal().as_bytes())
             .map_err(|_| "the private key is not PKCS#8 PEM")?;
         let der = der.secret_pkcs8_der();
-        let key = match settings.assertion_alg {
-            SigningAlg::ES256 => Key::Ec(
-                EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der)
-                    .map_err(|_| "the private key is no P-256 key, but ES256 is configured")?,
-            ),
-            SigningAlg::RS256 | SigningAlg::PS256 => {
-                Key::Rsa(RsaKeyPair::from_pkcs8(der).map_err(
-                    |_| "the private key is no RSA key, but RS256 or PS256 is configured",
-                )?)
-            }
-        };
+        let key = SigningKey::parse(settings.assertion_alg, der)
+            .map_err(|_| "the private key is of another kind than assertion_alg")?;
         Ok(Self {
             key,
-            alg: settings.assertion_alg,
             kid: credentials.kid.clone(),
         })
     }
@@ -128,7 +108,7 @@ impl Signer {
     }
 
     fn compact(&self, typ: &str, claims: Map<String, Value>) -> String {
-        let mut header = json!({ "alg": self.alg, "typ": typ });
+        let mut header = json!({ "alg": self.key.alg(), "typ": typ });
         if let Some(kid) = &self.kid {
             header["kid"] = kid.as_str().into();
         }
@@ -137,29 +117,11 @@ impl Signer {
             b64(header.to_string().as_bytes()),
             b64(Value::Object(claims).to_string().as_bytes())
         );
-        let signature = self.sign_bytes(signed.as_bytes());
+        let signature = self
+            .key
+            .signature(signed.as_bytes())
+            .expect("a key that was read signs");
         format!("{signed}.{}", b64(&signature))
-    }
-
-    fn sign_bytes(&self, bytes: &[u8]) -> Vec<u8> {
-        let rng = SystemRandom::new();
-        match &self.key {
-            Key::Ec(key) => key
-                .sign(&rng, bytes)
-                .expect("a parsed P-256 key signs")
-                .as_ref()
-                .to_vec(),
-            Key::Rsa(key) => {
-                let padding = match self.alg {
-                    SigningAlg::PS256 => &RSA_PSS_SHA256,
-                    SigningAlg::RS256 | SigningAlg::ES256 => &RSA_PKCS1_SHA256,
-                };
-                let mut signature = vec![0; key.public_modulus_len()];
-                key.sign(padding, &rng, bytes, &mut signature)
-                    .expect("a parsed RSA key signs");
-                signature
-            }
-        }
     }
 }
 
@@ -171,6 +133,7 @@ mod tests {
 
     use super::*;
     use crate::clock::Clock;
+    use crate::oauth::signing_alg::SigningAlg;
     use crate::secret::Redacted;
 
     fn credentials(key: &rcgen::KeyPair) -> Credentials {

@@ -46,8 +46,9 @@ pub fn open_number(
         .map_err(|_| Unsealable)
 }
 
-/// Deletes what has been over for a day: codes, tokens, grants, sessions, proofs and assertion ids, a
-/// bounded number of each. Returns how many rows went.
+/// Deletes what has been over for a day: codes, tokens, grants, sessions, go-aheads and proofs, a
+/// bounded number of each. A grant stays as long as its session lives: whoever ends that must know which
+/// clients to tell. Returns how many rows went.
 pub async fn purge(db: &PgPool, before: Time, limit: i64) -> Result<i64, StoreError> {
     let gone = sqlx::query_scalar!(
         r#"
@@ -74,17 +75,21 @@ pub async fn purge(db: &PgPool, before: Time, limit: i64) -> Result<i64, StoreEr
         ),
         given as (
             delete from grants
-            where id in (select id from grants where expires_at < $1 limit $2)
+            where id in (
+                select id
+                from grants
+                where expires_at < $1 and not exists (
+                    select
+                    from sessions
+                    where sessions.id = session_id and ended_at is null
+                        and sessions.expires_at >= $1)
+                limit $2)
             returning 1
         ),
         session as (
             delete from sessions
             where id in (select id from sessions where expires_at < $1 limit $2)
-            returning id
-        ),
-        session_client as (
-            delete from session_clients
-            where session_id in (select id from session)
+            returning 1
         ),
         go_ahead as (
             delete from go_aheads
@@ -94,16 +99,10 @@ pub async fn purge(db: &PgPool, before: Time, limit: i64) -> Result<i64, StoreEr
                 where expires_at < $1
                 limit $2)
             returning 1
-        ),
-        assertion as (
-            delete from assertion_ids
-            where (client_id, jti_hash) in
-                (select client_id, jti_hash from assertion_ids where expires_at < $1 limit $2)
-            returning 1
         )
         select (select count(*) from code) + (select count(*) from token)
             + (select count(*) from given) + (select count(*) from session)
-            + (select count(*) from go_ahead) + (select count(*) from assertion)
+            + (select count(*) from go_ahead)
             + (select count(*) from refresh) + (select count(*) from proof) as "gone!"
         "#,
         before,

@@ -11,6 +11,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::clock::Time;
+use crate::oauth::signing_alg::SigningAlg;
 use crate::phone::{PhoneNumber, sha256_hex};
 use crate::secret::{Place, Redacted, Unsealable, Vault};
 use crate::store::checks::Offered;
@@ -122,18 +123,6 @@ pub enum TokenParameters {
     Body,
     /// In the query string, as some Mobile Connect operators have it.
     Query,
-}
-
-/// The algorithms keys of ours or an operator's may use.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum SigningAlg {
-    /// RSASSA-PKCS1-v1_5 with SHA-256.
-    RS256,
-    /// RSASSA-PSS with SHA-256.
-    PS256,
-    /// ECDSA on P-256.
-    #[default]
-    ES256,
 }
 
 /// The form in which the operator wants the number as `login_hint`.
@@ -306,7 +295,7 @@ impl Default for Settings {
             token_auth: TokenAuth::default(),
             token_parameters: TokenParameters::Body,
             token_redirect_uri: true,
-            assertion_alg: SigningAlg::default(),
+            assertion_alg: SigningAlg::ES256,
             assertion_audience: None,
             scope_verify: "openid dpv:FraudPreventionAndDetection number-verification:verify"
                 .to_owned(),

@@ -248,13 +248,13 @@ pub async fn list(
         r#"
         select id, verdict, sealed, opened_at, idle_expires_at, expires_at,
             array(
-                select client_id from session_clients where session_id = sessions.id order by 1
+                select distinct client_id from grants where session_id = sessions.id order by 1
             ) as "clients!"
         from sessions
         where ended_at is null and expires_at > $3 and idle_expires_at > $3
             and ($1::bytea[] is null or number_hash = any($1))
             and ($2::text is null or exists (
-                select from session_clients where session_id = sessions.id and client_id = $2))
+                select from grants where session_id = sessions.id and client_id = $2))
         order by id desc
         limit $4
         "#,
@@ -280,7 +280,7 @@ pub async fn end(db: &mut PgConnection, which: &Which, now: Time) -> Result<Vec<
             where ended_at is null and expires_at > $3
                 and ($1::bytea[] is null or number_hash = any($1))
                 and ($2::text is null or exists (
-                    select from session_clients where session_id = sessions.id and client_id = $2))
+                    select from grants where session_id = sessions.id and client_id = $2))
             returning id, browser_hash
         ),
         go_ahead as (
@@ -298,7 +298,7 @@ pub async fn end(db: &mut PgConnection, which: &Which, now: Time) -> Result<Vec<
     .await?;
     sqlx::query!(
         "update grants set ended_at = $2 where session_id = any($1) and ended_at is null",
-        &ended,
+        &ended[..],
         now,
     )
     .execute(db)

@@ -165,13 +165,17 @@ impl SigningKey {
             Some(typ) => encode_header(self.alg, &self.kid, typ)?,
         };
         token.push_str(&b64(&payload));
-        let signature = self.sign_bytes(token.as_bytes())?;
+        let signature = self.signature(token.as_bytes())?;
         token.push('.');
         token.push_str(&b64(&signature));
         Ok(token)
     }
 
-    fn sign_bytes(&self, message: &[u8]) -> Result<Vec<u8>, SigningError> {
+    /// The signature of a message, as JWS has it.
+    ///
+    /// # Errors
+    /// If aws-lc-rs fails.
+    pub fn signature(&self, message: &[u8]) -> Result<Vec<u8>, SigningError> {
         let failed = |_| SigningError("the token could not be signed");
         let rng = SystemRandom::new();
         match &self.pair {

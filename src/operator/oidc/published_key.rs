@@ -6,8 +6,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256,
-    RsaPublicKeyComponents,
+    ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256,
+    RSA_PSS_2048_8192_SHA256, RsaPublicKeyComponents,
 };
 use openidconnect::core::{
     CoreJsonWebKey, CoreJsonWebKeyType, CoreJsonWebKeyUse, CoreJwsSigningAlgorithm,
@@ -34,6 +34,7 @@ enum Verifier {
         pss: ParsedPublicKey,
     },
     P256(ParsedPublicKey),
+    Ed25519(ParsedPublicKey),
 }
 
 impl Verifier {
@@ -58,6 +59,11 @@ impl Verifier {
                 ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point)
                     .ok()
                     .map(Self::P256)
+            }
+            "OKP" if jwk.get("crv")?.as_str()? == "Ed25519" => {
+                ParsedPublicKey::new(&ED25519, bytes("x")?)
+                    .ok()
+                    .map(Self::Ed25519)
             }
             _ => None,
         }
@@ -109,7 +115,8 @@ impl JsonWebKey for PublishedKey {
                 pkcs1
             }
             (Some(Verifier::Rsa { pss, .. }), CoreJwsSigningAlgorithm::RsaSsaPssSha256) => pss,
-            (Some(Verifier::P256(key)), CoreJwsSigningAlgorithm::EcdsaP256Sha256) => key,
+            (Some(Verifier::P256(key)), CoreJwsSigningAlgorithm::EcdsaP256Sha256)
+            | (Some(Verifier::Ed25519(key)), CoreJwsSigningAlgorithm::EdDsa) => key,
             _ => {
                 let reason = "the key does not fit the algorithm".to_owned();
                 return Err(SignatureVerificationError::InvalidKey(reason));

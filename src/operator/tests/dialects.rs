@@ -4,10 +4,11 @@ use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
 
 use super::fake::{Fake, REDIRECT, Reply, VERIFY, shown};
+use crate::oauth::signing_alg::SigningAlg;
 use crate::phone::PhoneNumber;
 use crate::secret::Redacted;
 use crate::store::operators::{
-    Dialect, HintForm, IdTokenRule, NumberForm, SigningAlg, TokenAuth, TokenParameters,
+    Dialect, HintForm, IdTokenRule, NumberForm, TokenAuth, TokenParameters,
 };
 use crate::verdict::Method;
 

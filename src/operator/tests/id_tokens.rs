@@ -4,8 +4,9 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 
 use super::fake::{Fake, Reply, VERIFY, sign};
+use crate::oauth::signing_alg::SigningAlg;
 use crate::secret::b64;
-use crate::store::operators::{IdTokenRule, SigningAlg};
+use crate::store::operators::IdTokenRule;
 
 const VIOLATION: &str = "protocol_violation id_token";
 const GOOD: &str = "verified verify";

@@ -27,8 +27,8 @@ const WAITS: [TimeDelta; 5] = [
     TimeDelta::minutes(30),
     TimeDelta::hours(2),
 ];
-/// How long a delivery belongs to the replica that took it.
-const LEASE: TimeDelta = TimeDelta::minutes(1);
+/// How long a delivery belongs to the replica that took it: longer than a try may take.
+const LEASE: TimeDelta = TimeDelta::seconds(30);
 /// Deliveries taken at once.
 const BATCH: i64 = 20;
 /// What one try may cost (the suite and the specification expect seconds, not minutes).

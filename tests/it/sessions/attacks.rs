@@ -134,7 +134,7 @@ async fn an_answer_that_cannot_be_recorded_gives_no_code() {
             count(&app, "codes").await,
             count(&app, "grants").await,
             count(&app, "logins").await,
-            count(&app, "session_clients").await,
+            count(&app, "access_tokens").await,
             count(&app, "go_aheads").await,
         ];
         no_room(&app, table).await;
@@ -148,7 +148,7 @@ async fn an_answer_that_cannot_be_recorded_gives_no_code() {
             count(&app, "codes").await,
             count(&app, "grants").await,
             count(&app, "logins").await,
-            count(&app, "session_clients").await,
+            count(&app, "access_tokens").await,
             count(&app, "go_aheads").await,
         ];
         assert_eq!(after, before, "{table}");
