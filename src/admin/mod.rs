@@ -18,6 +18,7 @@ mod endpoint;
 mod extras;
 pub mod finder;
 pub mod keys;
+pub mod network_ranges;
 pub mod numbers;
 pub mod operators;
 pub mod presets;

@@ -209,6 +209,45 @@ pub enum Event {
         /// Calls that failed within the window.
         failures: u32,
     },
+    /// A desktop shows a ticket for a phone.
+    HandoffStarted {
+        /// The hand-off.
+        handoff: Uuid,
+        /// Whether it takes the place of a ticket before.
+        renewed: bool,
+    },
+    /// A phone took the ticket: its person said yes.
+    HandoffClaimed {
+        /// The hand-off.
+        handoff: Uuid,
+    },
+    /// A ticket was refused.
+    HandoffClaimError {
+        /// The hand-off.
+        handoff: Uuid,
+        /// What was wrong: `used`, `expired`, `not_waiting`.
+        reason: String,
+    },
+    /// The desktop typed digits that the phone does not show.
+    HandoffDigitsError {
+        /// The hand-off.
+        handoff: Uuid,
+        /// Whether it was the last try.
+        last: bool,
+    },
+    /// A hand-off ended without a release: the person at the phone said no, or the desktop goes on by
+    /// itself.
+    HandoffStopped {
+        /// The hand-off.
+        handoff: Uuid,
+        /// `phone` or `desktop`.
+        by: String,
+    },
+    /// The person at the phone says that they did not start it.
+    HandoffReported {
+        /// The hand-off.
+        handoff: Uuid,
+    },
     /// Staff or the system changed something.
     AdminEvent {
         /// `CREATE`, `UPDATE`, `DELETE` or `ACTION`.
@@ -248,6 +287,12 @@ impl Event {
             Self::ClientLoginError { .. } => "CLIENT_LOGIN_ERROR",
             Self::NumberChangedHands { .. } => "NUMBER_CHANGED_HANDS",
             Self::OperatorBreaker { .. } => "OPERATOR_BREAKER",
+            Self::HandoffStarted { .. } => "HANDOFF_STARTED",
+            Self::HandoffClaimed { .. } => "HANDOFF_CLAIMED",
+            Self::HandoffClaimError { .. } => "HANDOFF_CLAIM_ERROR",
+            Self::HandoffDigitsError { .. } => "HANDOFF_DIGITS_ERROR",
+            Self::HandoffStopped { .. } => "HANDOFF_STOPPED",
+            Self::HandoffReported { .. } => "HANDOFF_REPORTED",
             Self::AdminEvent { .. } => "ADMIN_EVENT",
         }
     }

@@ -14,6 +14,7 @@ mod failure;
 mod finder;
 mod input;
 mod key;
+mod network;
 mod number;
 mod office;
 mod operator;
@@ -64,6 +65,9 @@ enum Command {
     /// The networks we ask.
     #[command(subcommand)]
     Operator(operator::OperatorCommand),
+    /// Networks that hide a phone's own address.
+    #[command(subcommand)]
+    Network(network::NetworkCommand),
     /// Admins and auditors.
     #[command(subcommand)]
     Staff(staff::StaffCommand),
@@ -131,6 +135,7 @@ async fn dispatch(line: Line) -> Result<u8, Failure> {
         Command::Migrate => serve::migrate(globals).await,
         Command::Client(command) => client::run(globals, command).await,
         Command::Operator(command) => operator::run(globals, command).await,
+        Command::Network(command) => network::run(globals, command).await,
         Command::Staff(command) => staff::run(globals, command).await,
         Command::Session(command) => session::run(globals, command).await,
         Command::Key(command) => key::run(globals, command).await,

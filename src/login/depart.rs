@@ -52,6 +52,8 @@ pub struct Way<'a> {
     pub again: Option<&'a str>,
     /// The operators that said that the number is not theirs.
     pub declined: &'a [String],
+    /// Whether a page departs by itself: then only if no other tab has departed since.
+    pub once: bool,
 }
 
 /// An operator that said before the departure that the number is not its own.
@@ -71,6 +73,7 @@ pub struct Prepared {
     sealed: Vec<u8>,
     number_hashes: Vec<Vec<u8>>,
     tries_per_hour: i64,
+    legs_at_most: i32,
     url: String,
     now: Time,
     expires_at: Time,
@@ -113,7 +116,7 @@ impl Prepared {
             sealed: &self.sealed,
             number_hashes: &self.number_hashes,
             tries_per_hour: self.tries_per_hour,
-            legs_at_most: policy::LEGS,
+            legs_at_most: self.legs_at_most,
             now: self.now,
             expires_at: self.expires_at,
         }
@@ -347,6 +350,11 @@ async fn prepare_at(
             .filter(|_| limit.is_some())
             .map_or_else(Vec::new, |number| number_hashes(app, number)),
         tries_per_hour: limit.unwrap_or(i64::MAX),
+        legs_at_most: if way.once {
+            policy::LEGS.min(login.legs + 1)
+        } else {
+            policy::LEGS
+        },
         url: departure.url.to_string(),
         now,
         expires_at: now + app.config.login.leg,
@@ -389,6 +397,7 @@ pub async fn from_page(
     let chosen = Chosen {
         sealed: login.sealed.as_deref(),
         source,
+        phone: login.phone_hash.as_deref(),
     };
     let prepared = match prepare(app, browser, client, &login, way, *now).await? {
         Ok(prepared) => prepared,
@@ -476,6 +485,7 @@ pub async fn stop(
     let chosen = Chosen {
         sealed: login.sealed.as_deref(),
         source: login.number_source,
+        phone: login.phone_hash.as_deref(),
     };
     match path::stop_short(
         app.db.relaxed_steps(),

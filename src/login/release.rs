@@ -25,7 +25,7 @@ use crate::store::audit::Appended;
 use crate::store::clients::{Client, SubjectType};
 use crate::store::db::StoreError;
 use crate::store::grants;
-use crate::store::logins::{Login, NumberSource, seal_answer};
+use crate::store::logins::{Held, Login, NumberSource, seal_answer};
 use crate::store::path::{self, GoAhead, Opening, Release, SessionRow, SessionUse};
 use crate::store::sessions::{self, Carried, Remembered, Session};
 use crate::token::claims::{Facts, NamedBy, NumberVerification};
@@ -54,9 +54,24 @@ pub struct Confirmed {
     pub checks: BTreeMap<String, checks::Check>,
     /// Whether a person pressed a button of ours in the login that asked.
     pub pressed: bool,
+    /// Whether it was checked on a phone that the login was moved to.
+    pub handoff: bool,
 }
 
 impl Confirmed {
+    /// What a login keeps of it that waits for the person.
+    pub fn held(&self) -> Held {
+        Held {
+            number: self.number.e164().to_owned(),
+            operator: self.operator.clone(),
+            test: self.test,
+            method: self.method,
+            verified_at: self.verified_at,
+            txn: self.txn,
+            checks: self.checks.clone(),
+        }
+    }
+
     /// What a session keeps of it.
     fn proven(&self) -> Proven {
         Proven {
@@ -65,7 +80,7 @@ impl Confirmed {
             method: self.method,
             verified_at: self.verified_at,
             txn: self.txn,
-            handoff: false,
+            handoff: self.handoff,
             pressed: self.pressed,
             checks: self.checks.clone(),
         }
@@ -383,7 +398,8 @@ impl Context<'_> {
             facts: serde_json::to_value(&facts).expect("facts serialise"),
             sealed_number,
             release: request.release(),
-            remembers: login.pressed && policy::may_remember(client, request),
+            // Nobody saw what the desktop asks but through a phone: the next time is asked anew.
+            remembers: login.pressed && !confirmed.handoff && policy::may_remember(client, request),
             browser_hash: browser_hash.map(Token::hash).unwrap_or_default(),
             new_browser,
         })
@@ -442,7 +458,7 @@ impl Context<'_> {
                 Some(NumberSource::Hint) => NamedBy::App,
                 Some(NumberSource::Person | NumberSource::Session) | None => NamedBy::Person,
             },
-            handoff: false,
+            handoff: confirmed.handoff,
             person_acted: login.pressed || confirmed.pressed,
             claims_in_userinfo_only: client.settings.claims_in_userinfo_only,
         }
@@ -533,6 +549,7 @@ pub async fn held(app: &App, browser: &Browser, entry: &Entry) -> Result<Respons
         txn: held.txn,
         checks: held.checks,
         pressed: true,
+        handoff: entry.login.handoff_id.is_some(),
     };
     let carried = session::carried(app, browser);
     let client_id = &entry.client.client_id;

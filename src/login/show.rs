@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::clock::Time;
 use crate::login::entry::{Entry, enter, frame};
 use crate::login::view;
-use crate::login::{answer, choose, policy};
+use crate::login::{answer, choose, handoff, network, policy};
 use crate::phone::{NotANumber, PhoneNumber};
 use crate::secret::Token;
 use crate::store::clients::Client;
@@ -64,6 +64,9 @@ pub async fn settled(app: &App, mut login: Login) -> Result<Login, Failure> {
 
 /// The page of an opened login.
 pub async fn of(app: &App, browser: &Browser, entry: &Entry) -> Result<Response, Failure> {
+    if entry.login.is_phones(&entry.cookie) {
+        return handoff::phone::shown(app, browser, entry).await;
+    }
     let over = entry.login.stage != Stage::Ended && entry.now >= entry.login.expires_at;
     if over {
         return Ok(expired(app, browser, entry));
@@ -136,6 +139,15 @@ pub async fn page(
     cookie: &Token,
 ) -> Result<Response, Failure> {
     let frame = frame(app, browser, login, client, cookie);
+    if login.is_phones(cookie) {
+        return handoff::phone::page(app, browser, frame, login, client).await;
+    }
+    if let Some(handoff) = login.handoff_id
+        && let Some(page) = handoff::desktop::page(app, &frame, login, handoff).await?
+    {
+        return Ok(page);
+    }
+    let to_phone = handoff::is_offered(browser, client, &login.request);
     let number = login.number(&app.vault)?;
     let may_change = policy::may_change_number(client, login.number_source);
     Ok(match login.stage {
@@ -143,13 +155,13 @@ pub async fn page(
         Stage::Open if number.is_none() || login.pressed => {
             let offered = choose::offered(app, browser, login, client, number.as_ref()).await?;
             if offered.is_empty() {
-                ask(frame, number, may_change)
+                ask(frame, number, may_change, to_phone)
             } else {
                 let number = number.as_ref();
                 choose::page(frame, &offered, number, may_change, choose::Why::Unknown)
             }
         }
-        Stage::Open | Stage::Away => ask(frame, number, may_change),
+        Stage::Open | Stage::Away => ask(frame, number, may_change, to_phone),
         Stage::Checking => ok(&view::Checking {
             url: format!("/login/{}", login.id),
             operator_name: operator_name(app, &frame, login).await?,
@@ -172,7 +184,7 @@ pub async fn page(
                 choose::page(frame, &offered, number.as_ref(), may_change, why)
             }
         }
-        Stage::Problem => problem(app, frame, login, number, may_change).await?,
+        Stage::Problem => problem(app, browser, frame, login, client, number).await?,
         Stage::Ended => ended(app, frame, login, client).await?,
     })
 }
@@ -182,20 +194,26 @@ fn ok(page: &impl Template) -> Response {
 }
 
 /// Asks for what is missing: the go-ahead for a known number, or the number.
-fn ask(frame: Frame, number: Option<PhoneNumber>, may_change: bool) -> Response {
+fn ask(frame: Frame, number: Option<PhoneNumber>, may_change: bool, to_phone: bool) -> Response {
     match number {
         Some(number) => ok(&view::GoAhead {
             frame,
             number_masked: Some(number.masked()),
             may_change,
             method: Method::Verify,
+            to_phone,
         }),
-        None => number_form(frame, String::new(), None),
+        None => number_form(frame, String::new(), None, to_phone),
     }
 }
 
 /// The page that asks for the number, with what was wrong with the last one.
-pub fn number_form(frame: Frame, value: String, error: Option<NotANumber>) -> Response {
+pub fn number_form(
+    frame: Frame,
+    value: String,
+    error: Option<NotANumber>,
+    to_phone: bool,
+) -> Response {
     let status = if error.is_some() {
         StatusCode::UNPROCESSABLE_ENTITY
     } else {
@@ -208,11 +226,13 @@ pub fn number_form(frame: Frame, value: String, error: Option<NotANumber>) -> Re
             frame,
             value,
             error,
+            to_phone,
         },
     )
 }
 
-async fn operator_name(app: &App, frame: &Frame, login: &Login) -> Result<String, Failure> {
+/// The operator's name, as a person reads it.
+pub async fn operator_name(app: &App, frame: &Frame, login: &Login) -> Result<String, Failure> {
     let Some(alias) = &login.operator else {
         return Ok(frame.language.text("your_operator").to_owned());
     };
@@ -234,11 +254,14 @@ async fn wait(app: &App, login: &Login) -> Result<Option<u64>, Failure> {
 /// A leg opened nothing: says what happened and what to do.
 async fn problem(
     app: &App,
+    browser: &Browser,
     frame: Frame,
     login: &Login,
+    client: &Client,
     number: Option<PhoneNumber>,
-    may_change: bool,
 ) -> Result<Response, Failure> {
+    let may_change = policy::may_change_number(client, login.number_source);
+    let to_phone = handoff::is_offered(browser, client, &login.request);
     let operator_name = operator_name(app, &frame, login).await?;
     let outcome = login.outcome.unwrap_or(Outcome::Expired);
     Ok(match outcome {
@@ -254,11 +277,9 @@ async fn problem(
                 tries_left: left.unsigned_abs(),
             })
         }
-        Outcome::NotOnMobileNetwork => ok(&view::NotMobile {
-            frame,
-            may_change,
-            connection: Some(view::Connection::Unknown),
-        }),
+        Outcome::NotOnMobileNetwork => {
+            network::page(app, browser, frame, login, may_change, to_phone).await?
+        }
         Outcome::OperatorUnknown | Outcome::OperatorUnsupportedNumber => {
             ok(&view::Unsupported { frame, may_change })
         }
@@ -276,7 +297,7 @@ async fn problem(
         }
         // The leg was closed for what somebody else did with it, or came too late: ask again.
         Outcome::BrowserMismatch | Outcome::Abandoned | Outcome::Expired => {
-            ask(frame, number, may_change)
+            ask(frame, number, may_change, to_phone)
         }
         Outcome::SimSwapped => ok(&view::Refused {
             frame,

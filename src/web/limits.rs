@@ -18,6 +18,7 @@ const LONGEST_NAME: usize = 64;
 pub struct Throttles {
     logins: PerMinute<Option<IpAddr>>,
     client_failures: PerMinute<(String, Option<IpAddr>)>,
+    codes: PerMinute<Option<IpAddr>>,
 }
 
 /// A limit was reached; seconds to wait, at least one.
@@ -31,6 +32,7 @@ impl Throttles {
         Self {
             logins: PerMinute::new(limits.logins_per_address_per_minute),
             client_failures: PerMinute::new(limits.client_failures_per_minute),
+            codes: PerMinute::new(limits.handoff_codes_per_address_per_minute),
         }
     }
 
@@ -53,6 +55,15 @@ impl Throttles {
         self.client_failures.count(&(name, address.map(network)))
     }
 
+    /// Counts a short code that somebody types. Every try counts, right or wrong: a guess that is right
+    /// must not pass because it was the first.
+    ///
+    /// # Errors
+    /// [`TooMany`] if that address has typed too many.
+    pub fn code_from(&self, address: Option<IpAddr>) -> Result<(), TooMany> {
+        self.codes.count(&address.map(network))
+    }
+
     /// Forgets who has not been heard of for long enough to start from nothing. To be called now and
     /// then: addresses and names are the callers' to choose.
     pub fn forget_old(&self) {
@@ -60,6 +71,8 @@ impl Throttles {
         self.logins.0.shrink_to_fit();
         self.client_failures.0.retain_recent();
         self.client_failures.0.shrink_to_fit();
+        self.codes.0.retain_recent();
+        self.codes.0.shrink_to_fit();
     }
 }
 

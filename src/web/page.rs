@@ -126,6 +126,12 @@ impl Frame {
         assets::stylesheet()
     }
 
+    /// The path of the script for pages that wait.
+    #[must_use]
+    pub fn watch(&self) -> &'static str {
+        assets::watch()
+    }
+
     /// The icon's path.
     #[must_use]
     pub fn icon(&self) -> &'static str {

@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use numbercloak::clock::{Clock, Time};
-use reqwest::header::{CONTENT_TYPE, COOKIE, HOST, HeaderMap, LOCATION, ORIGIN, SET_COOKIE};
+use reqwest::header::{
+    CONTENT_TYPE, COOKIE, HOST, HeaderMap, LOCATION, ORIGIN, SET_COOKIE, USER_AGENT,
+};
 use reqwest::{Method, StatusCode};
 use url::{Host, Url};
 use uuid::Uuid;
@@ -85,6 +87,8 @@ pub struct Browser {
     page: Option<Page>,
     /// Whether refreshes are followed at once, as browsers do.
     pub follows_refresh: bool,
+    /// What it calls itself.
+    pub user_agent: Option<&'static str>,
     /// Which replica answers for an authority; else the address in the URL.
     route: Option<(String, SocketAddr)>,
 }
@@ -105,6 +109,7 @@ impl Browser {
             end: End::Lost("went nowhere yet"),
             page: None,
             follows_refresh: true,
+            user_agent: None,
             route: None,
         }
     }
@@ -376,6 +381,9 @@ impl Browser {
             .header(HOST, here)
             .header("sec-fetch-site", site)
             .header("accept-language", "en");
+        if let Some(agent) = self.user_agent {
+            request = request.header(USER_AGENT, agent);
+        }
         let now = self.clock.now();
         let cookies: Vec<String> = self
             .jar
