@@ -27,6 +27,24 @@ pub enum Event {
         /// The `prompt` asked for, if any.
         #[serde(skip_serializing_if = "Option::is_none")]
         prompt: Option<String>,
+        /// Whether the app pushed the request: no browser could alter it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        pushed: bool,
+        /// Whether the app signed the request: nobody could.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        signed: bool,
+    },
+    /// An app's authorization request was refused, and no app could be told at a redirect URI: a client
+    /// that proved itself pushed it, or a browser brought it without a safe way back. So many a minute are
+    /// recorded and no more.
+    AuthorizationRequestError {
+        /// The OAuth error.
+        error: String,
+        /// What was wrong, in words of ours: nothing of the request stands in it.
+        reason: String,
+        /// Whether it was pushed.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        pushed: bool,
     },
     /// The person gave a number on our page.
     NumberEntered {},
@@ -229,6 +247,7 @@ impl Event {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::LoginStarted { .. } => "LOGIN_STARTED",
+            Self::AuthorizationRequestError { .. } => "AUTHORIZATION_REQUEST_ERROR",
             Self::NumberEntered {} => "NUMBER_ENTERED",
             Self::OperatorSelected { .. } => "OPERATOR_SELECTED",
             Self::NumberVerified { .. } => "NUMBER_VERIFIED",

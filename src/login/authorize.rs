@@ -63,6 +63,12 @@ pub async fn get(
     let login = in_time.is_ok().then(|| new_id(now));
     match ask(&app, &browser, params, login, now).await? {
         Asked::Nobody(reason) => Ok(bad_link(&app, &browser, &reason)),
+        Asked::Misled(client, error) => {
+            if in_time.is_ok() {
+                record_misled(&app, &browser, &client, &error).await?;
+            }
+            Ok(bad_link(&app, &browser, &error.to_string()))
+        }
         Asked::Before(login) => before(&app, &browser, login).await,
         Asked::Refused(client, redirect, error) if in_time.is_err() => {
             answer::at_once(&app, &browser, &client, &redirect, &Answer::from(&error))
@@ -96,6 +102,8 @@ pub async fn post(body: Bytes) -> Response {
 enum Asked {
     /// It cannot be answered safely: what to put on a page.
     Nobody(String),
+    /// The same, for an app that is registered.
+    Misled(Arc<Client>, OAuthError),
     /// A pushed request that has opened this login before.
     Before(Uuid),
     /// The app is told what is wrong.
@@ -135,7 +143,7 @@ async fn ask(
                 Ok(unpacked)
             }
             Brought::Before(login) => return Ok(Asked::Before(login)),
-            Brought::Unknown => return Ok(Asked::Nobody(NO_SUCH_REQUEST.to_owned())),
+            Brought::Unknown => return Ok(Asked::Misled(client, no_such_request())),
         },
         None if client.must_push() && params.get("request_uri").is_none() => {
             request::way_back(&params, &client.registered()).and_then(|redirect| {
@@ -155,7 +163,7 @@ async fn ask(
             Box::new(AuthorizeRequest { pushed, ..request }),
             known,
         ),
-        Err(AuthorizeError::Page(error)) => Asked::Nobody(error.to_string()),
+        Err(AuthorizeError::Page(error)) => Asked::Misled(client, error),
         Err(AuthorizeError::Redirect(redirect, error)) => Asked::Refused(client, redirect, error),
     })
 }
@@ -170,8 +178,10 @@ enum Brought {
     Unknown,
 }
 
-const NO_SUCH_REQUEST: &str =
-    "invalid_request_uri: the pushed request is unknown, used, expired, or another app's";
+fn no_such_request() -> OAuthError {
+    let reason = "the pushed request is unknown, used, expired, or another app's";
+    OAuthError::new(ErrorCode::InvalidRequestUri, reason)
+}
 
 async fn bring(
     app: &App,
@@ -218,7 +228,7 @@ async fn before(app: &App, browser: &Browser, login: Uuid) -> Result<Response, F
     {
         return Ok(show::again(login));
     }
-    Ok(bad_link(app, browser, NO_SUCH_REQUEST))
+    Ok(bad_link(app, browser, &no_such_request().to_string()))
 }
 
 /// This address has started too many logins: nothing is opened, and nothing is recorded.
@@ -251,6 +261,29 @@ fn too_many(
         back,
     };
     Ok(show::too_many(frame, wait, Some(links)))
+}
+
+/// Records that a browser brought a request of an app's that leads nowhere: a mistake in its settings, or
+/// somebody's attempt to have people led elsewhere.
+async fn record_misled(
+    app: &App,
+    browser: &Browser,
+    client: &Client,
+    error: &OAuthError,
+) -> Result<(), Failure> {
+    let subject = Subject {
+        client_id: Some(client.client_id.clone()),
+        ..Subject::default()
+    };
+    let event = Event::AuthorizationRequestError {
+        error: error.code.as_str().to_owned(),
+        reason: error.description.clone(),
+        pushed: false,
+    };
+    let recorder = browser.recorder(app, app.clock.now());
+    let record = recorder.record(subject, &event);
+    crate::store::audit::append(app.db.relaxed(), [record]).await?;
+    Ok(())
 }
 
 /// Tells the app what is wrong with its request, or that it goes no further without a page.
@@ -432,6 +465,8 @@ fn started(app: &App, browser: &Browser, login: &Login, now: Time) -> crate::aud
         number_hinted: request.number.is_some(),
         pkce: request.challenge.is_some(),
         prompt: (!request.prompt.is_empty()).then(|| request.prompt.text()),
+        pushed: request.pushed,
+        signed: request.signed,
     };
     let recorder = browser.recorder(app, now);
     match &request.number {
