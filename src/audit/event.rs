@@ -34,18 +34,6 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         signed: bool,
     },
-    /// An app's authorization request was refused, and no app could be told at a redirect URI: a client
-    /// that proved itself pushed it, or a browser brought it without a safe way back. So many a minute are
-    /// recorded and no more.
-    AuthorizationRequestError {
-        /// The OAuth error.
-        error: String,
-        /// What was wrong, in words of ours: nothing of the request stands in it.
-        reason: String,
-        /// Whether it was pushed.
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        pushed: bool,
-    },
     /// The person gave a number on our page.
     NumberEntered {},
     /// A leg departed: the browser was sent to an operator.
@@ -121,11 +109,21 @@ pub enum Event {
         /// Whether a remembered session answered, without asking an operator.
         from_session: bool,
     },
-    /// A login ended without one.
+    /// A login ended without one, or was never opened because its request was refused.
     LoginError {
         /// The OAuth error the app was or will be told; absent if it is told nothing.
         #[serde(skip_serializing_if = "Option::is_none")]
         error: Option<String>,
+        /// What was wrong with a request that was refused.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    /// A pushed authorization request was refused.
+    PushedAuthorizationRequestError {
+        /// The OAuth error the app was told.
+        error: String,
+        /// What was wrong.
+        reason: String,
     },
     /// A code was exchanged for tokens.
     CodeToToken {
@@ -247,7 +245,6 @@ impl Event {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::LoginStarted { .. } => "LOGIN_STARTED",
-            Self::AuthorizationRequestError { .. } => "AUTHORIZATION_REQUEST_ERROR",
             Self::NumberEntered {} => "NUMBER_ENTERED",
             Self::OperatorSelected { .. } => "OPERATOR_SELECTED",
             Self::NumberVerified { .. } => "NUMBER_VERIFIED",
@@ -256,6 +253,7 @@ impl Event {
             Self::IdentityProviderResponseError { .. } => "IDENTITY_PROVIDER_RESPONSE_ERROR",
             Self::Login { .. } => "LOGIN",
             Self::LoginError { .. } => "LOGIN_ERROR",
+            Self::PushedAuthorizationRequestError { .. } => "PUSHED_AUTHORIZATION_REQUEST_ERROR",
             Self::CodeToToken { .. } => "CODE_TO_TOKEN",
             Self::CodeToTokenError { .. } => "CODE_TO_TOKEN_ERROR",
             Self::RefreshToken { .. } => "REFRESH_TOKEN",

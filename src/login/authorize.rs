@@ -275,10 +275,9 @@ async fn record_misled(
         client_id: Some(client.client_id.clone()),
         ..Subject::default()
     };
-    let event = Event::AuthorizationRequestError {
-        error: error.code.as_str().to_owned(),
-        reason: error.description.clone(),
-        pushed: false,
+    let event = Event::LoginError {
+        error: None,
+        reason: Some(error.to_string()),
     };
     let recorder = browser.recorder(app, app.clock.now());
     let record = recorder.record(subject, &event);
@@ -301,6 +300,7 @@ pub async fn refuse(
     };
     let event = Event::LoginError {
         error: Some(error.code.as_str().to_owned()),
+        reason: Some(error.description.clone()),
     };
     let record = browser.recorder(app, now).record(subject, &event);
     crate::store::audit::append(app.db.relaxed(), [record]).await?;

@@ -63,7 +63,13 @@ pub(super) async fn end(app: &App, login: &Login) -> Result<(), StoreError> {
         outcome: Some(outcome),
         ..about(login)
     };
-    let record = recorder.record(subject, &Event::LoginError { error: None });
+    let record = recorder.record(
+        subject,
+        &Event::LoginError {
+            error: None,
+            reason: None,
+        },
+    );
     let records = Appended::new([record]);
     match (in_time, login.leg_id) {
         (true, Some(leg)) => {

@@ -116,10 +116,9 @@ async fn record(call: &Call, refused: Refusal) -> Refusal {
     {
         return refused;
     }
-    let event = Event::AuthorizationRequestError {
+    let event = Event::PushedAuthorizationRequestError {
         error: error.code.as_str().to_owned(),
         reason: error.description.clone(),
-        pushed: true,
     };
     let recorder = call.browser.recorder(&call.app, call.now);
     let record = recorder.record(call.subject(None), &event);

@@ -13,7 +13,8 @@ use crate::oauth::scope::{Scope, ScopeSet};
 use crate::phone::PhoneNumber;
 use crate::secret::Redacted;
 
-const KNOWN: &[&str] = &[
+/// The parameters that may come once.
+pub(super) const KNOWN: &[&str] = &[
     "client_id",
     "redirect_uri",
     "response_type",

@@ -147,3 +147,11 @@ proptest::proptest! {
         let _ = run(&query, true);
     }
 }
+
+#[test]
+fn every_parameter_is_in_the_documentation() {
+    let documented = include_str!("../../../docs/protocol.md");
+    for name in checks::KNOWN.iter().chain(&["resource"]) {
+        assert!(documented.contains(&format!("`{name}`")), "{name}");
+    }
+}

@@ -234,3 +234,31 @@ async fn published_keys_are_public_named_and_long_enough() {
     }
     assert_eq!(algs, BTreeSet::from(["ES256", "EdDSA", "PS256", "RS256"]));
 }
+
+#[tokio::test]
+async fn every_endpoint_scope_and_claim_is_in_the_documentation() {
+    let documented = include_str!("../../../docs/protocol.md");
+    let app = App::builder()
+        .config("registration.enabled", "true")
+        .start()
+        .await;
+    let metadata = document(&app, "/.well-known/openid-configuration").await;
+    let in_docs = |word: &str| assert!(documented.contains(&format!("`{word}`")), "{word}");
+    for (name, value) in metadata.as_object().unwrap() {
+        if name.ends_with("_endpoint") || name.ends_with("_uri") {
+            let path = value.as_str().unwrap().strip_prefix(&app.issuer).unwrap();
+            in_docs(path);
+        }
+    }
+    for list in [
+        "claims_supported",
+        "scopes_supported",
+        "prompt_values_supported",
+        "response_modes_supported",
+        "token_endpoint_auth_methods_supported",
+        "acr_values_supported",
+        "grant_types_supported",
+    ] {
+        words(&metadata, list).into_iter().for_each(in_docs);
+    }
+}
