@@ -25,7 +25,7 @@ use crate::oauth::params::Params;
 use crate::oauth::redirect::{Answer, VerifiedRedirect};
 use crate::oauth::request::{self, AuthorizeError, AuthorizeRequest};
 use crate::phone::PhoneNumber;
-use crate::secret::{Handle, Token, new_id, same};
+use crate::secret::{Handle, Token, Vault, new_id, same};
 use crate::store::audit::Appended;
 use crate::store::clients::Client;
 use crate::store::logins::{self, Login, Stage};
@@ -222,7 +222,7 @@ async fn bring(
 /// press of the app's button); once that is over, and for everybody else, it is used.
 async fn before(app: &App, browser: &Browser, login: Uuid) -> Result<Response, Failure> {
     if let Some(cookie) = browser.cookies(app).login(login)
-        && let Some(found) = logins::find(app.db.relaxed_steps(), login).await?
+        && let Some(found) = logins::find(app.db.relaxed_steps(), &app.vault, login).await?
         && same(&found.cookie_hash, &cookie.hash())
         && found.stage != Stage::Ended
     {
@@ -487,12 +487,12 @@ pub fn about(login: &Login) -> Subject {
 
 /// A login's row, before it is there.
 #[must_use]
-pub fn opening(login: &Login, now: Time) -> Opening<'_> {
+pub fn opening<'a>(vault: &Vault, login: &'a Login, now: Time) -> Opening<'a> {
     Opening {
         id: login.id,
         client_id: &login.client_id,
         cookie_hash: &login.cookie_hash,
-        request: &login.request,
+        sealed_request: logins::seal_request(vault, &login.id, &login.request),
         sealed_number: login.sealed.as_deref(),
         number_source: login.number_source,
         session: login.session_id,
@@ -509,7 +509,7 @@ async fn open(
 ) -> Result<(), Failure> {
     path::open(
         app.db.relaxed_steps(),
-        &opening(login, now),
+        &opening(&app.vault, login, now),
         Appended::new([started]),
     )
     .await?;
@@ -542,7 +542,7 @@ async fn depart_at_once(
             records.extend(prepared.records(app, browser, login, number));
             let departed = path::open_and_depart(
                 app.db.relaxed_steps(),
-                &opening(login, now),
+                &opening(&app.vault, login, now),
                 &prepared.departing(),
                 Appended::new(records),
             )
