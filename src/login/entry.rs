@@ -14,7 +14,7 @@ use crate::secret::{Token, same};
 use crate::store::clients::Client;
 use crate::store::logins::{self, Login};
 use crate::web::app::App;
-use crate::web::browser::Browser;
+use crate::web::browser::{Browser, LanguageWish};
 use crate::web::csrf;
 use crate::web::failure::Failure;
 use crate::web::headers::PageClass;
@@ -50,7 +50,7 @@ pub async fn enter(app: &App, browser: &Browser, id: &str) -> Result<Entry, Resp
             None => lost_cookie(app, browser),
         });
     };
-    let login = logins::find(app.db.relaxed_steps(), id)
+    let login = logins::find(app.db.relaxed_steps(), &app.vault, id)
         .await
         .map_err(|error| failed(error.into()))?;
     let Some(login) = login.filter(|login| same(&login.cookie_hash, &cookie.hash())) else {
@@ -71,7 +71,7 @@ pub async fn enter_on_phone(app: &App, browser: &Browser, id: &str) -> Result<En
     let Some((id, cookie)) = cookie else {
         return Err(handoff::phone::lost(app, browser));
     };
-    let login = logins::find(app.db.relaxed_steps(), id)
+    let login = logins::find(app.db.relaxed_steps(), &app.vault, id)
         .await
         .map_err(|error| failed(error.into()))?;
     let Some(login) = login.filter(|login| login.is_phones(&cookie)) else {
@@ -176,18 +176,24 @@ pub fn frame(
     client: &Client,
     cookie: &Token,
 ) -> Frame {
-    let language = browser.language(login.request.ui_locales.as_deref());
+    let language = browser.language_for(&LanguageWish {
+        ui_locales: login.request.ui_locales.as_deref(),
+        since: begun(login.id),
+        client: client.settings.default_locale.as_deref(),
+    });
     // A phone learns of the app what it must know to decide, and has no way to it.
     let on_phone = login.is_phones(cookie);
     let link = |uri: &Option<String>| uri.clone().filter(|_| !on_phone);
     let place = if on_phone { "phone" } else { "login" };
+    let base = format!("/{place}/{}", login.id);
     Frame {
         app: Some(page::App {
             name: client.name.clone(),
             domain: login.request.redirect.host(),
         }),
+        here: Some(base.clone()),
         form: Some(Form {
-            base: format!("/{place}/{}", login.id),
+            base,
             csrf: csrf::token(&app.vault, cookie),
         }),
         reference: Some(reference(login.id)),
@@ -195,6 +201,12 @@ pub fn frame(
         terms: link(&client.settings.tos_uri),
         ..Frame::branded(&app.config.branding, language)
     }
+}
+
+/// When a login was opened, as its id tells.
+fn begun(login: Uuid) -> Option<Time> {
+    let (seconds, nanos) = login.get_timestamp()?.to_unix();
+    Time::from_timestamp(i64::try_from(seconds).ok()?, nanos)
 }
 
 /// What a person tells support: the last eight digits of the login's id, which audit records carry.

@@ -42,6 +42,7 @@ mod entry;
 mod extras;
 mod go_on;
 mod handoff;
+mod language;
 mod leave;
 mod network;
 mod number;
@@ -86,6 +87,7 @@ pub fn routes() -> Router<App> {
         .layer(from_fn(lead_back))
         .merge(handoff::phone_routes())
         .route("/broker/{alias}/endpoint", get(callback::get))
+        .route("/language/{tag}", get(language::get))
         .layer(from_fn(refuse_head))
 }
 

@@ -97,7 +97,13 @@ pub async fn post(
     };
     let told = answer::of_outcome(outcome);
     let error = OAuthError::for_outcome(outcome).map(|error| error.code.as_str().to_owned());
-    let ended = recorder.record(of_outcome(login, true), &Event::LoginError { error });
+    let ended = recorder.record(
+        of_outcome(login, true),
+        &Event::LoginError {
+            error,
+            reason: None,
+        },
+    );
     let typed = Typed {
         login: login.id,
         handoff,

@@ -133,7 +133,7 @@ async fn tell(app: App, mut login: Login, send: mpsc::Sender<Bytes>, seat: Seat)
             () = tokio::time::sleep(LOOK) => {}
             () = send.closed() => break,
         }
-        match logins::find(app.db.relaxed_steps(), login.id).await {
+        match logins::find(app.db.relaxed_steps(), &app.vault, login.id).await {
             Ok(Some(found)) => login = found,
             Ok(None) | Err(_) => break,
         }

@@ -36,7 +36,13 @@ pub async fn stop(
     let recorder = browser.recorder(app, now);
     let records = [
         recorder.record(subject(), &stopped),
-        recorder.record(subject(), &Event::LoginError { error }),
+        recorder.record(
+            subject(),
+            &Event::LoginError {
+                error,
+                reason: None,
+            },
+        ),
     ];
     let done = handoffs::stop(
         app.db.durable_steps(),

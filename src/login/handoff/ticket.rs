@@ -120,7 +120,7 @@ async fn bring(
     let Some(handoff) = handoffs::find_by_ticket(lane, &parsed.hash()).await? else {
         return gone(Gone::Expired);
     };
-    let Some(login) = logins::find(lane, handoff.login_id).await? else {
+    let Some(login) = logins::find(lane, &app.vault, handoff.login_id).await? else {
         return gone(Gone::Expired);
     };
     let Some(client) = app.client(&login.client_id).await? else {

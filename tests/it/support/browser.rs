@@ -89,6 +89,8 @@ pub struct Browser {
     pub follows_refresh: bool,
     /// What it calls itself.
     pub user_agent: Option<&'static str>,
+    /// Its `Accept-Language`.
+    pub languages: &'static str,
     /// Which replica answers for an authority; else the address in the URL.
     route: Option<(String, SocketAddr)>,
 }
@@ -110,6 +112,7 @@ impl Browser {
             page: None,
             follows_refresh: true,
             user_agent: None,
+            languages: "en",
             route: None,
         }
     }
@@ -380,7 +383,7 @@ impl Browser {
             .request(method.clone(), sent_to)
             .header(HOST, here)
             .header("sec-fetch-site", site)
-            .header("accept-language", "en");
+            .header("accept-language", self.languages);
         if let Some(agent) = self.user_agent {
             request = request.header(USER_AGENT, agent);
         }
