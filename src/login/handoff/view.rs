@@ -219,3 +219,6 @@ pub struct PhoneStep {
     /// Whether something went wrong.
     pub is_problem: bool,
 }
+
+#[cfg(test)]
+mod tests;
