@@ -124,7 +124,7 @@ async fn what_hides_the_phone_is_named() {
         (super::DESKTOP, "Use the phone itself"),
     ] {
         app.operator
-            .set_override(numbercloak::simulator::Scenario::with_code(3004));
+            .set_override(numbercloak::simulator::scenario::Scenario::with_code(3004));
         let mut phone = Browser::through(&app.clock, air.proxy());
         phone.user_agent = Some(agent);
         app.open(&mut phone, &Wish::of(NUMBER)).await;
