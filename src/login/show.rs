@@ -40,7 +40,8 @@ pub async fn get(
         Ok(entry) => entry,
         Err(answer) => return Ok(answer),
     };
-    if entry.login.stage == Stage::Checking {
+    // What a phone is asked may take a while: the desktop has a page for that.
+    if entry.login.stage == Stage::Checking && entry.login.handoff_id.is_none() {
         entry.login = settled(&app, entry.login).await?;
     }
     of(&app, &browser, &entry).await

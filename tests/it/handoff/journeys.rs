@@ -229,20 +229,24 @@ async fn the_desktop_hears_how_it_stands_by_events_and_by_asking() {
     assert_eq!(status().await, "waiting");
     let strange = Raw::of(http().get(format!("{base}/events"))).await;
     assert_eq!(strange.status, 404);
-    let mut events = http()
-        .get(format!("{base}/events"))
-        .header(COOKIE, &cookies)
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(events.headers()["content-type"], "text/event-stream");
-    let mut heard = String::new();
-    let mut until = async |word: &str| {
-        while !heard.contains(word) {
-            let more = events.chunk().await.unwrap().expect("the stream goes on");
-            heard.push_str(std::str::from_utf8(&more).unwrap());
+    // A stream ends now and then, and browsers ask anew.
+    let until = async |word: &str| {
+        for _ in 0..10 {
+            let asked = http()
+                .get(format!("{base}/events"))
+                .header(COOKIE, &cookies);
+            let mut events = asked.send().await.unwrap();
+            assert_eq!(events.headers()["content-type"], "text/event-stream");
+            let mut heard = String::new();
+            while let Ok(Some(more)) = events.chunk().await {
+                heard.push_str(std::str::from_utf8(&more).unwrap());
+                assert!(between(&heard, "id: ", "\n").parse::<i64>().is_ok());
+                if heard.contains(word) {
+                    return;
+                }
+            }
         }
-        assert!(between(&heard, "id: ", "\n").parse::<i64>().is_ok());
+        panic!("never heard of: {word}");
     };
     until("data: waiting\n").await;
     scene.scan().await;

@@ -162,6 +162,15 @@ fn digits(phone: &Browser) -> String {
     digits
 }
 
+/// The way back to the app that a page offers.
+fn way_back(browser: &Browser) -> String {
+    let links = &browser.page().document.links;
+    let mut out = links
+        .iter()
+        .filter(|(_, to)| to.starts_with("https://shop.example"));
+    out.next().expect("a way back to the app").1.clone()
+}
+
 /// Four other digits.
 fn others(digits: &str) -> String {
     let number: u16 = digits.parse().unwrap();
