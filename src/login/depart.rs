@@ -50,6 +50,9 @@ pub struct Way<'a> {
     pub picked: Option<&'a str>,
     /// The operator that was asked already and is asked once more, by alias, whatever chose it.
     pub again: Option<&'a str>,
+    /// The operator of the leg before, by alias: asked again where otherwise the person would have to
+    /// choose. They did so before.
+    pub before: Option<&'a str>,
     /// The operators that said that the number is not theirs.
     pub declined: &'a [String],
 }
@@ -250,6 +253,15 @@ async fn choose_operator(
             return Ok(Err(Stopped::Refused(Box::new(unknown))));
         }
     };
+    if let Some(operator) = several
+        .iter()
+        .find(|operator| way.before == Some(operator.alias.as_str()))
+    {
+        return Ok(Ok(Choice {
+            operator: operator.clone(),
+            rule: Rule::Again,
+        }));
+    }
     if let Some(finder) = registry.finder()
         && let Some(name) = app
             .operators

@@ -34,7 +34,8 @@ pub enum Rule {
     Only,
     /// The one asked before said that the number is not its own.
     Reroute,
-    /// It was asked before, and is asked once more with its own page.
+    /// It was asked before and is asked once more: with its own page, or because the person wanted another
+    /// try and no rule decides.
     Again,
 }
 

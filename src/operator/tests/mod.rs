@@ -3,4 +3,5 @@ mod departures;
 mod dialects;
 mod fake;
 mod id_tokens;
+mod tls;
 mod walks;
