@@ -65,9 +65,7 @@ async fn serve((certificate, key): (CertificateDer<'static>, KeyPair)) -> u16 {
             };
             let service = hyper_util::service::TowerToHyperService::new(app.clone());
             let io = hyper_util::rt::TokioIo::new(stream);
-            tokio::spawn(
-                hyper::server::conn::http1::Builder::new().serve_connection(io, service),
-            );
+            tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(io, service));
         }
     });
     port
@@ -141,7 +139,10 @@ async fn what_is_wrong_with_a_certificate_is_told_with_what_to_mend() {
         // Nothing of ours is sent where nobody knows who listens.
         let after = steps.iter().rev().take_while(|step| **step != tls);
         let tried: Vec<_> = after.map(|step| step.name).collect();
-        assert!(!tried.contains(&"client_authentication"), "{case}: {tried:?}");
+        assert!(
+            !tried.contains(&"client_authentication"),
+            "{case}: {tried:?}"
+        );
     }
 }
 

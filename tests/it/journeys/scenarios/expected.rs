@@ -51,7 +51,7 @@ pub enum Stage {
 pub fn lacks(persona: Persona, stage: Stage) -> Option<&'static str> {
     use Persona::{
         Camara03, Camara10, Camara20, Camara21, CamaraStrict, Glide, Orange, Telefonica, TimMc,
-        Vonage, VodafoneCamara, VodafoneMc,
+        VodafoneCamara, VodafoneMc, Vonage,
     };
     match (persona, stage) {
         (Camara21 | Camara20 | Camara10 | Camara03 | CamaraStrict, _) => None,
@@ -79,7 +79,10 @@ pub fn askings(persona: Persona, row: &Scenario) -> Vec<Asking> {
     };
     let further = further.filter(|(_, stage)| lacks(persona, *stage).is_none());
     let further = further.map(|(asking, _)| asking);
-    [Some(Asking::Verify), further].into_iter().flatten().collect()
+    [Some(Asking::Verify), further]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// Every login of the table at a persona.
@@ -115,7 +118,7 @@ fn is_silent(persona: Persona) -> bool {
 
 /// What goes otherwise with a persona than with CAMARA 2.1.
 fn by_contract(persona: Persona, asking: Asking, effect: Effect) -> Option<Goes> {
-    use Persona::{Camara03, Glide, Telefonica, TimMc, Vonage, VodafoneMc};
+    use Persona::{Camara03, Glide, Telefonica, TimMc, VodafoneMc, Vonage};
     let lacks = |stage| lacks(persona, stage).is_some();
     Some(Goes::To(match (persona, effect) {
         // The page of who is not asked for silence is answered with a yes.
@@ -279,10 +282,23 @@ pub fn title(outcome: Outcome) -> &'static str {
 
 #[test]
 fn every_stage_that_some_persona_has_is_one_that_a_number_acts_at() {
-    for stage in [Stage::IdToken, Stage::Discovery, Stage::Share, Stage::Checks] {
+    for stage in [
+        Stage::IdToken,
+        Stage::Discovery,
+        Stage::Share,
+        Stage::Checks,
+    ] {
         let having = Persona::ALL.into_iter();
-        assert!(having.clone().any(|persona| lacks(persona, stage).is_none()));
-        assert!(having.clone().any(|persona| lacks(persona, stage).is_some()));
+        assert!(
+            having
+                .clone()
+                .any(|persona| lacks(persona, stage).is_none())
+        );
+        assert!(
+            having
+                .clone()
+                .any(|persona| lacks(persona, stage).is_some())
+        );
     }
 }
 

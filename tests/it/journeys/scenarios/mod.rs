@@ -95,8 +95,8 @@ async fn every_magic_number_at(persona: Persona) {
     LocalSet::new().run_until(drive_all(&world)).await;
     // As many grants, codes, sessions and go-aheads as numbers were verified.
     let verified = logins(persona).into_iter();
-    let verified =
-        verified.filter(|(asking, row)| world.expected(*asking, row) == Goes::To(Outcome::Verified));
+    let verified = verified
+        .filter(|(asking, row)| world.expected(*asking, row) == Goes::To(Outcome::Verified));
     let verified = i64::try_from(verified.count()).unwrap();
     // The owner before was forgotten: of their login, codes and go-aheads are gone.
     let kept = verified - i64::from(lacks(persona, Stage::Checks).is_none());
@@ -155,8 +155,9 @@ async fn drive_all(world: &Rc<World>) {
         world.expected(*asking, row) == Goes::To(Outcome::OperatorRateLimited)
     });
     // Those that keep somebody waiting first.
-    let (slow, quick): (Vec<Login>, Vec<_>) =
-        others.into_iter().partition(|(asking, row)| waits(*asking, row));
+    let (slow, quick): (Vec<Login>, Vec<_>) = others
+        .into_iter()
+        .partition(|(asking, row)| waits(*asking, row));
     assert!(slow.len() >= 3 && limiting.len() >= 3);
     for (asking, row) in slow {
         running.spawn_local(drive(world.clone(), asking, row));
