@@ -1,3 +1,4 @@
+mod answers;
 mod conclusions;
 mod departures;
 mod dialects;
