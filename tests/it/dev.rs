@@ -158,6 +158,30 @@ async fn the_phone_is_where_its_radio_says_and_the_demo_signs_in_through_its_net
 }
 
 #[tokio::test]
+async fn the_same_app_signs_in_through_every_network() {
+    let dev = Dev::start().await;
+    let demo = dev.url("demo_app");
+    let mut hand = Browser::new(&Clock::system());
+    hand.open(format!("{}/sim/phone", dev.url("simulator")))
+        .await;
+    let forms = hand.page().document.forms.clone();
+    let networks = forms.iter().filter_map(|form| {
+        let mut fields = form.fields.iter();
+        fields.find_map(|(name, value)| (name == "network").then(|| value.clone()))
+    });
+    let networks: Vec<String> = networks.collect();
+    assert_eq!(networks.len(), 12);
+    for network in networks {
+        dev.attach(&network, "+990700000").await;
+        let mut phone = dev.phone();
+        sign_in(&mut phone, demo, "+990700000").await;
+        let shown = &phone.page().source;
+        let operator = format!("<dd>{network}</dd>");
+        assert!(shown.contains(&operator), "{network}: {}", phone.title());
+    }
+}
+
+#[tokio::test]
 async fn the_strict_app_shows_what_the_checks_refuse() {
     let dev = Dev::start().await;
     for (number, title) in [
