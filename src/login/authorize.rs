@@ -35,7 +35,7 @@ use crate::store::sessions::{self, Known};
 use crate::verdict::Outcome;
 use crate::web::app::App;
 use crate::web::authorization::{self, URN, Unpacked};
-use crate::web::browser::Browser;
+use crate::web::browser::{Browser, LanguageWish};
 use crate::web::failure::Failure;
 use crate::web::limits::TooMany;
 use crate::web::page::{self, Frame};
@@ -246,7 +246,11 @@ fn too_many(
         Some(back) if !request.prompt.is_silent() => back,
         _ => return answer::at_once(app, browser, client, redirect, &told),
     };
-    let language = browser.language(request.ui_locales.as_deref());
+    let language = browser.language_for(&LanguageWish {
+        ui_locales: request.ui_locales.as_deref(),
+        client: client.settings.default_locale.as_deref(),
+        ..LanguageWish::default()
+    });
     let frame = Frame {
         app: Some(page::App {
             name: client.name.clone(),
