@@ -11,6 +11,7 @@ mod checks;
 mod choosing;
 mod clients;
 mod dev;
+mod console;
 mod journeys;
 mod keys;
 mod layers;
