@@ -8,12 +8,12 @@ use sqlx::PgConnection;
 use crate::admin::client_sector::{SectorDocument, sector_of};
 use crate::admin::client_settings;
 use crate::admin::desk::{Act, commit};
+use crate::admin::page::{MOST, Page, Wanted};
 use crate::admin::{Desk, Refused, change, client_secrets};
 use crate::secret::{Token, new_id, random};
 use crate::store::clients::{self, AuthMethod, Client, Kind, Settings};
+use crate::store::db::StoreError;
 use crate::store::operators;
-
-const PAGE: i64 = 200;
 
 /// What an app says about itself.
 #[derive(Clone, Debug)]
@@ -122,6 +122,7 @@ pub(super) fn prepare(desk: &Desk, new: NewClient) -> Result<Client, Refused> {
         test: fields.test,
         settings: fields.settings,
         sector,
+        managed_by: None,
         revision: 1,
         disabled_at: None,
         created_at: desk.now,
@@ -174,16 +175,31 @@ pub(super) async fn insert(
 /// # Errors
 /// [`Refused::Database`].
 pub async fn list(desk: &Desk) -> Result<Vec<Client>, Refused> {
-    let mut tx = desk.begin().await?;
-    let mut all: Vec<Client> = Vec::new();
+    let mut wanted = Wanted {
+        limit: MOST,
+        ..Wanted::default()
+    };
+    let mut all = Vec::new();
     loop {
-        let after = all.last().map_or("", |client| client.client_id.as_str());
-        let page = clients::list(&mut tx, after, PAGE).await?;
-        if page.is_empty() {
-            return Ok(all);
+        let page = page(desk, &wanted).await?;
+        all.extend(page.items);
+        match page.next {
+            Some(next) => wanted.after = Some(next),
+            None => return Ok(all),
         }
-        all.extend(page);
     }
+}
+
+/// A page of clients, in the order of `client_id`. One statement, from an index.
+///
+/// # Errors
+/// [`Refused::Invalid`] if there can be no such page.
+pub async fn page(desk: &Desk, wanted: &Wanted) -> Result<Page<Client>, Refused> {
+    wanted.check()?;
+    let mut db = desk.db.acquire().await.map_err(StoreError::from)?;
+    let (search, after) = (wanted.search.trim(), wanted.begin());
+    let rows = clients::page(&mut db, search, after, wanted.rows()).await?;
+    Ok(wanted.page(rows, |client| client.client_id.clone()))
 }
 
 /// One client.

@@ -20,6 +20,7 @@ pub mod finder;
 pub mod keys;
 pub mod numbers;
 pub mod operators;
+pub mod page;
 pub mod presets;
 pub mod ranges;
 mod refused;

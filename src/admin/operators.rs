@@ -9,11 +9,13 @@ use sqlx::PgConnection;
 use crate::admin::desk::{Act, commit};
 use crate::admin::endpoint::{check_endpoint, is_guarded};
 use crate::admin::extras::{check_offered, check_restraint, need_a_key};
+use crate::admin::page::{Page, Wanted};
 use crate::admin::refused::{check_alias, check_name};
 use crate::admin::{Desk, Refused, change, dialects};
 use crate::oauth::signing_alg::SigningAlg;
 use crate::operator::amr::shows_other_means;
 use crate::secret::new_id;
+use crate::store::db::StoreError;
 use crate::store::operators::{
     self, Credentials, IdTokenRule, Mode, Operator, Settings, TokenAuth,
 };
@@ -86,6 +88,7 @@ pub async fn add(desk: &Desk, new: NewOperator) -> Result<Operator, Refused> {
         mode: new.mode,
         settings: new.settings,
         sealed_credentials: Some(new.credentials.seal(&desk.vault, &id)),
+        managed_by: None,
         revision: 1,
         disabled_at: None,
         created_at: desk.now,
@@ -119,6 +122,18 @@ pub async fn add(desk: &Desk, new: NewOperator) -> Result<Operator, Refused> {
 pub async fn list(desk: &Desk) -> Result<Vec<Operator>, Refused> {
     let mut tx = desk.begin().await?;
     Ok(operators::list(&mut tx).await?)
+}
+
+/// A page of operators, by alias. One statement.
+///
+/// # Errors
+/// [`Refused::Invalid`] if there can be no such page.
+pub async fn page(desk: &Desk, wanted: &Wanted) -> Result<Page<Operator>, Refused> {
+    wanted.check()?;
+    let mut db = desk.db.acquire().await.map_err(StoreError::from)?;
+    let (search, after) = (wanted.search.trim(), wanted.begin());
+    let rows = operators::page(&mut db, search, after, wanted.rows()).await?;
+    Ok(wanted.page(rows, |operator| operator.alias.clone()))
 }
 
 /// One operator.
@@ -245,10 +260,8 @@ fn endpoints(settings: &Settings) -> Vec<(&'static str, &str)> {
 }
 
 async fn find(db: &mut PgConnection, alias: &str) -> Result<Operator, Refused> {
-    operators::list(db)
+    operators::find(db, alias)
         .await?
-        .into_iter()
-        .find(|operator| operator.alias == alias)
         .ok_or_else(|| Refused::not_found("operator", alias))
 }
 

@@ -288,6 +288,7 @@ mod tests {
                 ..Settings::default()
             },
             sealed_credentials: None,
+            managed_by: None,
             revision: 1,
             disabled_at: None,
             created_at: now,
