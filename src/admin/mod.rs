@@ -4,6 +4,7 @@
 //! Every function that changes something opens one transaction, changes rows, appends the record of
 //! the change and commits: there is neither without the other.
 
+pub mod api_tokens;
 pub mod audit;
 pub mod breakers;
 mod change;
@@ -24,6 +25,7 @@ pub mod page;
 pub mod presets;
 pub mod ranges;
 mod refused;
+pub mod scopes;
 pub mod sessions;
 pub mod staff;
 pub mod usage;

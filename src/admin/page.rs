@@ -1,6 +1,8 @@
 //! Lists, page by page: each page begins after the last entry of the one before (keyset), so that it
 //! costs the same however far down it is, and an entry that comes or goes meanwhile moves no other.
 
+use uuid::Uuid;
+
 use crate::admin::Refused;
 
 /// Entries on one page at most.
@@ -57,6 +59,16 @@ impl Wanted {
     /// Where the page begins.
     pub(super) fn begin(&self) -> &str {
         self.after.as_deref().unwrap_or_default()
+    }
+
+    /// The same where the cursor is a row's id.
+    pub(super) fn id_cursor(&self) -> Result<Option<Uuid>, Refused> {
+        let read = |cursor: &String| {
+            cursor
+                .parse()
+                .map_err(|_| Refused::invalid("after", "is what `next` of a page said"))
+        };
+        self.after.as_ref().map(read).transpose()
     }
 
     /// Rows to read: one more than the page holds tells whether there is another page.

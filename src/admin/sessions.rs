@@ -66,13 +66,7 @@ pub async fn page(
     wanted: &Wanted,
 ) -> Result<Page<(Seen, Option<String>)>, Refused> {
     wanted.check()?;
-    let before = match &wanted.after {
-        None => None,
-        Some(cursor) => Some(cursor.parse().map_err(|_| {
-            let message = "is what `next` of a page said";
-            Refused::invalid("after", message)
-        })?),
-    };
+    let before = wanted.id_cursor()?;
     let mut db = desk.db.acquire().await.map_err(StoreError::from)?;
     let which = whose.which(desk);
     let rows = sessions::page(&mut db, &which, before, desk.now, wanted.rows()).await?;
