@@ -42,6 +42,13 @@ impl ApiToken {
     pub fn may(&self, scope: Scope) -> bool {
         self.role.may(scope) && scope.is_in(&self.scopes)
     }
+
+    /// Something that a role allows and the token does not, if there is such a thing.
+    #[must_use]
+    pub fn may_stand_for(&self, role: Role) -> Option<Scope> {
+        let mut all = Scope::ALL.into_iter();
+        all.find(|scope| role.may(*scope) && !self.may(*scope))
+    }
 }
 
 /// Makes one. Its text is returned: shown now or never. `maker` is the token that asks for it, if one

@@ -233,6 +233,43 @@ pub async fn set_disabled(desk: &Desk, client_id: &str, disabled: bool) -> Resul
     commit(tx).await
 }
 
+/// Ends a client for good: its secrets are gone and it is refused everywhere. Its row stays, disabled:
+/// nobody else may ever be taken for it. `seen` is the revision that was looked at, if it was.
+///
+/// # Errors
+/// [`Refused::NotFound`], or [`Refused::Stale`] if the revision is another.
+pub async fn remove(desk: &Desk, client_id: &str, seen: Option<i32>) -> Result<(), Refused> {
+    let mut tx = desk.begin().await?;
+    let client = find(&mut tx, client_id).await?;
+    if seen.is_some_and(|seen| seen != client.revision) {
+        return Err(Refused::Stale);
+    }
+    end(desk, &mut tx, &client).await?;
+    commit(tx).await
+}
+
+/// Ends it in the caller's transaction.
+pub(super) async fn end(
+    desk: &Desk,
+    tx: &mut PgConnection,
+    client: &Client,
+) -> Result<(), Refused> {
+    let ended = Client {
+        disabled_at: client.disabled_at.or(Some(desk.now)),
+        managed_by: None,
+        ..client.clone()
+    };
+    clients::update(tx, &ended, desk.now).await?;
+    clients::delete_secrets(tx, client.id).await?;
+    let act = Act {
+        operation: "DELETE",
+        resource: "client",
+        id: &client.client_id,
+        details: Value::Null,
+    };
+    desk.record(tx, act).await
+}
+
 /// Changes what can be edited and returns the client as it is then. `seen` is the revision the
 /// editor looked at, if it looked. The sector stays.
 ///

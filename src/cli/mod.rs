@@ -1,6 +1,7 @@
 //! The command line: reads arguments, calls [`crate::admin`] or a part of the program that runs, and
 //! prints. One file per noun.
 
+mod api_token;
 mod audit;
 mod check_flags;
 mod client;
@@ -70,6 +71,9 @@ enum Command {
     /// Browsers that are signed in.
     #[command(subcommand)]
     Session(session::SessionCommand),
+    /// Tokens of the admin API.
+    #[command(subcommand)]
+    ApiToken(api_token::ApiTokenCommand),
     /// The root key and the keys that sign tokens.
     #[command(subcommand)]
     Key(key::KeyCommand),
@@ -133,6 +137,7 @@ async fn dispatch(line: Line) -> Result<u8, Failure> {
         Command::Operator(command) => operator::run(globals, command).await,
         Command::Staff(command) => staff::run(globals, command).await,
         Command::Session(command) => session::run(globals, command).await,
+        Command::ApiToken(command) => api_token::run(globals, command).await,
         Command::Key(command) => key::run(globals, command).await,
         Command::Number(command) => number::run(globals, command).await,
         Command::Usage(options) => usage::run(globals, options).await,

@@ -17,7 +17,7 @@ pub struct Kept {
     pub sealed: Option<Vec<u8>>,
 }
 
-/// Where an answer is sealed for. Tokens have few answers at a time: the key is in the sealed part.
+/// Where an answer is sealed for: nobody but its token gets it.
 #[must_use]
 pub fn answer_place(token: &Uuid) -> Place<'_> {
     Place::new("api_answers", "sealed", token)
