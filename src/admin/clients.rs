@@ -58,16 +58,20 @@ pub struct Editable {
     pub test: bool,
     /// Its policy.
     pub settings: Settings,
+    /// Whose file it is kept as.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub managed_by: Option<String>,
 }
 
 impl Editable {
-    fn of(client: &Client) -> Self {
+    pub(super) fn of(client: &Client) -> Self {
         Self {
             name: client.name.clone(),
             auth_method: client.auth_method,
             redirect_uris: client.redirect_uris.clone(),
             test: client.test,
             settings: client.settings.clone(),
+            managed_by: client.managed_by.clone(),
         }
     }
 }
@@ -78,11 +82,26 @@ impl Editable {
 /// # Errors
 /// [`Refused::Invalid`] naming the field, [`Refused::Taken`] if the `client_id` is in use.
 pub async fn create(desk: &Desk, new: NewClient) -> Result<Registered, Refused> {
-    let client = prepare(desk, new)?;
+    create_kept(desk, new, None).await
+}
+
+/// The same, kept as somebody's file says.
+pub(super) async fn create_kept(
+    desk: &Desk,
+    new: NewClient,
+    managed_by: Option<String>,
+) -> Result<Registered, Refused> {
+    let mut client = prepare(desk, new)?;
+    client.managed_by = managed_by;
     let mut tx = desk.begin().await?;
     let registered = insert(desk, &mut tx, client, Value::Null).await?;
     commit(tx).await?;
     Ok(registered)
+}
+
+/// Refuses what a client cannot be.
+pub(super) fn check(client: &Editable, kind: Kind) -> Result<(), Refused> {
+    client_settings::check(client, kind)
 }
 
 /// Checks a new client.
@@ -101,6 +120,7 @@ pub(super) fn prepare(desk: &Desk, new: NewClient) -> Result<Client, Refused> {
         redirect_uris: new.redirect_uris,
         test: new.test,
         settings: new.settings,
+        managed_by: None,
     };
     let sector = new.sector.as_ref();
     fields.settings.sector_identifier_uri = sector.map(|document| document.uri().to_owned());
@@ -175,7 +195,16 @@ pub(super) async fn insert(
 /// # Errors
 /// [`Refused::Database`].
 pub async fn list(desk: &Desk) -> Result<Vec<Client>, Refused> {
+    search(desk, "").await
+}
+
+/// All clients whose name or `client_id` holds these words.
+///
+/// # Errors
+/// [`Refused::Invalid`] if the words are too long.
+pub async fn search(desk: &Desk, words: &str) -> Result<Vec<Client>, Refused> {
     let mut wanted = Wanted {
+        search: words.to_owned(),
         limit: MOST,
         ..Wanted::default()
     };
@@ -318,6 +347,7 @@ pub async fn update_in_sector(
     client.redirect_uris = after.redirect_uris;
     client.test = after.test;
     client.settings = after.settings;
+    client.managed_by = after.managed_by;
     clients::update(&mut tx, &client, desk.now).await?;
     if before.auth_method.is_secret() && !client.auth_method.is_secret() {
         // A secret that nobody uses any more must not work again after the next change.

@@ -5,6 +5,8 @@
 //! the change and commits: there is neither without the other.
 
 pub mod api_tokens;
+pub mod apply;
+pub mod apply_file;
 pub mod audit;
 pub mod breakers;
 mod change;

@@ -69,6 +69,21 @@ pub struct Editable {
     /// New credentials, instead of all earlier ones.
     #[serde(skip)]
     pub credentials: Option<Credentials>,
+    /// Whose file it is kept as.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub managed_by: Option<String>,
+}
+
+impl Editable {
+    pub(super) fn of(operator: &Operator) -> Self {
+        Self {
+            name: operator.name.clone(),
+            mode: operator.mode,
+            settings: operator.settings.clone(),
+            credentials: None,
+            managed_by: operator.managed_by.clone(),
+        }
+    }
 }
 
 /// Adds an operator, its credentials sealed.
@@ -76,10 +91,24 @@ pub struct Editable {
 /// # Errors
 /// [`Refused::Invalid`] naming the field, [`Refused::Taken`] if the alias is in use.
 pub async fn add(desk: &Desk, new: NewOperator) -> Result<Operator, Refused> {
+    add_kept(desk, new, None).await
+}
+
+/// Refuses what an operator cannot be.
+pub(super) fn check(new: &NewOperator) -> Result<(), Refused> {
     check_alias("alias", &new.alias)?;
     check_name(&new.name)?;
     check_settings(&new.settings, new.mode)?;
-    check_credentials(&new.settings, &new.credentials)?;
+    check_credentials(&new.settings, &new.credentials)
+}
+
+/// The same as [`add`], kept as somebody's file says.
+pub(super) async fn add_kept(
+    desk: &Desk,
+    new: NewOperator,
+    managed_by: Option<String>,
+) -> Result<Operator, Refused> {
+    check(&new)?;
     let id = new_id(desk.now);
     let operator = Operator {
         id,
@@ -88,7 +117,7 @@ pub async fn add(desk: &Desk, new: NewOperator) -> Result<Operator, Refused> {
         mode: new.mode,
         settings: new.settings,
         sealed_credentials: Some(new.credentials.seal(&desk.vault, &id)),
-        managed_by: None,
+        managed_by,
         revision: 1,
         disabled_at: None,
         created_at: desk.now,
@@ -183,12 +212,7 @@ pub async fn update(
     if seen.is_some_and(|seen| seen != operator.revision) {
         return Err(Refused::Stale);
     }
-    let before = Editable {
-        name: operator.name.clone(),
-        mode: operator.mode,
-        settings: operator.settings.clone(),
-        credentials: None,
-    };
+    let before = Editable::of(&operator);
     let mut after = before.clone();
     edit(&mut after);
     let mut changes = change::between(&before, &after);
@@ -211,6 +235,7 @@ pub async fn update(
     operator.name = after.name;
     operator.mode = after.mode;
     operator.settings = after.settings;
+    operator.managed_by = after.managed_by;
     if after.credentials.is_some() {
         operator.sealed_credentials = Some(credentials.seal(&desk.vault, &operator.id));
     }

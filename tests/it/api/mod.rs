@@ -1,5 +1,6 @@
 //! The admin API over the wire.
 
+mod apply;
 mod contract;
 mod edits;
 mod once;
@@ -88,7 +89,10 @@ fn problem(answer: &Raw) -> (u16, String, String) {
     let problem = answer.json();
     let text = |name: &str| problem[name].as_str().unwrap_or_default().to_owned();
     assert_eq!(problem["status"], answer.status, "{problem}");
-    assert!(!text("detail").is_empty() && !text("title").is_empty(), "{problem}");
+    assert!(
+        !text("detail").is_empty() && !text("title").is_empty(),
+        "{problem}"
+    );
     let kind = text("type");
     let word = kind.strip_prefix("urn:numbercloak:problem:").unwrap();
     (answer.status, word.to_owned(), text("field"))
@@ -96,6 +100,11 @@ fn problem(answer: &Raw) -> (u16, String, String) {
 
 #[track_caller]
 fn ok(answer: Raw) -> Value {
-    assert!((200..300).contains(&answer.status), "{} {}", answer.status, answer.body);
+    assert!(
+        (200..300).contains(&answer.status),
+        "{} {}",
+        answer.status,
+        answer.body
+    );
     answer.json()
 }

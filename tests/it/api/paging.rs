@@ -61,7 +61,9 @@ async fn a_search_finds_any_part_of_a_name_or_id_and_takes_signs_as_they_are() {
         ("%25", vec![]),
         ("app_", vec![]),
     ] {
-        let page = ok(program.get(&format!("/clients?limit=2&search={search}")).await);
+        let page = ok(program
+            .get(&format!("/clients?limit=2&search={search}"))
+            .await);
         assert_eq!(ids(&page), expected, "{search}");
     }
     for (query, field) in [("limit=0", "limit"), ("limit=201", "limit")] {
