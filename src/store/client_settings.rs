@@ -189,6 +189,8 @@ pub struct Settings {
     pub policy_uri: Option<String>,
     /// Its terms.
     pub tos_uri: Option<String>,
+    /// The language of its people, a BCP 47 tag, for those whose browser does not tell theirs.
+    pub default_locale: Option<String>,
     /// What else is asked about a number, and how often an operator is asked.
     pub checks: Checks,
     /// Billable calls a month (UTC) after which staff are alerted; absent: nobody is. Nothing is refused.
@@ -280,6 +282,7 @@ impl Default for Settings {
             client_uri: None,
             policy_uri: None,
             tos_uri: None,
+            default_locale: None,
             checks: Checks::default(),
             quota_per_month: None,
         }

@@ -18,3 +18,4 @@ pub mod problem_details;
 pub mod secret_uses;
 pub mod text;
 pub mod unfinished;
+pub mod wishes;
