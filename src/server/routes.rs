@@ -25,7 +25,7 @@ use crate::web::failure::Failure;
 use crate::web::headers::{self, PageClass};
 use crate::web::page::{Frame, render};
 use crate::web::plain::{ErrorPage, Home, Problem};
-use crate::{console, login, provider};
+use crate::{api, console, login, provider};
 
 /// The public router.
 pub fn router(app: &App) -> Router {
@@ -40,7 +40,8 @@ pub fn router(app: &App) -> Router {
         .fallback(not_found)
         .layer(within(Reader::Person));
     let programs = provider::routes().layer(within(Reader::Program));
-    passing(app, Router::new().merge(programs).merge(pages))
+    let api = api::router(app).layer(within(Reader::Admin));
+    passing(app, Router::new().merge(programs).merge(api).merge(pages))
 }
 
 /// The router of the listener for mutual TLS: what apps' servers call, and no page.

@@ -2,6 +2,8 @@
 //! [`path`], those of its tokens in [`tokens`]. Functions take a connection (or a pool for single statements); callers own
 //! transactions. Only the layers above call these; nothing here decides.
 
+pub mod api_answers;
+pub mod api_tokens;
 pub mod assertions;
 pub mod audit;
 pub mod breakers;

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail anywhere")]
 
+mod api;
 mod attacks;
 mod backup;
 mod bad_operators;
