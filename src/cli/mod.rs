@@ -2,6 +2,7 @@
 //! prints. One file per noun.
 
 mod audit;
+mod audit_log;
 mod check_flags;
 mod client;
 mod client_flags;

@@ -270,7 +270,7 @@ pub async fn refuse(
         error: Some(error.code.as_str().to_owned()),
     };
     let record = browser.recorder(app, now).record(subject, &event);
-    crate::store::audit::append(app.db.relaxed(), [record]).await?;
+    crate::store::audit::append_alone(&app.db, app.db.relaxed(), [record]).await?;
     answer::at_once(app, browser, client, redirect, &Answer::from(error))
 }
 
