@@ -13,6 +13,7 @@ mod clients;
 mod journeys;
 mod keys;
 mod layers;
+mod ledger;
 mod limits;
 mod logout;
 mod operators;

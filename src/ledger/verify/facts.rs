@@ -7,6 +7,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::clock::Time;
+use crate::secret::first_id;
 use crate::audit::event::{LogBeginning, SealRefusal};
 use crate::ledger::verify::{Report, What, about};
 
@@ -36,17 +38,30 @@ struct Previous {
     origin: String,
 }
 
-#[derive(Clone, Copy, Deserialize)]
+#[derive(Deserialize)]
+struct Erased {
+    records: Vec<Uuid>,
+}
+
+#[derive(Deserialize)]
+struct Dropped {
+    table: String,
+    from: Time,
+    until: Time,
+    rows: u64,
+}
+
+/// Ids from one on and before another.
+#[derive(Clone, Copy)]
 struct IdRange {
     from: Uuid,
     until: Uuid,
 }
 
-#[derive(Deserialize)]
-struct Retired {
-    from: Uuid,
-    until: Uuid,
-    leaves: HashMap<String, Vec<(u64, u64)>>,
+impl IdRange {
+    fn has(self, id: Uuid) -> bool {
+        self.from <= id && id < self.until
+    }
 }
 
 /// What was gathered.
@@ -54,7 +69,9 @@ struct Retired {
 pub(super) struct Facts {
     erased: HashSet<Uuid>,
     erased_ranges: Vec<IdRange>,
-    retired: Vec<Retired>,
+    retired: Vec<IdRange>,
+    /// Records that were retired, in all.
+    retired_rows: u64,
     refused: HashMap<Uuid, SealRefusal>,
     serials: BTreeMap<String, Vec<u64>>,
     /// Ids that manifests name and that are to be looked for, with the manifest.
@@ -91,19 +108,36 @@ impl Facts {
                     begun(&started, known_losses, report);
                 }
             }
+            Some("PERSONAL_DATA_ERASED") => {
+                if let Ok(erased) = Erased::deserialize(body) {
+                    self.erased.extend(erased.records);
+                }
+            }
+            Some("PARTITION_DROPPED") => {
+                if let Ok(dropped) = Dropped::deserialize(body) {
+                    self.drop_range(id, &dropped);
+                }
+            }
             _ => {}
         }
-        if let Ok(erased) = Vec::<Uuid>::deserialize(&body["erased"]) {
-            self.erased.extend(erased);
+    }
+
+    fn drop_range(&mut self, id: Uuid, dropped: &Dropped) {
+        let range = IdRange {
+            from: first_id(dropped.from),
+            until: first_id(dropped.until),
+        };
+        // A record that drops its own future would hide what comes.
+        if range.until > id {
+            return;
         }
-        if let Ok(range) = IdRange::deserialize(&body["erased_range"]) {
-            // A record that erases its own future would hide what comes.
-            if range.until <= id {
-                self.erased_ranges.push(range);
+        match dropped.table.as_str() {
+            "audit_personal" => self.erased_ranges.push(range),
+            "audit_records" => {
+                self.retired.push(range);
+                self.retired_rows += dropped.rows;
             }
-        }
-        if let Ok(retired) = Retired::deserialize(&body["retired"]) {
-            self.retired.push(retired);
+            _ => {}
         }
     }
 
@@ -113,23 +147,16 @@ impl Facts {
     }
 
     pub(super) fn is_erased(&self, id: Uuid) -> bool {
-        let within = |range: &IdRange| range.from <= id && id < range.until;
-        self.erased.contains(&id) || self.erased_ranges.iter().any(within)
+        self.erased.contains(&id) || self.erased_ranges.iter().any(|range| range.has(id))
     }
 
-    /// Whether a leaf without its record is one that was retired.
-    pub(super) fn is_retired_leaf(&self, origin: &str, leaf: u64) -> bool {
-        let within = |(first, end): &(u64, u64)| *first <= leaf && leaf < *end;
-        let of_log = |retired: &Retired| {
-            let leaves = retired.leaves.get(origin);
-            leaves.is_some_and(|leaves| leaves.iter().any(within))
-        };
-        self.retired.iter().any(of_log)
+    /// How many records were retired, in all.
+    pub(super) fn retired_rows(&self) -> u64 {
+        self.retired_rows
     }
 
-    fn is_retired(&self, id: Uuid) -> bool {
-        let within = |retired: &Retired| retired.from <= id && id < retired.until;
-        self.retired.iter().any(within)
+    pub(super) fn is_retired(&self, id: Uuid) -> bool {
+        self.retired.iter().any(|range| range.has(id))
     }
 
     pub(super) fn refusal(&self, id: Uuid) -> Option<SealRefusal> {
