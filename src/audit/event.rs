@@ -27,6 +27,12 @@ pub enum Event {
         /// The `prompt` asked for, if any.
         #[serde(skip_serializing_if = "Option::is_none")]
         prompt: Option<String>,
+        /// Whether the app pushed the request: no browser could alter it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        pushed: bool,
+        /// Whether the app signed the request: nobody could.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        signed: bool,
     },
     /// The person gave a number on our page.
     NumberEntered {},
@@ -103,11 +109,21 @@ pub enum Event {
         /// Whether a remembered session answered, without asking an operator.
         from_session: bool,
     },
-    /// A login ended without one.
+    /// A login ended without one, or was never opened because its request was refused.
     LoginError {
         /// The OAuth error the app was or will be told; absent if it is told nothing.
         #[serde(skip_serializing_if = "Option::is_none")]
         error: Option<String>,
+        /// What was wrong with a request that was refused.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    /// A pushed authorization request was refused.
+    PushedAuthorizationRequestError {
+        /// The OAuth error the app was told.
+        error: String,
+        /// What was wrong.
+        reason: String,
     },
     /// A code was exchanged for tokens.
     CodeToToken {
@@ -268,6 +284,7 @@ impl Event {
             Self::IdentityProviderResponseError { .. } => "IDENTITY_PROVIDER_RESPONSE_ERROR",
             Self::Login { .. } => "LOGIN",
             Self::LoginError { .. } => "LOGIN_ERROR",
+            Self::PushedAuthorizationRequestError { .. } => "PUSHED_AUTHORIZATION_REQUEST_ERROR",
             Self::CodeToToken { .. } => "CODE_TO_TOKEN",
             Self::CodeToTokenError { .. } => "CODE_TO_TOKEN_ERROR",
             Self::RefreshToken { .. } => "REFRESH_TOKEN",

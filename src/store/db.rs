@@ -7,6 +7,7 @@ use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use sqlx::{Executor as _, PgPool};
 
 use crate::clock::{Clock, Time};
+use crate::secret::Unsealable;
 use crate::store::committed::Committed;
 use crate::store::lane::Lane;
 
@@ -19,6 +20,9 @@ pub enum StoreError {
     /// A named constraint refused the row.
     #[error("refused by {0}")]
     Conflict(String),
+    /// A sealed column was altered, or its root key is gone.
+    #[error(transparent)]
+    Unsealable(#[from] Unsealable),
     /// The database itself.
     #[error(transparent)]
     Database(sqlx::Error),
