@@ -1,8 +1,7 @@
 //! Manifests: every second in which a server wrote, it names the records that it knows committed. A
 //! record removed before it is sealed is missed by the manifest that names it, and a manifest by the next.
 
-use std::sync::{Mutex, PoisonError};
-
+use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use crate::audit::event::{Event, Subject};
@@ -38,60 +37,54 @@ impl Ledger {
     /// The database.
     pub async fn finish(&self) -> Result<(), LedgerError> {
         self.write_manifests(true).await?;
+        let _one_at_a_time = self.work.lock().await;
         self.seal().await?;
         Ok(())
     }
 
     async fn write_manifests(&self, last: bool) -> Result<(), LedgerError> {
+        let mut written = self.manifests.0.lock().await;
         loop {
             let mut taken = self.db.committed().take();
             let more = taken.len() > MOST;
             if more {
                 self.db.committed().put_back(taken.split_off(MOST));
             }
-            if taken.is_empty() && !(last && self.written().serial > 0) {
+            if taken.is_empty() && !(last && written.serial > 0) {
                 return Ok(());
             }
-            self.write_manifest(taken, last && !more).await?;
+            *written = self.write_manifest(*written, taken, last && !more).await?;
             if !more {
                 return Ok(());
             }
         }
     }
 
-    async fn write_manifest(&self, taken: Vec<Uuid>, last: bool) -> Result<(), LedgerError> {
-        let written = self.written();
+    async fn write_manifest(
+        &self,
+        written: Written,
+        taken: Vec<Uuid>,
+        last: bool,
+    ) -> Result<Written, LedgerError> {
         let recorder = Recorder {
             vault: &self.vault,
             now: self.clock.now(),
             browser: Personal::default(),
         };
+        let serial = written.serial + 1;
         let event = Event::AuditManifest {
             server: self.server.clone(),
-            serial: written.serial + 1,
+            serial,
             records: written.previous.into_iter().chain(taken.clone()).collect(),
             last,
         };
         let record = recorder.record(Subject::default(), &event);
-        let id = record.id;
+        let previous = Some(record.id);
         if let Err(error) = log::append_manifest(self.db.durable(), record).await {
             // It may have been written all the same: then two carry one serial, and both are true.
             self.db.committed().put_back(taken);
             return Err(error.into());
         }
-        *self.lock_written() = Written {
-            serial: written.serial + 1,
-            previous: Some(id),
-        };
-        Ok(())
-    }
-
-    fn written(&self) -> Written {
-        *self.lock_written()
-    }
-
-    fn lock_written(&self) -> std::sync::MutexGuard<'_, Written> {
-        let lock = self.manifests.0.lock();
-        lock.unwrap_or_else(PoisonError::into_inner)
+        Ok(Written { serial, previous })
     }
 }

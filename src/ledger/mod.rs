@@ -83,6 +83,8 @@ pub struct Ledger {
     checkpoint_every: Duration,
     places: Vec<Place>,
     signer: NoteSigner,
+    /// What was seen and what is read next must not be mixed up by two at once.
+    work: tokio::sync::Mutex<()>,
     /// The last head this process has seen: what a restore under a running server cannot undo.
     seen: Mutex<Option<Checkpoint>>,
     published: ArcSwapOption<String>,
@@ -106,6 +108,7 @@ impl Ledger {
             server: parts.server,
             checkpoint_every: parts.checkpoint_every,
             places: parts.places,
+            work: tokio::sync::Mutex::default(),
             seen: Mutex::default(),
             published: ArcSwapOption::empty(),
             manifests: Manifests::default(),
@@ -119,6 +122,7 @@ impl Ledger {
     /// If the database, the tree in it, or a key is not as it should be; places outside that fail are
     /// noted at the place.
     pub async fn tick(&self) -> Result<Sealed, LedgerError> {
+        let _one_at_a_time = self.work.lock().await;
         let sealed = self.seal().await?;
         self.sign_if_due().await?;
         self.push().await?;

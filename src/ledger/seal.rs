@@ -44,7 +44,7 @@ impl Ledger {
     ///
     /// # Errors
     /// The database, or a root key that is missing.
-    pub async fn seal(&self) -> Result<Sealed, LedgerError> {
+    pub(super) async fn seal(&self) -> Result<Sealed, LedgerError> {
         let mut total = Sealed::default();
         for _ in 0..BATCHES {
             let (went, more) = match self.seal_batch().await? {
