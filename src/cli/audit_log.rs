@@ -149,7 +149,8 @@ async fn verify_database(globals: &Globals, verify: &Verify) -> Result<u8, Failu
 
 fn verify_export(globals: &Globals, export: &Path, verify: &Verify) -> Result<u8, Failure> {
     let key = verify.key.as_deref().map(Verifier::parse).transpose();
-    let key = key.map_err(|error| Failure::usage(error.to_string(), "Copy it from `audit checkpoint`."))?;
+    let key =
+        key.map_err(|error| Failure::usage(error.to_string(), "Copy it from `audit checkpoint`."))?;
     let given = offline::Given {
         outside: outside(&verify.checkpoint, key.as_ref())?,
         key,
@@ -159,7 +160,10 @@ fn verify_export(globals: &Globals, export: &Path, verify: &Verify) -> Result<u8
         None => None,
         Some(file) => {
             let keys = verify.jwks.as_ref().ok_or_else(|| {
-                Failure::usage("an export has no token keys", "Give the key set with --jwks.")
+                Failure::usage(
+                    "an export has no token keys",
+                    "Give the key set with --jwks.",
+                )
             })?;
             Some(receipt::read(&read(file)?, &jwks(&read(keys)?)?).map_err(not_a_receipt)?)
         }
@@ -207,7 +211,11 @@ async fn write_bundle(globals: &Globals, wanted: &Bundle) -> Result<u8, Failure>
         Err(BundleError::Write(error)) => return Err(cannot(&error)),
         Err(BundleError::Ledger(error)) => return Err(error.into()),
         Err(nothing @ BundleError::Nothing) => {
-            return Err(Failure::new(FINDING, nothing.to_string(), "Start a server, and try again."));
+            return Err(Failure::new(
+                FINDING,
+                nothing.to_string(),
+                "Start a server, and try again.",
+            ));
         }
     };
     out.flush().map_err(|error| cannot(&error))?;
@@ -275,8 +283,14 @@ async fn show_checkpoint(globals: &Globals) -> Result<u8, Failure> {
     for place in &places {
         let has = match (place.size, &place.trouble) {
             (Some(size), None) => format!("{} has {size} leaves", place.place),
-            (Some(size), Some(trouble)) => format!("{} has {size} leaves; since then: {trouble}", place.place),
-            (None, trouble) => format!("{}: {}", place.place, trouble.as_deref().unwrap_or("nothing yet")),
+            (Some(size), Some(trouble)) => {
+                format!("{} has {size} leaves; since then: {trouble}", place.place)
+            }
+            (None, trouble) => format!(
+                "{}: {}",
+                place.place,
+                trouble.as_deref().unwrap_or("nothing yet")
+            ),
         };
         lines.push(("outside", has));
     }
@@ -301,7 +315,9 @@ async fn show_proof(globals: &Globals, prove: &Prove) -> Result<u8, Failure> {
         let Some(proof) = prove::consistency(&mut db, &key, &old).await? else {
             return Err(Failure::new(
                 FINDING,
-                format!("nothing here continues the checkpoint from {place}: its log is unknown, or shorter"),
+                format!(
+                    "nothing here continues the checkpoint from {place}: its log is unknown, or shorter"
+                ),
                 "Look at `audit verify --checkpoint` with it: records may be lost.",
             ));
         };
@@ -313,7 +329,12 @@ async fn show_proof(globals: &Globals, prove: &Prove) -> Result<u8, Failure> {
 async fn connection(
     office: &Office,
 ) -> Result<sqlx::pool::PoolConnection<sqlx::Postgres>, Failure> {
-    Ok(office.db.durable().acquire().await.map_err(StoreError::from)?)
+    Ok(office
+        .db
+        .durable()
+        .acquire()
+        .await
+        .map_err(StoreError::from)?)
 }
 
 /// Checkpoints given, each signed by the key.
@@ -388,7 +409,9 @@ fn said(report: &mut Report, told: &receipt::Receipt) {
         "the receipt: record {}, for {}, {}",
         told.txn,
         told.claims.get("aud").unwrap_or(&Value::Null),
-        told.claims.get("number_verification").unwrap_or(&Value::Null)
+        told.claims
+            .get("number_verification")
+            .unwrap_or(&Value::Null)
     ));
 }
 
@@ -437,7 +460,11 @@ fn told(report: &Report) -> String {
     }
     lines.push(format!("{} manifests", report.manifests));
     for anchor in &report.anchors {
-        let source = if anchor.given { "given" } else { "as the database says" };
+        let source = if anchor.given {
+            "given"
+        } else {
+            "as the database says"
+        };
         lines.push(format!(
             "anchored to {} ({source}): {} leaves of {}",
             anchor.place, anchor.size, anchor.origin

@@ -153,7 +153,13 @@ pub async fn write(
     let mut tx = db.begin().await.map_err(StoreError::from)?;
     log::one_snapshot(&mut tx).await?;
     let mut written = Written::default();
-    let mut writer = Writer { vault, key, wanted, now, out };
+    let mut writer = Writer {
+        vault,
+        key,
+        wanted,
+        now,
+        out,
+    };
     for row in log::all(&mut *tx).await? {
         let done = writer.section(&mut tx, &row).await?;
         if let Some(end) = done {
@@ -263,7 +269,10 @@ impl<W: Write + Send> Writer<'_, W> {
                     line
                 }
                 None => {
-                    let node = Node { level: 0, index: leaf };
+                    let node = Node {
+                        level: 0,
+                        index: leaf,
+                    };
                     let hash = tiles::node(&stored, node).map_err(TreeError::from)?;
                     Line {
                         leaf,
@@ -282,14 +291,20 @@ impl<W: Write + Send> Writer<'_, W> {
     fn told(&self, leaf: u64, row: Leaf) -> Option<Line> {
         let wanted = self.wanted.client_id.as_deref();
         // The log's own records go along: they say what became of others.
-        let of_log = row.kind.as_deref().is_some_and(|kind| kind.starts_with("AUDIT_"));
+        let of_log = row
+            .kind
+            .as_deref()
+            .is_some_and(|kind| kind.starts_with("AUDIT_"));
         if wanted.is_some() && row.client_id.as_deref() != wanted && !of_log {
             return None;
         }
         let body = String::from_utf8(row.body?).ok()?;
         let personal = row.salt.zip(row.sealed).filter(|_| self.wanted.personal);
         let personal = personal.and_then(|(salt, sealed)| {
-            let plain = self.vault.open(personal_place(&row.record_id), &sealed).ok()?;
+            let plain = self
+                .vault
+                .open(personal_place(&row.record_id), &sealed)
+                .ok()?;
             Some(Opened {
                 salt: base64(&salt),
                 plain: String::from_utf8(plain.to_vec()).ok()?,

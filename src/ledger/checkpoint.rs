@@ -82,7 +82,11 @@ impl Ledger {
                 Ok(None) => continue,
                 Err(error) => error.to_string(),
             };
-            tracing::warn!(place = place.name(), trouble, "an outside place cannot be read");
+            tracing::warn!(
+                place = place.name(),
+                trouble,
+                "an outside place cannot be read"
+            );
             checkpoints::place_failed(self.db.durable(), &place.name(), &trouble).await?;
         }
         Ok(known)
@@ -109,7 +113,11 @@ impl Ledger {
             if !free {
                 continue;
             }
-            let proofs = Proofs { ledger: self, log: row.id, size: checkpoint.size };
+            let proofs = Proofs {
+                ledger: self,
+                log: row.id,
+                size: checkpoint.size,
+            };
             match place.keep(&checkpoint, &latest.note, &proofs).await {
                 Ok(note) => {
                     let now = self.clock.now();

@@ -152,9 +152,10 @@ impl Verifier {
             }
             let (time, message, bytes) = match self.kind {
                 COSIGNATURE_TYPE => {
-                    let (time, bytes) = signature.bytes.split_at_checked(8).ok_or(NoteError(
-                        "carries a cosignature that is cut short",
-                    ))?;
+                    let (time, bytes) = signature
+                        .bytes
+                        .split_at_checked(8)
+                        .ok_or(NoteError("carries a cosignature that is cut short"))?;
                     let time = u64::from_be_bytes(time.try_into().unwrap_or_default());
                     let message = format!("cosignature/v1\ntime {time}\n{}", note.text);
                     (Some(time), message, bytes)
@@ -267,7 +268,8 @@ impl Checkpoint {
         else {
             return Err(wrong);
         };
-        let plain = size == "0" || !size.starts_with('0') && size.bytes().all(|b| b.is_ascii_digit());
+        let plain =
+            size == "0" || !size.starts_with('0') && size.bytes().all(|b| b.is_ascii_digit());
         let size = size.parse().ok().filter(|_| plain).ok_or(wrong.clone())?;
         let root = hash_from_base64(root).ok_or(wrong.clone())?;
         if origin.is_empty() {
@@ -308,7 +310,10 @@ mod tests {
         assert_eq!(key.text(), PETER);
         let note = Note::parse(SAID).unwrap();
         assert_eq!(key.check(&note), Ok(None));
-        assert!(key.check(&Note::parse(&SAID.replace("your", "my")).unwrap()).is_err());
+        assert!(
+            key.check(&Note::parse(&SAID.replace("your", "my")).unwrap())
+                .is_err()
+        );
         assert!(key.named("Peter").check(&note).is_err());
         for wrong in [
             "",

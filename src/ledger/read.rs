@@ -73,9 +73,7 @@ pub(super) async fn cover_of(
 ) -> Result<Vec<Hash>, TreeError> {
     let tiles = tiles(db, log, &tiles::needed_for([&range])).await?;
     let nodes = tree::cover(range).into_iter();
-    nodes
-        .map(|node| Ok(tiles::node(&tiles, node)?))
-        .collect()
+    nodes.map(|node| Ok(tiles::node(&tiles, node)?)).collect()
 }
 
 /// The root over the first `size` leaves.

@@ -88,7 +88,9 @@ impl Ledger {
             size: edge.size(),
             root: edge.root(),
         };
-        let done = self.write(&row, &after, &edge, &ids, &sorted.refused).await?;
+        let done = self
+            .write(&row, &after, &edge, &ids, &sorted.refused)
+            .await?;
         if !done {
             return Ok(Went::Done(Sealed::default()));
         }
@@ -97,7 +99,11 @@ impl Ledger {
             sealed: ids.len(),
             refused: sorted.refused.len(),
         };
-        Ok(if full { Went::On(sealed) } else { Went::Done(sealed) })
+        Ok(if full {
+            Went::On(sealed)
+        } else {
+            Went::Done(sealed)
+        })
     }
 
     async fn write(
@@ -158,14 +164,19 @@ impl Ledger {
         if !self.vault.has_key(&row.mac_key_id) {
             return Err(LedgerError::UnknownRoot(row.mac_key_id));
         }
-        let Some(head) = head::read(&row).ok().filter(|_| head::is_ours(&self.vault, &row)) else {
-            self.begin_after(&row, LogBeginning::TreeAltered, None).await?;
+        let Some(head) = head::read(&row)
+            .ok()
+            .filter(|_| head::is_ours(&self.vault, &row))
+        else {
+            self.begin_after(&row, LogBeginning::TreeAltered, None)
+                .await?;
             return Ok(None);
         };
         let Some(seen) = self.seen() else {
             // The first look of this process: what is outside remembers what it cannot.
             if let Some(lost) = self.lost_outside(&row).await? {
-                self.begin_after(&row, lost.reason, Some(lost.checkpoint)).await?;
+                self.begin_after(&row, lost.reason, Some(lost.checkpoint))
+                    .await?;
                 return Ok(None);
             }
             self.see(head.clone());
@@ -176,7 +187,8 @@ impl Ledger {
         if behind {
             let note = self.signer.sign(&seen);
             let known = (note, format!("server {}", self.server));
-            self.begin_after(&row, LogBeginning::RecordsLost, Some(known)).await?;
+            self.begin_after(&row, LogBeginning::RecordsLost, Some(known))
+                .await?;
             return Ok(None);
         }
         if seen.origin != head.origin {
@@ -193,9 +205,9 @@ impl Ledger {
             Err(TreeError::Broken(_)) => None,
             Err(error) => return Err(error.into()),
         };
-        let opened = tiles.ok_or(()).and_then(|tiles| {
-            Edge::open(head.size, &tiles).map_err(|Broken(_)| ())
-        });
+        let opened = tiles
+            .ok_or(())
+            .and_then(|tiles| Edge::open(head.size, &tiles).map_err(|Broken(_)| ()));
         if let Ok(edge) = opened
             && edge.root() == head.root
         {
@@ -204,7 +216,8 @@ impl Ledger {
         // Tiles that another server had just written are longer than the head we read.
         let now = log::current(self.db.durable()).await?;
         if now.is_some_and(|now| now.id == row.id && now.size == row.size) {
-            self.begin_after(row, LogBeginning::TreeAltered, None).await?;
+            self.begin_after(row, LogBeginning::TreeAltered, None)
+                .await?;
         }
         Ok(None)
     }

@@ -364,9 +364,8 @@ mod tests {
                     .into_iter()
                     .map(|range| at(&leaves, range))
                     .collect();
-                let proves = |leaf, hash, proof: &[Hash]| {
-                    proves_inclusion(leaf, hash, size, &root, proof)
-                };
+                let proves =
+                    |leaf, hash, proof: &[Hash]| proves_inclusion(leaf, hash, size, &root, proof);
                 let own = leaves[usize::try_from(leaf).unwrap()];
                 assert!(proves(leaf, own, &proof));
                 assert!(!proves(leaf, leaf_hash(b"x"), &proof));

@@ -2,8 +2,8 @@
 
 mod background;
 mod bounds;
-mod client_certificates;
 mod checkpoint;
+mod client_certificates;
 mod listener;
 mod log;
 mod management;

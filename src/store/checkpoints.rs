@@ -43,10 +43,7 @@ pub async fn insert(
 }
 
 /// The last one signed for a log.
-pub async fn latest(
-    db: impl PgExecutor<'_>,
-    log: i32,
-) -> Result<Option<Checkpoint>, StoreError> {
+pub async fn latest(db: impl PgExecutor<'_>, log: i32) -> Result<Option<Checkpoint>, StoreError> {
     let row = sqlx::query_as!(
         Checkpoint,
         r#"

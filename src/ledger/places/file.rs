@@ -36,7 +36,9 @@ impl File {
             file.write_all(note.as_bytes())?;
             file.sync_all()?;
             std::fs::rename(&beside, &path)?;
-            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            let folder = path
+                .parent()
+                .filter(|folder| !folder.as_os_str().is_empty());
             std::fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
         });
         written.await.map_err(std::io::Error::other)??;

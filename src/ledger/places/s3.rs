@@ -72,7 +72,8 @@ impl Bucket {
             let mut put = self.bucket.put_object(Some(&self.credentials), &object);
             // Buckets with object lock demand a checksum.
             let sum = base64(&sha256(note.as_bytes()));
-            put.headers_mut().insert("x-amz-checksum-sha256", sum.clone());
+            put.headers_mut()
+                .insert("x-amz-checksum-sha256", sum.clone());
             let request = Request::put(put.sign(VALID).as_str())
                 .header("x-amz-checksum-sha256", sum)
                 .body(note.as_bytes().to_vec())?;

@@ -19,8 +19,8 @@ pub struct Webhook {
 
 impl Webhook {
     pub(super) async fn keep(&self, note: &str) -> Result<(), PlaceError> {
-        let mut request = Request::post(self.url.as_str())
-            .header(CONTENT_TYPE, "text/plain; charset=utf-8");
+        let mut request =
+            Request::post(self.url.as_str()).header(CONTENT_TYPE, "text/plain; charset=utf-8");
         if self.secret.is_some() {
             let key = hmac::Key::new(hmac::HMAC_SHA256, reveal(self.secret.as_ref()).as_bytes());
             let mac = hmac::sign(&key, note.as_bytes());

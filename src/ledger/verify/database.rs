@@ -128,7 +128,8 @@ impl Walk<'_, '_> {
                     .is_some()
                 {
                     let message = "two records claim this leaf";
-                    self.report.find(within.at(What::TreeAltered, leaf, None, message));
+                    self.report
+                        .find(within.at(What::TreeAltered, leaf, None, message));
                 }
                 let stored = stored(&tiles, leaf);
                 let hash = self.leaf(row, leaf, found, stored, &mut summary);
@@ -188,7 +189,8 @@ impl Walk<'_, '_> {
         let is_sealed = stored == Some(hash);
         if stored.is_none() {
             let message = "the stored tree has no hash for this leaf";
-            self.report.find(within.at(What::TreeAltered, leaf, id, message));
+            self.report
+                .find(within.at(What::TreeAltered, leaf, id, message));
         }
         match (is_ours, is_sealed || stored.is_none()) {
             (true, true) => {}
@@ -198,7 +200,8 @@ impl Walk<'_, '_> {
                 } else {
                     "the record's bytes are not those that were sealed"
                 };
-                self.report.find(within.at(What::Altered, leaf, id, message));
+                self.report
+                    .find(within.at(What::Altered, leaf, id, message));
             }
             (false, true) => {
                 let message = if vault.has_key(key) {
@@ -212,12 +215,14 @@ impl Walk<'_, '_> {
         let value: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
         if let Some(name) = differing_copy(&row, &value) {
             let message = format!("the search copy {name} is not what the record says");
-            self.report.find(within.at(What::CopyDiffers, leaf, id, message));
+            self.report
+                .find(within.at(What::CopyDiffers, leaf, id, message));
         }
         self.personal(log, leaf, &row, &value);
         if is_ours {
             let losses = &self.given.known_losses;
-            self.facts.gather(row.record_id, &value, losses, &mut self.report);
+            self.facts
+                .gather(row.record_id, &value, losses, &mut self.report);
         }
         if is_ours || stored.is_none() {
             hash
@@ -252,7 +257,8 @@ impl Walk<'_, '_> {
         };
         if let Some(message) = trouble {
             let id = Some(row.record_id);
-            self.report.find(within.at(What::PersonalAltered, leaf, id, message));
+            self.report
+                .find(within.at(What::PersonalAltered, leaf, id, message));
         }
     }
 
@@ -279,22 +285,33 @@ impl Walk<'_, '_> {
             for one in rows {
                 let name = format!("the checkpoint of {}", one.signed_at.to_rfc3339());
                 match Checkpoint::open(&one.note, self.given.key) {
-                    Ok(kept) if kept.origin == row.origin && i64::try_from(kept.size) == Ok(one.size) => {
-                        expected.push(Expected { size: kept.size, root: kept.root, name });
+                    Ok(kept)
+                        if kept.origin == row.origin
+                            && i64::try_from(kept.size) == Ok(one.size) =>
+                    {
+                        expected.push(Expected {
+                            size: kept.size,
+                            root: kept.root,
+                            name,
+                        });
                     }
                     Ok(_) => {
                         let message = format!("{name} is another one");
-                        self.report.find(within.whole(What::CheckpointDiffers, message));
+                        self.report
+                            .find(within.whole(What::CheckpointDiffers, message));
                     }
                     Err(error) => {
                         let message = format!("{name} {error}");
-                        self.report.find(within.whole(What::CheckpointDiffers, message));
+                        self.report
+                            .find(within.whole(What::CheckpointDiffers, message));
                     }
                 }
             }
         }
         for place in checkpoints::places(&mut *self.db).await? {
-            let kept = place.note.and_then(|note| Checkpoint::open(&note, self.given.key).ok());
+            let kept = place
+                .note
+                .and_then(|note| Checkpoint::open(&note, self.given.key).ok());
             let Some(kept) = kept.filter(|kept| kept.origin == row.origin) else {
                 continue;
             };
@@ -305,7 +322,11 @@ impl Walk<'_, '_> {
                 given: false,
             });
             let name = format!("what {} has", place.place);
-            expected.push(Expected { size: kept.size, root: kept.root, name });
+            expected.push(Expected {
+                size: kept.size,
+                root: kept.root,
+                name,
+            });
         }
         for (place, kept) in &self.given.outside {
             if kept.origin == row.origin {
@@ -316,7 +337,11 @@ impl Walk<'_, '_> {
                     given: true,
                 });
                 let name = format!("the checkpoint from {place}");
-                expected.push(Expected { size: kept.size, root: kept.root, name });
+                expected.push(Expected {
+                    size: kept.size,
+                    root: kept.root,
+                    name,
+                });
             }
         }
         for one in &expected {
@@ -333,7 +358,13 @@ impl Walk<'_, '_> {
         Ok(expected)
     }
 
-    fn compare(&mut self, within: &In<'_>, one: &Expected, tree: &Frontier, summary: &mut LogReport) {
+    fn compare(
+        &mut self,
+        within: &In<'_>,
+        one: &Expected,
+        tree: &Frontier,
+        summary: &mut LogReport,
+    ) {
         if one.size == tree.size() && one.root == tree.root() {
             summary.checkpoints += 1;
             summary.covered = Some(one.size);
@@ -343,7 +374,8 @@ impl Walk<'_, '_> {
                  removed, added or moved",
                 one.name, one.size
             );
-            self.report.find(within.whole(What::CheckpointDiffers, message));
+            self.report
+                .find(within.whole(What::CheckpointDiffers, message));
         }
     }
 
@@ -397,7 +429,8 @@ impl Walk<'_, '_> {
             for row in rows {
                 let is_ours = vault.audit_mac_is_valid(&row.mac_key_id, &row.body, &row.mac);
                 if !is_ours {
-                    let message = format!("record {} is not sealed and does not carry our MAC", row.id);
+                    let message =
+                        format!("record {} is not sealed and does not carry our MAC", row.id);
                     self.report.find(about(What::NoMac, Some(row.id), message));
                     continue;
                 }
@@ -409,8 +442,12 @@ impl Walk<'_, '_> {
                     let losses = &self.given.known_losses;
                     self.facts.gather(row.id, &value, losses, &mut self.report);
                 } else if self.facts.refusal(row.id).is_none() {
-                    let message = format!("record {} is in no log and does not wait to be sealed", row.id);
-                    self.report.find(about(What::TakenOut, Some(row.id), message));
+                    let message = format!(
+                        "record {} is in no log and does not wait to be sealed",
+                        row.id
+                    );
+                    self.report
+                        .find(about(What::TakenOut, Some(row.id), message));
                 }
             }
         }
@@ -448,17 +485,24 @@ impl Walk<'_, '_> {
                 retired -= 1;
                 continue;
             }
-            let message = "the record sealed here is gone, and no sealed record says that it was retired";
+            let message =
+                "the record sealed here is gone, and no sealed record says that it was retired";
             let finding = In(origin(log)).at(What::Gone, leaf, id, message);
             self.report.find(finding);
         }
         for (log, leaf, id) in std::mem::take(&mut self.missing_personal) {
             if self.facts.is_erased(id) {
-                if let Some(summary) = self.report.logs.iter_mut().find(|s| s.origin == origin(log)) {
+                if let Some(summary) = self
+                    .report
+                    .logs
+                    .iter_mut()
+                    .find(|s| s.origin == origin(log))
+                {
                     summary.erased += 1;
                 }
             } else {
-                let message = "the personal part is gone, and no sealed record says that it was erased";
+                let message =
+                    "the personal part is gone, and no sealed record says that it was erased";
                 let finding = In(origin(log)).at(What::PersonalGone, leaf, Some(id), message);
                 self.report.find(finding);
             }

@@ -7,10 +7,10 @@ use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::clock::Time;
-use crate::secret::first_id;
 use crate::audit::event::{LogBeginning, SealRefusal};
+use crate::clock::Time;
 use crate::ledger::verify::{Report, What, about};
+use crate::secret::first_id;
 
 /// The fields of docs/decisions/0005-the-log.md.
 #[derive(Deserialize)]
@@ -191,7 +191,10 @@ impl Facts {
                     report.find(about(
                         What::ManifestMissing,
                         None,
-                        format!("manifests {expected} to {} of server {server} are missing", *serial - 1),
+                        format!(
+                            "manifests {expected} to {} of server {server} are missing",
+                            *serial - 1
+                        ),
                     ));
                 }
                 expected = *serial + 1;

@@ -177,7 +177,13 @@ impl Report {
 struct In<'a>(&'a str);
 
 impl In<'_> {
-    fn at(&self, what: What, leaf: u64, record: Option<Uuid>, message: impl Into<String>) -> Finding {
+    fn at(
+        &self,
+        what: What,
+        leaf: u64,
+        record: Option<Uuid>,
+        message: impl Into<String>,
+    ) -> Finding {
         Finding {
             what,
             log: Some(self.0.to_owned()),

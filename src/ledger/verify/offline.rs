@@ -7,12 +7,12 @@ use std::io::BufRead;
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::audit::record::commitment;
 use crate::ledger::bundle::{End, Line, Section};
 use crate::ledger::note::{Checkpoint, Verifier, from_base64, hash_from_base64};
 use crate::ledger::tree::{Frontier, Hash, cover, leaf_hash};
 use crate::ledger::verify::facts::Facts;
 use crate::ledger::verify::{Anchor, In, LogReport, Report, What, about};
-use crate::audit::record::commitment;
 use crate::secret::{from_b64, same};
 
 /// What to verify against.
@@ -102,18 +102,24 @@ impl Walk<'_> {
                 Ok(section) => self.open = self.begin(section),
                 // Said once: what follows a section that could not be read is not looked at.
                 Err(_) if self.report.found > 0 => {}
-                Err(_) => self.report.find(malformed("a line stands where a section should begin")),
+                Err(_) => self
+                    .report
+                    .find(malformed("a line stands where a section should begin")),
             },
             Some(open) if value.get("end").is_some() => {
                 match serde_json::from_value::<End>(value) {
                     Ok(end) => self.end(open, end),
-                    Err(_) => self.report.find(malformed("the end of a section cannot be read")),
+                    Err(_) => self
+                        .report
+                        .find(malformed("the end of a section cannot be read")),
                 }
             }
             Some(mut open) => {
                 match serde_json::from_value::<Line>(value) {
                     Ok(line) => self.leaf(&mut open, line),
-                    Err(_) => self.report.find(malformed("the line of a leaf cannot be read")),
+                    Err(_) => self
+                        .report
+                        .find(malformed("the line of a leaf cannot be read")),
                 }
                 self.open = Some(open);
             }
@@ -133,7 +139,8 @@ impl Walk<'_> {
                     key
                 }
                 Err(error) => {
-                    self.report.find(within.whole(What::Malformed, format!("the export's key {error}")));
+                    self.report
+                        .find(within.whole(What::Malformed, format!("the export's key {error}")));
                     return None;
                 }
             },
@@ -143,12 +150,14 @@ impl Walk<'_> {
             Ok(it) if it.origin == section.origin && it.size >= section.size => it,
             Ok(_) => {
                 let message = "its checkpoint is another one than the section says";
-                self.report.find(within.whole(What::CheckpointDiffers, message));
+                self.report
+                    .find(within.whole(What::CheckpointDiffers, message));
                 return None;
             }
             Err(error) => {
                 let message = format!("its checkpoint {error}");
-                self.report.find(within.whole(What::CheckpointDiffers, message));
+                self.report
+                    .find(within.whole(What::CheckpointDiffers, message));
                 return None;
             }
         };
@@ -195,8 +204,13 @@ impl Walk<'_> {
         let origin = open.section.origin.clone();
         let within = In(&origin);
         if line.leaf != open.tree.size() {
-            let message = format!("leaf {} stands where leaf {} should", line.leaf, open.tree.size());
-            self.report.find(within.at(What::Malformed, line.leaf, None, message));
+            let message = format!(
+                "leaf {} stands where leaf {} should",
+                line.leaf,
+                open.tree.size()
+            );
+            self.report
+                .find(within.at(What::Malformed, line.leaf, None, message));
         }
         let leaf = open.tree.size();
         let hash = match (&line.body, &line.hash) {
@@ -213,7 +227,8 @@ impl Walk<'_> {
             }
             _ => {
                 let message = "a leaf has neither a record nor a hash, or both";
-                self.report.find(within.at(What::Malformed, leaf, None, message));
+                self.report
+                    .find(within.at(What::Malformed, leaf, None, message));
                 Hash::default()
             }
         };
@@ -232,14 +247,20 @@ impl Walk<'_> {
         let id = value["id"].as_str().and_then(|id| Uuid::parse_str(id).ok());
         let Some(id) = id else {
             let message = "the record has no id";
-            return self.report.find(within.at(What::Altered, leaf, None, message));
+            return self
+                .report
+                .find(within.at(What::Altered, leaf, None, message));
         };
         if !self.ids.insert(id) {
             let message = "the record stands at another leaf, too";
-            self.report.find(within.at(What::TreeAltered, leaf, Some(id), message));
+            self.report
+                .find(within.at(What::TreeAltered, leaf, Some(id), message));
         }
         let is_about = |id: &str| value["id"] == id || value["txn"] == id;
-        if self.wanted.is_some_and(|wanted| is_about(&wanted.to_string())) {
+        if self
+            .wanted
+            .is_some_and(|wanted| is_about(&wanted.to_string()))
+        {
             self.found.push(value.clone());
         }
         if let Some(committed) = value["personal"].as_str().and_then(from_b64) {
@@ -255,12 +276,15 @@ impl Walk<'_> {
                 }
             }
         }
-        self.facts.gather(id, &value, &self.given.known_losses, &mut self.report);
+        self.facts
+            .gather(id, &value, &self.given.known_losses, &mut self.report);
     }
 
     /// Compares what was brought from outside as soon as the tree is that large.
     fn compare_outside(&mut self, open: &mut Open) {
-        while let Some((place, outside)) = open.outside.pop_if(|(_, one)| one.size <= open.tree.size()) {
+        while let Some((place, outside)) =
+            open.outside.pop_if(|(_, one)| one.size <= open.tree.size())
+        {
             let within = In(&open.section.origin);
             if outside.size < open.tree.size() {
                 self.report.notes.push(format!(
@@ -270,7 +294,13 @@ impl Walk<'_> {
                 ));
                 continue;
             }
-            self.compared(&within, &place, &outside, open.tree.root(), &mut open.summary);
+            self.compared(
+                &within,
+                &place,
+                &outside,
+                open.tree.root(),
+                &mut open.summary,
+            );
         }
     }
 
@@ -297,7 +327,8 @@ impl Walk<'_> {
                  {} leaves was changed, removed, added or moved",
                 one.size
             );
-            self.report.find(within.whole(What::CheckpointDiffers, message));
+            self.report
+                .find(within.whole(What::CheckpointDiffers, message));
         }
     }
 
@@ -305,7 +336,10 @@ impl Walk<'_> {
         let origin = open.section.origin.clone();
         let within = In(&origin);
         let leaves = open.tree.size() - open.section.from;
-        if open.tree.size() != open.section.until || end.leaves != leaves || end.bodies != open.bodies {
+        if open.tree.size() != open.section.until
+            || end.leaves != leaves
+            || end.bodies != open.bodies
+        {
             let message = "it has other leaves than its first and last line say";
             self.report.find(within.whole(What::Malformed, message));
         }
@@ -340,7 +374,8 @@ impl Walk<'_> {
             } else {
                 let message = "the records do not give the root that its checkpoint signs: something was \
                                changed, removed, added or moved";
-                self.report.find(within.whole(What::CheckpointDiffers, message));
+                self.report
+                    .find(within.whole(What::CheckpointDiffers, message));
             }
         }
         self.report.logs.push(open.summary);
@@ -356,8 +391,16 @@ impl Walk<'_> {
             self.report.find(about(What::Malformed, None, message));
         }
         for (_, outside) in &self.given.outside {
-            if !self.report.logs.iter().any(|log| log.origin == outside.origin) {
-                let message = format!("the checkpoint given is of log {}, which is not in it", outside.origin);
+            if !self
+                .report
+                .logs
+                .iter()
+                .any(|log| log.origin == outside.origin)
+            {
+                let message = format!(
+                    "the checkpoint given is of log {}, which is not in it",
+                    outside.origin
+                );
                 self.report.find(about(What::Shortened, None, message));
             }
         }
@@ -409,7 +452,6 @@ fn push_cover(tree: &mut Frontier, range: std::ops::Range<u64>, hashes: &[String
     let nodes = cover(range);
     nodes.len() == hashes.len()
         && nodes.iter().zip(hashes).all(|(node, hash)| {
-            hash_from_base64(hash)
-                .is_some_and(|hash| tree.push_subtree(node.level, hash).is_ok())
+            hash_from_base64(hash).is_some_and(|hash| tree.push_subtree(node.level, hash).is_ok())
         })
 }

@@ -75,7 +75,9 @@ pub fn compare(receipt: &Receipt, records: &[Value]) -> Vec<Finding> {
         differs("operator", &verification["operator"], &record["operator"]);
         differs("method", &verification["method"], &record["method"]);
         differs("test", &verification["test"], &record["test"]);
-        let at = record["at"].as_str().and_then(|at| at.parse::<crate::clock::Time>().ok());
+        let at = record["at"]
+            .as_str()
+            .and_then(|at| at.parse::<crate::clock::Time>().ok());
         let at = at.map_or(Value::Null, |at| Value::from(at.timestamp()));
         // A record is written once the answer is there, up to a time limit of a call later.
         let told = verification["verified_at"].as_i64().unwrap_or_default();
@@ -91,7 +93,9 @@ pub fn compare(receipt: &Receipt, records: &[Value]) -> Vec<Finding> {
         differs("sub", claim("sub"), &record["subject"]);
     } else {
         let released = records.iter().any(|other| {
-            other["type"] == "LOGIN" && other["txn"] == txn.as_str() && other["client_id"] == audience
+            other["type"] == "LOGIN"
+                && other["txn"] == txn.as_str()
+                && other["client_id"] == audience
         });
         if !released {
             findings.push(wrong(format!(

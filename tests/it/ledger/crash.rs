@@ -47,7 +47,8 @@ async fn a_server_killed_under_load_leaves_a_whole_log_and_every_token_its_recor
             tokio::task::yield_now().await;
             process.kill();
         };
-        tokio::join!(app.open(&mut half_way, &Wish::of(NUMBER)), dying);
+        let wish = Wish::of(NUMBER);
+        tokio::join!(app.open(&mut half_way, &wish), dying);
     }
     app.sealed().await;
     let report = verify(&app.database, Against::default()).await;
@@ -73,7 +74,10 @@ async fn when_the_server_that_seals_dies_another_takes_over_within_ten_seconds()
     app.server.ledger.tick().await.unwrap();
     let mut owner = app.database.owner().await;
     let pending = async |owner: &mut sqlx::PgConnection| -> i64 {
-        sqlx::query_scalar("select count(*) from audit_pending").fetch_one(owner).await.unwrap()
+        sqlx::query_scalar("select count(*) from audit_pending")
+            .fetch_one(owner)
+            .await
+            .unwrap()
     };
     assert!(pending(&mut owner).await > 0, "somebody else is at it");
     // Its connection breaks, as that of a killed process does.

@@ -72,12 +72,16 @@ async fn latest(database: &Database) -> Checkpoint {
 }
 
 async fn superuser(database: &Database) -> PgConnection {
-    PgConnection::connect(&database.superuser_url()).await.unwrap()
+    PgConnection::connect(&database.superuser_url())
+        .await
+        .unwrap()
 }
 
 async fn run(connection: &mut PgConnection, sql: &str) -> u64 {
     let done = sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(connection);
-    done.await.unwrap_or_else(|error| panic!("{sql}: {error}")).rows_affected()
+    done.await
+        .unwrap_or_else(|error| panic!("{sql}: {error}"))
+        .rows_affected()
 }
 
 /// What a report found, each once.
@@ -109,6 +113,8 @@ async fn sealed_of(database: &Database, kind: &str) -> Vec<Value> {
     .fetch_all(&mut owner)
     .await
     .unwrap();
-    let parsed = bodies.iter().map(|body| serde_json::from_slice(body).unwrap());
+    let parsed = bodies
+        .iter()
+        .map(|body| serde_json::from_slice(body).unwrap());
     parsed.collect()
 }

@@ -3,12 +3,12 @@
 use std::io::Cursor;
 
 use numbercloak::ledger::bundle::{self, Wanted};
+use numbercloak::ledger::note::hash_from_base64;
 use numbercloak::ledger::note::{Checkpoint, Verifier};
 use numbercloak::ledger::prove;
 use numbercloak::ledger::tree::{Hash, leaf_hash, proves_consistency, proves_inclusion};
 use numbercloak::ledger::verify::offline::{self, Given};
 use numbercloak::ledger::verify::{Report, What, receipt};
-use numbercloak::ledger::note::hash_from_base64;
 use serde_json::{Value, json};
 
 use super::{Against, found, key, latest, superuser, vault, verify};
@@ -30,7 +30,10 @@ async fn export(database: &Database, wanted: &Wanted) -> String {
 fn read(export: &str, key: &Verifier, outside: &[Checkpoint]) -> Report {
     let given = Given {
         key: Some(key.clone()),
-        outside: outside.iter().map(|one| ("a drawer".to_owned(), one.clone())).collect(),
+        outside: outside
+            .iter()
+            .map(|one| ("a drawer".to_owned(), one.clone()))
+            .collect(),
         known_losses: Vec::new(),
     };
     offline::verify(&mut Cursor::new(export), &given).unwrap()
@@ -42,7 +45,8 @@ async fn two_moments() -> (App, Checkpoint, Value) {
     let first = app.sign_in(&mut app.browser(), &Wish::of(NUMBER)).await;
     app.sealed().await;
     let early = latest(&app.database).await;
-    app.sign_in(&mut app.browser(), &Wish::of(OTHER_NUMBER)).await;
+    app.sign_in(&mut app.browser(), &Wish::of(OTHER_NUMBER))
+        .await;
     app.sealed().await;
     (app, early, first.claims)
 }
@@ -51,7 +55,10 @@ async fn two_moments() -> (App, Checkpoint, Value) {
 async fn an_export_is_verified_at_home_and_every_change_to_it_is_found() {
     let (app, early, _) = two_moments().await;
     let key = key(&app.database).await;
-    let wanted = Wanted { personal: true, ..Wanted::default() };
+    let wanted = Wanted {
+        personal: true,
+        ..Wanted::default()
+    };
     let export = export(&app.database, &wanted).await;
     let last = latest(&app.database).await;
     let clean = read(&export, &key, &[early.clone(), last]);
@@ -67,8 +74,12 @@ async fn an_export_is_verified_at_home_and_every_change_to_it_is_found() {
         found(&read(&text, &key, std::slice::from_ref(&early)))
     };
     assert_eq!(changed(&|_| {}), []);
-    let at = lines.iter().position(|line| line.contains("NUMBER_VERIFIED")).unwrap();
-    let altered = changed(&|lines| lines[at] = lines[at].replace("NUMBER_VERIFIED", "NUMBER_UNKNOWNED"));
+    let at = lines
+        .iter()
+        .position(|line| line.contains("NUMBER_VERIFIED"))
+        .unwrap();
+    let altered =
+        changed(&|lines| lines[at] = lines[at].replace("NUMBER_VERIFIED", "NUMBER_UNKNOWNED"));
     assert_eq!(altered, [What::CheckpointDiffers]);
     let other_number = changed(&|lines| lines[at] = lines[at].replace("990700000", "990700001"));
     assert_eq!(other_number, [What::PersonalAltered]);
@@ -104,12 +115,11 @@ async fn a_part_of_a_log_is_verified_with_what_stands_beside_it() {
     let key = key(&app.database).await;
     let other = {
         let mut owner = app.database.owner().await;
-        let at: numbercloak::clock::Time = sqlx::query_scalar(
-            "select max(at) from audit_records where type = 'NUMBER_VERIFIED'",
-        )
-        .fetch_one(&mut owner)
-        .await
-        .unwrap();
+        let at: numbercloak::clock::Time =
+            sqlx::query_scalar("select max(at) from audit_records where type = 'NUMBER_VERIFIED'")
+                .fetch_one(&mut owner)
+                .await
+                .unwrap();
         Wanted {
             from: Some(at),
             until: Some(at + chrono::TimeDelta::seconds(5)),
@@ -129,7 +139,10 @@ async fn a_part_of_a_log_is_verified_with_what_stands_beside_it() {
     let altered = part.replace("NUMBER_VERIFIED", "NUMBER_UNKNOWNED");
     assert_eq!(found(&read(&altered, &key, &[])), [What::CheckpointDiffers]);
 
-    let filtered = Wanted { client_id: Some("nobody".to_owned()), ..Wanted::default() };
+    let filtered = Wanted {
+        client_id: Some("nobody".to_owned()),
+        ..Wanted::default()
+    };
     let filtered = export(&app.database, &filtered).await;
     assert!(!filtered.contains("NUMBER_VERIFIED"));
     let report = read(&filtered, &key, &[]);
@@ -143,18 +156,39 @@ async fn a_record_and_a_continuation_are_proved() {
     let key = key(&app.database).await;
     let mut connection = superuser(&app.database).await;
     let txn = claims["txn"].as_str().unwrap().parse().unwrap();
-    let proved = prove::inclusion(&mut connection, &key, txn).await.unwrap().unwrap();
+    let proved = prove::inclusion(&mut connection, &key, txn)
+        .await
+        .unwrap()
+        .unwrap();
     let last = Checkpoint::open(&proved.checkpoint, &key).unwrap();
     let hashes = |texts: &[String]| -> Vec<Hash> {
-        texts.iter().map(|text| hash_from_base64(text).unwrap()).collect()
+        texts
+            .iter()
+            .map(|text| hash_from_base64(text).unwrap())
+            .collect()
     };
     let hash = leaf_hash(proved.body.as_bytes());
     let path = hashes(&proved.proof);
-    assert!(proves_inclusion(proved.leaf, hash, last.size, &last.root, &path));
-    let continued = prove::consistency(&mut connection, &key, &early).await.unwrap().unwrap();
+    assert!(proves_inclusion(
+        proved.leaf,
+        hash,
+        last.size,
+        &last.root,
+        &path
+    ));
+    let continued = prove::consistency(&mut connection, &key, &early)
+        .await
+        .unwrap()
+        .unwrap();
     let proof = hashes(&continued.proof);
-    assert!(proves_consistency((early.size, &early.root), (last.size, &last.root), &proof));
-    let strange = prove::inclusion(&mut connection, &key, uuid::Uuid::nil()).await.unwrap();
+    assert!(proves_consistency(
+        (early.size, &early.root),
+        (last.size, &last.root),
+        &proof
+    ));
+    let strange = prove::inclusion(&mut connection, &key, uuid::Uuid::nil())
+        .await
+        .unwrap();
     assert_eq!(strange.unwrap_err(), prove::NotProved::NotSealed);
 }
 
@@ -168,15 +202,23 @@ async fn an_id_token_is_a_receipt_for_its_record() {
     let told = receipt::read(&signed_in.id_token, &keys).unwrap();
     assert_eq!(told.txn.to_string(), signed_in.claims["txn"]);
     let mut connection = superuser(&app.database).await;
-    let bodies = numbercloak::store::log::records_of(&mut connection, told.txn).await.unwrap();
-    let records: Vec<Value> = bodies.iter().map(|one| serde_json::from_slice(one).unwrap()).collect();
+    let bodies = numbercloak::store::log::records_of(&mut connection, told.txn)
+        .await
+        .unwrap();
+    let records: Vec<Value> = bodies
+        .iter()
+        .map(|one| serde_json::from_slice(one).unwrap())
+        .collect();
     assert_eq!(receipt::compare(&told, &records), []);
 
     // Not for another number's owner, operator or app, and not without its record.
     for (claim, value) in [
         ("sub", json!("somebody else")),
         ("aud", json!("other")),
-        ("number_verification", json!({ "operator": "other", "method": "verify", "test": true, "verified_at": told.claims["number_verification"]["verified_at"] })),
+        (
+            "number_verification",
+            json!({ "operator": "other", "method": "verify", "test": true, "verified_at": told.claims["number_verification"]["verified_at"] }),
+        ),
     ] {
         let mut other = told.clone();
         other.claims.insert(claim.to_owned(), value);

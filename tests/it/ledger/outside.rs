@@ -41,14 +41,20 @@ async fn kept_by(app: &App, place: &str) {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     let trouble: Vec<(String, Option<String>)> =
-        sqlx::query_as("select place, trouble from log_places").fetch_all(&mut owner).await.unwrap();
+        sqlx::query_as("select place, trouble from log_places")
+            .fetch_all(&mut owner)
+            .await
+            .unwrap();
     panic!("{place} never had it: {trouble:?}");
 }
 
 #[tokio::test]
 async fn a_file_holds_the_last_checkpoint() {
     let path = file("kept");
-    let app = App::builder().config("checkpoints.file", path.to_str().unwrap()).start().await;
+    let app = App::builder()
+        .config("checkpoints.file", path.to_str().unwrap())
+        .start()
+        .await;
     app.sign_in(&mut app.browser(), &Wish::of(NUMBER)).await;
     kept_by(&app, "file ").await;
     let note = std::fs::read_to_string(&path).unwrap();
@@ -71,8 +77,15 @@ async fn a_webhook_is_told_with_a_mac() {
     let text = String::from_utf8(sent.body.to_vec()).unwrap();
     assert!(Checkpoint::open(&text, &key(&app.database).await).is_ok());
     let mac = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, b"shared"), &sent.body);
-    let hex: String = mac.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    assert_eq!(sent.headers["numbercloak-signature"], format!("sha256={hex}"));
+    let hex: String = mac
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    assert_eq!(
+        sent.headers["numbercloak-signature"],
+        format!("sha256={hex}")
+    );
 }
 
 /// A bucket as S3's own API has it, as far as it is used.
@@ -129,10 +142,18 @@ async fn a_bucket_keeps_every_checkpoint_and_is_read_before_the_next_is_signed()
     let last = latest(&app.database).await;
     let text = String::from_utf8(kept["/log/numbercloak/checkpoint"].clone()).unwrap();
     assert!(text.starts_with(&last.text()));
-    assert!(kept.len() >= 3, "the last one, and each by its size: {:?}", kept.keys());
+    assert!(
+        kept.len() >= 3,
+        "the last one, and each by its size: {:?}",
+        kept.keys()
+    );
 
     // Somebody else's file in its place is not believed and not overwritten silently.
-    bucket.0.lock().unwrap().insert("/log/numbercloak/checkpoint".to_owned(), b"x".to_vec());
+    bucket
+        .0
+        .lock()
+        .unwrap()
+        .insert("/log/numbercloak/checkpoint".to_owned(), b"x".to_vec());
     app.sign_in(&mut app.browser(), &Wish::of(NUMBER)).await;
     app.sealed().await;
     let origin = latest(&app.database).await.origin;
@@ -176,7 +197,13 @@ impl Witness {
     fn add(&self, body: &str) -> (StatusCode, String) {
         let (head, note) = body.split_once("\n\n").unwrap();
         let mut lines = head.lines();
-        let old: u64 = lines.next().unwrap().strip_prefix("old ").unwrap().parse().unwrap();
+        let old: u64 = lines
+            .next()
+            .unwrap()
+            .strip_prefix("old ")
+            .unwrap()
+            .parse()
+            .unwrap();
         let proof: Vec<Hash> = lines.map(|line| hash_from_base64(line).unwrap()).collect();
         let text = Note::parse(note).unwrap().text;
         let new = Checkpoint::parse(&text).unwrap();
@@ -205,8 +232,14 @@ async fn a_witness_cosigns_what_continues_what_it_has_seen() {
     let router = Router::new().route("/add-checkpoint", axum::routing::post(add));
     let address = listening(router.with_state(witness.clone())).await;
     let app = App::builder()
-        .config("checkpoints.witness_urls", &format!("[\"http://{address}\"]"))
-        .config("checkpoints.witness_keys", &format!("[\"{}\"]", witness.vkey()))
+        .config(
+            "checkpoints.witness_urls",
+            &format!("[\"http://{address}\"]"),
+        )
+        .config(
+            "checkpoints.witness_keys",
+            &format!("[\"{}\"]", witness.vkey()),
+        )
         .start()
         .await;
     kept_by(&app, "witness ").await;
@@ -216,10 +249,11 @@ async fn a_witness_cosigns_what_continues_what_it_has_seen() {
     let second = witness.log.lock().unwrap().clone().unwrap().0;
     assert!(second.size > first.size);
     let mut owner = app.database.owner().await;
-    let note: String = sqlx::query_scalar("select note from log_places where place like 'witness%'")
-        .fetch_one(&mut owner)
-        .await
-        .unwrap();
+    let note: String =
+        sqlx::query_scalar("select note from log_places where place like 'witness%'")
+            .fetch_one(&mut owner)
+            .await
+            .unwrap();
     let key = Verifier::parse(&witness.vkey()).unwrap();
     assert_eq!(key.check(&Note::parse(&note).unwrap()), Ok(Some(TIME)));
 }

@@ -29,7 +29,11 @@ async fn a_restore_that_lost_sealed_records_begins_a_log_that_names_the_old_chec
     app.clock.advance(std::time::Duration::from_secs(61));
     app.sealed().await;
     let lost = latest(&app.database).await;
-    assert!(std::fs::read_to_string(&path).unwrap().starts_with(&lost.text()));
+    assert!(
+        std::fs::read_to_string(&path)
+            .unwrap()
+            .starts_with(&lost.text())
+    );
 
     // The backup is played back, and no server that remembers more seals again.
     let stopped = sealing_stops(&app).await;
@@ -44,11 +48,20 @@ async fn a_restore_that_lost_sealed_records_begins_a_log_that_names_the_old_chec
     assert_eq!(started[1]["reason"], "records_lost");
     let previous = &started[1]["previous"];
     assert_eq!(previous["origin"], lost.origin.as_str());
-    assert!(previous["checkpoint"].as_str().unwrap().starts_with(&lost.text()));
+    assert!(
+        previous["checkpoint"]
+            .as_str()
+            .unwrap()
+            .starts_with(&lost.text())
+    );
     assert!(previous["size"].as_u64().unwrap() < lost.size);
 
     let report = verify(&app.database, Against::default()).await;
-    assert!(found(&report).contains(&What::LogLost), "{:?}", report.findings);
+    assert!(
+        found(&report).contains(&What::LogLost),
+        "{:?}",
+        report.findings
+    );
     assert_eq!(report.logs.len(), 2);
     let known = Against {
         known_losses: vec![lost.origin.clone()],

@@ -24,7 +24,10 @@ async fn a_sign_in_is_sealed_by_the_server_itself_and_the_log_is_whole() {
         if pending == 0 {
             break;
         }
-        assert!(started.elapsed() < Duration::from_secs(60), "{pending} pending");
+        assert!(
+            started.elapsed() < Duration::from_secs(60),
+            "{pending} pending"
+        );
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     app.sealed().await;
@@ -78,7 +81,11 @@ async fn replicas_that_seal_together_make_one_log() {
     let mut browser = app.browser();
     app.sign_in(&mut browser, &Wish::of(NUMBER)).await;
     for round in 0..6 {
-        let at = if round % 2 == 0 { replica.address } else { app.server.address };
+        let at = if round % 2 == 0 {
+            replica.address
+        } else {
+            app.server.address
+        };
         browser.goes_to(&app.issuer, at);
         let departure = app.open(&mut browser, &Wish::of(NUMBER)).await;
         app.redeem(&browser, &departure).await;
@@ -128,7 +135,10 @@ async fn what_does_not_carry_our_mac_is_refused_and_told() {
     assert!(forged > 0);
     app.sealed().await;
     let refused = sealed_of(&app.database, "AUDIT_RECORD_REFUSED").await;
-    let mut reasons: Vec<_> = refused.iter().map(|one| one["reason"].as_str().unwrap()).collect();
+    let mut reasons: Vec<_> = refused
+        .iter()
+        .map(|one| one["reason"].as_str().unwrap())
+        .collect();
     reasons.sort_unstable();
     assert_eq!(reasons, ["mac", "missing", "other_id", "sealed_before"]);
     let report = verify(&app.database, Against::default()).await;
@@ -151,7 +161,9 @@ async fn a_batch_of_thousands_is_sealed_within_seconds() {
     };
     for _ in 0..5 {
         let records = (0..1000).map(|_| recorder.record(Default::default(), &event));
-        numbercloak::store::audit::append(&desk.db, records).await.unwrap();
+        numbercloak::store::audit::append(&desk.db, records)
+            .await
+            .unwrap();
     }
     app.sealed().await;
     let report = verify(&app.database, Against::default()).await;

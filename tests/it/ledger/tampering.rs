@@ -23,13 +23,21 @@ const TABLES: [&str; 8] = [
 
 pub(super) async fn keep(connection: &mut PgConnection, name: &str) {
     for table in TABLES {
-        run(connection, &format!("create table {name}_{table} as table {table}")).await;
+        run(
+            connection,
+            &format!("create table {name}_{table} as table {table}"),
+        )
+        .await;
     }
 }
 
 pub(super) async fn bring_back(connection: &mut PgConnection, name: &str) {
     for table in TABLES {
-        let generated = if table == "logs" { "overriding system value" } else { "" };
+        let generated = if table == "logs" {
+            "overriding system value"
+        } else {
+            ""
+        };
         let sql = format!("truncate {table}; insert into {table} {generated} table {name}_{table}");
         run(connection, &sql).await;
     }
@@ -45,7 +53,9 @@ async fn sealed_log() -> Database {
         app.redeem(&browser, &departure).await;
     }
     app.sealed().await;
-    let App { database, server, .. } = app;
+    let App {
+        database, server, ..
+    } = app;
     server.stop().await;
     database
 }
@@ -136,7 +146,10 @@ async fn every_change_behind_the_server_s_back_is_found() {
     assert_eq!(found(&before), [], "{:?}", before.findings);
     keep(&mut superuser, "kept").await;
     for (change, sql, what) in CHANGES {
-        assert!(run(&mut superuser, sql).await > 0, "{change}: nothing was done");
+        assert!(
+            run(&mut superuser, sql).await > 0,
+            "{change}: nothing was done"
+        );
         let report = verify(&database, Against::default()).await;
         let kinds = found(&report);
         assert!(kinds.contains(what), "{change}: {:?}", report.findings);
@@ -161,8 +174,15 @@ async fn the_first_bad_record_is_named() {
     }
     let report = verify(&database, Against::default()).await;
     let first = &report.findings[0];
-    assert_eq!((first.what, first.leaf, first.record), (What::Altered, Some(4), Some(leaves[0].0)));
-    let second = report.findings.iter().find(|one| one.leaf == Some(7)).unwrap();
+    assert_eq!(
+        (first.what, first.leaf, first.record),
+        (What::Altered, Some(4), Some(leaves[0].0))
+    );
+    let second = report
+        .findings
+        .iter()
+        .find(|one| one.leaf == Some(7))
+        .unwrap();
     assert_eq!(second.record, Some(leaves[1].0));
     // What is right is not called wrong: the tree as it was sealed is still there.
     let bad: Vec<_> = report.findings.iter().filter_map(|one| one.leaf).collect();
@@ -181,7 +201,9 @@ async fn a_log_cut_off_with_everything_that_told_of_it_is_found_by_a_checkpoint_
     let early = latest(&app.database).await;
     app.sign_in(&mut app.browser(), &Wish::of(NUMBER)).await;
     app.sealed().await;
-    let App { database, server, .. } = app;
+    let App {
+        database, server, ..
+    } = app;
     server.stop().await;
     let outside = latest(&database).await;
     assert!(outside.size > early.size);
@@ -197,8 +219,16 @@ async fn a_log_cut_off_with_everything_that_told_of_it_is_found_by_a_checkpoint_
     assert_eq!(found(&anchored), [What::Shortened]);
     let older = verify(&database, with(early.clone())).await;
     assert_eq!(found(&older), []);
-    assert!(older.anchors.iter().any(|one| one.given && one.size == early.size));
+    assert!(
+        older
+            .anchors
+            .iter()
+            .any(|one| one.given && one.size == early.size)
+    );
     let mut other = early;
     other.root[0] ^= 1;
-    assert_eq!(found(&verify(&database, with(other)).await), [What::CheckpointDiffers]);
+    assert_eq!(
+        found(&verify(&database, with(other)).await),
+        [What::CheckpointDiffers]
+    );
 }
