@@ -16,6 +16,7 @@ mod console;
 mod journeys;
 mod keys;
 mod layers;
+mod ledger;
 mod limits;
 mod logout;
 mod operators;
