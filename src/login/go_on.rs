@@ -9,7 +9,7 @@ use crate::login::entry::{Entry, posted};
 use crate::login::{policy, release, session, show};
 use crate::oauth::params::Params;
 use crate::phone::PhoneNumber;
-use crate::store::logins::Stage;
+use crate::store::logins::{Login, Stage};
 use crate::verdict::Outcome;
 use crate::web::app::App;
 use crate::web::browser::Browser;
@@ -69,6 +69,7 @@ pub async fn again(
     let way = Way {
         number: number.as_ref(),
         once: form.get("after").is_some(),
+        before: asked_before(&entry.login),
         ..Way::default()
     };
     let source = entry.login.number_source;
@@ -81,8 +82,19 @@ pub fn is_current(login: &crate::store::logins::Login, after: Option<&str>) -> b
     after.is_none_or(|after| after == login.legs.to_string())
 }
 
+/// The operator that another try is for: the one of the leg before, unless that try was about whose number
+/// it is.
+fn asked_before(login: &Login) -> Option<&str> {
+    let whose = matches!(
+        login.outcome,
+        Some(Outcome::OperatorUnknown | Outcome::OperatorUnsupportedNumber)
+    );
+    let problem = login.stage == Stage::Problem && !whose;
+    login.operator.as_deref().filter(|_| problem)
+}
+
 /// Whether another leg may depart: within the limits, and not after an outcome that is final.
-pub fn may_depart(login: &crate::store::logins::Login) -> bool {
+pub fn may_depart(login: &Login) -> bool {
     let final_outcome = login.stage == Stage::Problem
         && login.outcome.is_some_and(|outcome| {
             !(outcome.may_be_retried()

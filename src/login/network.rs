@@ -65,21 +65,32 @@ fn mark(app: &App, login: &Login, address: Option<IpAddr>) -> String {
     crate::secret::b64(&app.vault.ticket("connection", &parts)[..12])
 }
 
+/// What the page offers besides another try.
+#[derive(Clone, Copy, Default)]
+pub struct May {
+    /// Another number.
+    pub change: bool,
+    /// Another operator.
+    pub choose: bool,
+    /// The phone, at a desktop.
+    pub use_phone: bool,
+}
+
 /// The page for a phone that no operator saw.
 pub async fn page(
     app: &App,
     browser: &Browser,
     frame: Frame,
     login: &Login,
-    may_change: bool,
-    to_phone: bool,
+    may: May,
 ) -> Result<Response, Failure> {
     let registry = app.registry().await?;
     let base = frame.form.as_ref().map(|form| form.base.clone());
     let page = NotMobile {
-        may_change,
+        may_change: may.change,
+        may_choose: may.choose,
         connection: classify(&registry, browser, login),
-        to_phone,
+        to_phone: may.use_phone,
         on_phone: login.phone_hash.is_some(),
         watch: Watch {
             url: format!("{}/network", base.unwrap_or_default()),

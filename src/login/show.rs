@@ -152,17 +152,9 @@ pub async fn page(
     let number = login.number(&app.vault)?;
     let may_change = policy::may_change_number(client, login.number_source);
     Ok(match login.stage {
-        // The number is there, and the person has said to go on: only the operator is missing.
-        Stage::Open if number.is_none() || login.pressed => {
-            let offered = choose::offered(app, browser, login, client, number.as_ref()).await?;
-            if offered.is_empty() {
-                ask(frame, number, may_change, to_phone)
-            } else {
-                let number = number.as_ref();
-                choose::page(frame, &offered, number, may_change, choose::Why::Unknown)
-            }
+        Stage::Open | Stage::Away => {
+            missing(app, browser, login, client, frame, number, may_change).await?
         }
-        Stage::Open | Stage::Away => ask(frame, number, may_change, to_phone),
         Stage::Checking => ok(&view::Checking {
             url: format!("/login/{}", login.id),
             operator_name: operator_name(app, &frame, login).await?,
@@ -185,13 +177,56 @@ pub async fn page(
                 choose::page(frame, &offered, number.as_ref(), may_change, why)
             }
         }
-        Stage::Problem => problem(app, browser, frame, login, client, number).await?,
+        // The leg was closed for what somebody else did with it, or came too late: ask again.
+        Stage::Problem if closed_from_elsewhere(login) => {
+            missing(app, browser, login, client, frame, number, may_change).await?
+        }
+        Stage::Problem if login.outcome == Some(Outcome::NotOnMobileNetwork) => {
+            let offered = choose::offered(app, browser, login, client, number.as_ref()).await?;
+            let may = network::May {
+                change: may_change,
+                choose: !offered.is_empty(),
+                use_phone: to_phone,
+            };
+            network::page(app, browser, frame, login, may).await?
+        }
+        Stage::Problem => problem(app, frame, login, number, may_change).await?,
         Stage::Ended => ended(app, frame, login, client).await?,
     })
 }
 
 fn ok(page: &impl Template) -> Response {
     render(StatusCode::OK, PageClass::Journey, page)
+}
+
+fn closed_from_elsewhere(login: &Login) -> bool {
+    matches!(
+        login.outcome,
+        Some(Outcome::BrowserMismatch | Outcome::Abandoned | Outcome::Expired)
+    )
+}
+
+/// Asks for what is missing: the operator where only that is, because the person has said to go on.
+async fn missing(
+    app: &App,
+    browser: &Browser,
+    login: &Login,
+    client: &Client,
+    frame: Frame,
+    number: Option<PhoneNumber>,
+    may_change: bool,
+) -> Result<Response, Failure> {
+    let to_phone = handoff::is_offered(browser, client, &login.request);
+    if number.is_some() && !login.pressed {
+        return Ok(ask(frame, number, may_change, to_phone));
+    }
+    let offered = choose::offered(app, browser, login, client, number.as_ref()).await?;
+    Ok(if offered.is_empty() {
+        ask(frame, number, may_change, to_phone)
+    } else {
+        let number = number.as_ref();
+        choose::page(frame, &offered, number, may_change, choose::Why::Unknown)
+    })
 }
 
 /// Asks for what is missing: the go-ahead for a known number, or the number.
@@ -255,14 +290,11 @@ async fn wait(app: &App, login: &Login) -> Result<Option<u64>, Failure> {
 /// A leg opened nothing: says what happened and what to do.
 async fn problem(
     app: &App,
-    browser: &Browser,
     frame: Frame,
     login: &Login,
-    client: &Client,
     number: Option<PhoneNumber>,
+    may_change: bool,
 ) -> Result<Response, Failure> {
-    let may_change = policy::may_change_number(client, login.number_source);
-    let to_phone = handoff::is_offered(browser, client, &login.request);
     let operator_name = operator_name(app, &frame, login).await?;
     let outcome = login.outcome.unwrap_or(Outcome::Expired);
     Ok(match outcome {
@@ -278,9 +310,6 @@ async fn problem(
                 tries_left: left.unsigned_abs(),
             })
         }
-        Outcome::NotOnMobileNetwork => {
-            network::page(app, browser, frame, login, may_change, to_phone).await?
-        }
         Outcome::OperatorUnknown | Outcome::OperatorUnsupportedNumber => {
             ok(&view::Unsupported { frame, may_change })
         }
@@ -295,10 +324,6 @@ async fn problem(
                 .map_or(0, |at| seconds_until(at, app.clock.now()));
             let left_alone = wait(app, login).await?.unwrap_or(0);
             operator_down(frame, operator_name, told.max(left_alone))
-        }
-        // The leg was closed for what somebody else did with it, or came too late: ask again.
-        Outcome::BrowserMismatch | Outcome::Abandoned | Outcome::Expired => {
-            ask(frame, number, may_change, to_phone)
         }
         Outcome::SimSwapped => ok(&view::Refused {
             frame,

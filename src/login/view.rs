@@ -188,6 +188,8 @@ pub struct NotMobile {
     pub on_phone: bool,
     /// What its script needs.
     pub watch: Watch,
+    /// Whether the person may choose another operator: the one they chose sees no other's SIMs.
+    pub may_choose: bool,
 }
 
 impl NotMobile {

@@ -215,11 +215,11 @@ pub async fn begin(
         ticket.code_hash,
         ticket.expires_at,
         ticket.sealed,
-        records as _,
+        &records as _,
     )
     .fetch_one(lent.connection())
     .await?;
-    lent.give_back();
+    lent.give_back_after(&records, row.done == 1);
     match (row.done, row.reached) {
         (1, _) => Ok(Begun::Waiting),
         (_, true) => Ok(Begun::TooOften),
@@ -268,11 +268,11 @@ pub async fn renew(
         ticket.code_hash,
         ticket.expires_at,
         ticket.sealed,
-        records as _,
+        &records as _,
     )
     .fetch_one(lent.connection())
     .await?;
-    lent.give_back();
+    lent.give_back_after(&records, done == 1);
     stale_unless(done == 1)
 }
 
@@ -323,11 +323,11 @@ pub async fn claim(
         ticket_hash,
         phone_hash,
         now,
-        records as _,
+        &records as _,
     )
     .fetch_one(lent.connection())
     .await?;
-    lent.give_back();
+    lent.give_back_after(&records, done == 1);
     stale_unless(done == 1)
 }
 
@@ -392,11 +392,11 @@ pub async fn matched(
         now,
         made.digits_hash,
         made.sealed_digits,
-        records as _,
+        &records as _,
     )
     .fetch_one(lent.connection())
     .await?;
-    lent.give_back();
+    lent.give_back_after(&records, done == 1);
     stale_unless(done == 1)
 }
 
@@ -487,12 +487,16 @@ pub async fn try_digits(
         DIGIT_TRIES,
         typed.cooled_until,
         typed.sealed_answer,
-        wrong as _,
-        last as _,
+        &wrong as _,
+        &last as _,
     )
     .fetch_optional(lent.connection())
     .await?;
-    lent.give_back();
+    match stage.as_deref() {
+        Some("stopped") => lent.give_back_after(&last, true),
+        Some("proven") | None => lent.give_back(),
+        Some(_) => lent.give_back_after(&wrong, true),
+    }
     match stage.as_deref() {
         Some("proven") => Ok(Tried::Proven),
         Some("stopped") => Ok(Tried::Stopped),
@@ -546,11 +550,11 @@ pub async fn stop(
         sealed_answer,
         now,
         cooled_until,
-        records as _,
+        &records as _,
     )
     .fetch_one(lent.connection())
     .await?;
-    lent.give_back();
+    lent.give_back_after(&records, done == 1);
     stale_unless(done == 1)
 }
 
@@ -584,11 +588,11 @@ pub async fn report(
         handoff,
         now,
         cooled_until,
-        records as _,
+        &records as _,
     )
     .fetch_one(lent.connection())
     .await?;
-    lent.give_back();
+    lent.give_back_after(&records, done == 1);
     stale_unless(done == 1)
 }
 
@@ -635,11 +639,11 @@ pub async fn withdraw(
         login,
         handoff,
         now,
-        records as _,
+        &records as _,
     )
     .fetch_one(lent.connection())
     .await?;
-    lent.give_back();
+    lent.give_back_after(&records, done == 1);
     stale_unless(done == 1)
 }
 

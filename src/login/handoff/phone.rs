@@ -128,7 +128,12 @@ pub async fn page(
         Stage::Problem => {
             let outcome = login.outcome.unwrap_or(Outcome::Expired);
             if outcome == Outcome::NotOnMobileNetwork {
-                return network::page(app, browser, frame, login, false, false).await;
+                let offered = choose::offered(app, browser, login, client, number.as_ref()).await?;
+                let may = network::May {
+                    choose: !offered.is_empty(),
+                    ..network::May::default()
+                };
+                return network::page(app, browser, frame, login, may).await;
             }
             if outcome == Outcome::OperatorUnsupportedNumber {
                 let offered = choose::offered(app, browser, login, client, number.as_ref()).await?;

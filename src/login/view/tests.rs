@@ -93,6 +93,7 @@ fn pages() -> Vec<(&'static str, String)> {
                 from: "Zm9vYmFyYmF6Zm9v".into(),
                 after: 1,
             },
+            may_choose: false,
         })
     };
     let mismatch = |may_change, value: &str, tries_left| {

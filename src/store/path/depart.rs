@@ -117,7 +117,7 @@ pub async fn open_and_depart(
         leg.state_hash,
         leg.sealed,
         leg.expires_at,
-        records as _,
+        &records as _,
         leg.number_hashes,
         leg.tries_per_hour,
         first_id(leg.now - TimeDelta::hours(1)),
@@ -125,7 +125,7 @@ pub async fn open_and_depart(
     )
     .fetch_one(lent.connection())
     .await?;
-    lent.give_back();
+    lent.give_back_after(&records, done == 1);
     // A new login has nothing else in its way.
     Ok(if done == 1 {
         Departed::Away
@@ -196,7 +196,7 @@ pub async fn depart(
         leg.state_hash,
         leg.sealed,
         leg.expires_at,
-        records as _,
+        &records as _,
         leg.number_hashes,
         leg.tries_per_hour,
         first_id(leg.now - TimeDelta::hours(1)),
@@ -205,7 +205,7 @@ pub async fn depart(
     )
     .fetch_one(lent.connection())
     .await?;
-    lent.give_back();
+    lent.give_back_after(&records, row.done == 1);
     match (row.done, row.exhausted) {
         (1, _) => Ok(Departed::Away),
         (_, true) => Ok(Departed::TooManyTries),
@@ -250,12 +250,12 @@ pub async fn ask_for_operator(
         number.sealed,
         number.source.map(NumberSource::as_str),
         now,
-        records as _,
+        &records as _,
         number.phone,
     )
     .fetch_one(lent.connection())
     .await?;
-    lent.give_back();
+    lent.give_back_after(&records, row.done == 1);
     stale_unless(row.done == 1)
 }
 
@@ -317,7 +317,7 @@ pub async fn reroute(
         leg.state_hash,
         leg.sealed,
         leg.expires_at,
-        records as _,
+        &records as _,
         leg.number_hashes,
         leg.tries_per_hour,
         first_id(leg.now - TimeDelta::hours(1)),
@@ -325,7 +325,7 @@ pub async fn reroute(
     )
     .fetch_one(lent.connection())
     .await?;
-    lent.give_back();
+    lent.give_back_after(&records, row.done == 1);
     match (row.done, row.exhausted) {
         (1, _) => Ok(Departed::Away),
         (_, true) => Ok(Departed::TooManyTries),
@@ -374,12 +374,12 @@ pub async fn stop_short(
         number.sealed,
         number.source.map(NumberSource::as_str),
         now,
-        records as _,
+        &records as _,
         retry_at,
         number.phone,
     )
     .fetch_one(lent.connection())
     .await?;
-    lent.give_back();
+    lent.give_back_after(&records, done == 1);
     stale_unless(done == 1)
 }
