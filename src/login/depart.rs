@@ -16,7 +16,7 @@ use crate::login::admit::admit;
 use crate::login::authorize::{about, seal_number};
 use crate::login::entry::{Entry, frame};
 use crate::login::release::number_hashes;
-use crate::login::{breakers, choose, show};
+use crate::login::{breakers, choose, policy, show};
 use crate::operator::routing::{self, Choice, NoOperator, Question, Rule};
 use crate::operator::{Ask, Phone};
 use crate::phone::PhoneNumber;

@@ -15,7 +15,8 @@ use crate::login::{breakers, sweep};
 use crate::provider::logout::backchannel;
 use crate::server::tls::Reloaded;
 use crate::store::{
-    api_answers, api_tokens, assertions, clients, db, grants, handoffs, pushed, staff_sessions, usage,
+    api_answers, api_tokens, assertions, clients, db, grants, handoffs, pushed, staff_sessions,
+    usage,
 };
 use crate::token::lifecycle;
 use crate::web::app::App;

@@ -121,7 +121,13 @@ pub fn static_files<S: Clone + Send + Sync + 'static>() -> Router<S> {
 }
 
 async fn serve(Path(name): Path<String>) -> Response {
-    let all = [&*STYLESHEET, &*ICON, &*WATCH, &*CONSOLE_STYLESHEET, &*CONSOLE_SCRIPT];
+    let all = [
+        &*STYLESHEET,
+        &*ICON,
+        &*WATCH,
+        &*CONSOLE_STYLESHEET,
+        &*CONSOLE_SCRIPT,
+    ];
     let Some(asset) = all.into_iter().find(|asset| asset.name == name) else {
         return StatusCode::NOT_FOUND.into_response();
     };
