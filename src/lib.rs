@@ -20,6 +20,7 @@
 #![recursion_limit = "256"]
 
 pub mod admin;
+pub mod api;
 pub mod audit;
 pub mod cli;
 pub mod clock;

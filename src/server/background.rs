@@ -8,11 +8,15 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::admin::usage::QuotaUse;
+use crate::admin::{self, Desk};
 use crate::ledger::Ledger;
 use crate::login::{breakers, sweep};
 use crate::provider::logout::backchannel;
 use crate::server::tls::Reloaded;
-use crate::store::{assertions, clients, db, grants, pushed, usage};
+use crate::store::{
+    api_answers, api_tokens, assertions, clients, db, grants, pushed, staff_sessions, usage,
+};
 use crate::token::lifecycle;
 use crate::web::app::App;
 
@@ -130,7 +134,7 @@ async fn listen(app: App) {
     }
 }
 
-/// Writes when client secrets were used, now and then and once more at the end.
+/// Writes when client secrets and API tokens were used, now and then and once more at the end.
 async fn write_secret_uses(app: App, mut stop: watch::Receiver<bool>) {
     loop {
         let stopped = tokio::time::timeout(CARE, stop.wait_for(|stop| *stop))
@@ -139,6 +143,10 @@ async fn write_secret_uses(app: App, mut stop: watch::Receiver<bool>) {
         let uses = app.secret_uses.take();
         if let Err(error) = clients::secrets_used(app.db.relaxed(), &uses).await {
             tracing::warn!(%error, "when client secrets were used could not be written");
+        }
+        let uses = app.api_token_uses.take();
+        if let Err(error) = api_tokens::used(app.db.relaxed(), &uses).await {
+            tracing::warn!(%error, "when API tokens were used could not be written");
         }
         if stopped {
             return;
@@ -165,7 +173,30 @@ async fn purge(app: App) -> anyhow::Result<()> {
     let before = app.clock.now() - chrono::TimeDelta::days(1);
     while grants::purge(app.db.relaxed(), before, PURGE_BATCH).await? >= PURGE_BATCH {}
     pushed::purge(app.db.relaxed(), before, PURGE_BATCH).await?;
+    staff_sessions::purge(app.db.relaxed(), before, PURGE_BATCH).await?;
+    api_answers::purge(app.db.relaxed(), before).await?;
     usage::close_days(app.db.relaxed(), app.clock.now(), DAYS_BATCH).await?;
+    alert_of_quotas(&app).await?;
+    Ok(())
+}
+
+async fn alert_of_quotas(app: &App) -> anyhow::Result<()> {
+    let desk = Desk {
+        db: app.db.durable().clone(),
+        vault: app.vault.clone(),
+        now: app.clock.now(),
+        actor: "system".to_owned(),
+    };
+    for (quota, percent) in admin::usage::alert(&desk).await? {
+        let QuotaUse {
+            subject,
+            name,
+            used,
+            quota,
+        } = quota;
+        tracing::warn!(subject, name, percent, used, quota, "a quota is reached");
+        metrics::counter!("numbercloak_quota_alerts_total", "subject" => subject).increment(1);
+    }
     Ok(())
 }
 

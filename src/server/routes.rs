@@ -28,7 +28,7 @@ use crate::web::failure::Failure;
 use crate::web::headers::{self, PageClass};
 use crate::web::page::{Frame, render};
 use crate::web::plain::{ErrorPage, Home, Problem};
-use crate::{console, login, provider};
+use crate::{api, console, login, provider};
 
 /// The public router.
 pub fn router(app: &App, ledger: &Arc<Ledger>) -> Router {
@@ -45,7 +45,8 @@ pub fn router(app: &App, ledger: &Arc<Ledger>) -> Router {
     let programs = provider::routes()
         .merge(checkpoint::routes(ledger))
         .layer(within(Reader::Program));
-    passing(app, Router::new().merge(programs).merge(pages))
+    let api = api::router(app).layer(within(Reader::Admin));
+    passing(app, Router::new().merge(programs).merge(api).merge(pages))
 }
 
 /// The router of the listener for mutual TLS: what apps' servers call, and no page.
