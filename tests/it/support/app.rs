@@ -257,7 +257,11 @@ async fn start_server(
         ("database.url", database_url.to_owned()),
         ("keys.root_key", root.reveal()),
     ];
-    let env = given.into_iter().map(|(key, value)| {
+    // Secrets are not taken from flags.
+    let is_secret = |key: &str| key.contains("secret");
+    let secrets = settings.iter().filter(|(key, _)| is_secret(key));
+    let secrets = secrets.map(|(key, value)| (key.as_str(), value.clone()));
+    let env = given.into_iter().chain(secrets).map(|(key, value)| {
         let name = key.replace('.', "__").to_uppercase();
         (format!("NUMBERCLOAK__{name}"), value)
     });
@@ -275,7 +279,7 @@ async fn start_server(
     let flags = defaults
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .into_iter()
-        .chain(settings.iter().cloned())
+        .chain(settings.iter().filter(|(key, _)| !is_secret(key)).cloned())
         .collect();
     let config = config::load(None, env, flags).unwrap();
     let management = TcpListener::bind("127.0.0.1:0").await.unwrap();
