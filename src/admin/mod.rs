@@ -34,6 +34,10 @@ mod refused;
 pub mod scopes;
 pub mod sessions;
 pub mod staff;
+mod staff_password;
+pub mod staff_sessions;
+pub mod staff_sign_in;
+mod staff_totp;
 pub mod usage;
 
 pub use desk::Desk;

@@ -4,6 +4,7 @@
 mod api_token;
 mod apply;
 mod audit;
+mod audit_log;
 mod check_flags;
 mod client;
 mod client_flags;

@@ -10,10 +10,13 @@ use tokio::task::JoinSet;
 
 use crate::admin::usage::QuotaUse;
 use crate::admin::{self, Desk};
+use crate::ledger::Ledger;
 use crate::login::{breakers, sweep};
 use crate::provider::logout::backchannel;
 use crate::server::tls::Reloaded;
-use crate::store::{api_answers, api_tokens, assertions, clients, db, grants, pushed, usage};
+use crate::store::{
+    api_answers, api_tokens, assertions, clients, db, grants, pushed, staff_sessions, usage,
+};
 use crate::token::lifecycle;
 use crate::web::app::App;
 
@@ -21,6 +24,8 @@ use crate::web::app::App;
 const SWEEP: Duration = Duration::from_secs(15);
 /// How soon a logout that could not be delivered at once is found again.
 const DELIVER: Duration = Duration::from_secs(5);
+/// How often records are sealed and named in manifests.
+const SEAL: Duration = Duration::from_secs(1);
 /// How often what is over is deleted.
 const PURGE: Duration = Duration::from_secs(600);
 /// How often partitions are looked after, callers forgotten and certificates compared.
@@ -36,6 +41,7 @@ const PURGE_BATCH: i64 = 1000;
 pub fn spawn(
     tasks: &mut JoinSet<()>,
     app: &App,
+    ledger: &Arc<Ledger>,
     certificates: Vec<Arc<Reloaded>>,
     stop: &watch::Receiver<bool>,
 ) {
@@ -53,6 +59,8 @@ pub fn spawn(
             certificates.iter().for_each(|tls| tls.refresh());
         }
     }));
+    tasks.spawn(until_stopped(stop, seal(ledger.clone())));
+    tasks.spawn(until_stopped(stop, name_committed(ledger.clone())));
     tasks.spawn(write_secret_uses(app.clone(), stop.clone()));
 }
 
@@ -80,6 +88,30 @@ where
         ticks.tick().await;
         if let Err(error) = work(app.clone()).await {
             tracing::warn!(error = %format!("{error:#}"), "a background task failed; it will be tried again");
+        }
+    }
+}
+
+/// Seals what is pending, and looks after checkpoints.
+async fn seal(ledger: Arc<Ledger>) {
+    let mut ticks = tokio::time::interval(SEAL);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = ledger.tick().await {
+            tracing::warn!(%error, "the audit log did not get on; it will be tried again");
+        }
+    }
+}
+
+/// Names what this server has committed.
+async fn name_committed(ledger: Arc<Ledger>) {
+    let mut ticks = tokio::time::interval(SEAL);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = ledger.manifest().await {
+            tracing::warn!(%error, "a manifest could not be written; it will be tried again");
         }
     }
 }
@@ -141,6 +173,7 @@ async fn purge(app: App) -> anyhow::Result<()> {
     let before = app.clock.now() - chrono::TimeDelta::days(1);
     while grants::purge(app.db.relaxed(), before, PURGE_BATCH).await? >= PURGE_BATCH {}
     pushed::purge(app.db.relaxed(), before, PURGE_BATCH).await?;
+    staff_sessions::purge(app.db.relaxed(), before, PURGE_BATCH).await?;
     api_answers::purge(app.db.relaxed(), before).await?;
     usage::close_days(app.db.relaxed(), app.clock.now(), DAYS_BATCH).await?;
     alert_of_quotas(&app).await?;

@@ -1,6 +1,7 @@
 //! All public routes, and what every request passes through, outermost first: security headers,
 //! panics become answers, metrics, load shedding, limits of size and time.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
@@ -16,8 +17,10 @@ use tower::limit::GlobalConcurrencyLimitLayer;
 use tower::load_shed::LoadShedLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 
+use crate::ledger::Ledger;
 use crate::secret::{b64, random};
 use crate::server::bounds::{self, Bounds, Reader};
+use crate::server::checkpoint;
 use crate::web::app::App;
 use crate::web::assets;
 use crate::web::browser::Browser;
@@ -28,7 +31,7 @@ use crate::web::plain::{ErrorPage, Home, Problem};
 use crate::{api, console, login, provider};
 
 /// The public router.
-pub fn router(app: &App) -> Router {
+pub fn router(app: &App, ledger: &Arc<Ledger>) -> Router {
     let limits = &app.config.limits;
     let within = |reader| from_fn_with_state(Bounds::new(limits, reader), bounds::hold);
     let pages = Router::new()
@@ -39,7 +42,9 @@ pub fn router(app: &App) -> Router {
         .route("/", get(home))
         .fallback(not_found)
         .layer(within(Reader::Person));
-    let programs = provider::routes().layer(within(Reader::Program));
+    let programs = provider::routes()
+        .merge(checkpoint::routes(ledger))
+        .layer(within(Reader::Program));
     let api = api::router(app).layer(within(Reader::Admin));
     passing(app, Router::new().merge(programs).merge(api).merge(pages))
 }
