@@ -10,6 +10,7 @@ mod budget;
 mod checks;
 mod choosing;
 mod clients;
+mod dev;
 mod journeys;
 mod keys;
 mod layers;

@@ -3,6 +3,7 @@
 pub mod app;
 pub mod browser;
 pub mod client_key;
+pub mod command;
 pub mod database;
 pub mod dpop;
 pub mod html;
