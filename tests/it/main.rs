@@ -10,6 +10,7 @@ mod budget;
 mod checks;
 mod choosing;
 mod clients;
+mod conformance;
 mod dev;
 mod journeys;
 mod keys;
