@@ -25,6 +25,10 @@ pub mod ranges;
 mod refused;
 pub mod sessions;
 pub mod staff;
+mod staff_password;
+pub mod staff_sessions;
+pub mod staff_sign_in;
+mod staff_totp;
 pub mod usage;
 
 pub use desk::Desk;

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use crate::login::{breakers, sweep};
 use crate::provider::logout::backchannel;
 use crate::server::tls::Reloaded;
-use crate::store::{assertions, clients, db, grants, pushed, usage};
+use crate::store::{assertions, clients, db, grants, pushed, staff_sessions, usage};
 use crate::token::lifecycle;
 use crate::web::app::App;
 
@@ -135,6 +135,7 @@ async fn purge(app: App) -> anyhow::Result<()> {
     let before = app.clock.now() - chrono::TimeDelta::days(1);
     while grants::purge(app.db.relaxed(), before, PURGE_BATCH).await? >= PURGE_BATCH {}
     pushed::purge(app.db.relaxed(), before, PURGE_BATCH).await?;
+    staff_sessions::purge(app.db.relaxed(), before, PURGE_BATCH).await?;
     usage::close_days(app.db.relaxed(), app.clock.now(), DAYS_BATCH).await?;
     Ok(())
 }

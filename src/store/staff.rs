@@ -39,6 +39,14 @@ pub struct Staff {
     pub created_at: Time,
 }
 
+impl Staff {
+    /// Whether it may do everything, now.
+    #[must_use]
+    pub fn is_owner(&self) -> bool {
+        self.role == Role::Owner && self.disabled_at.is_none()
+    }
+}
+
 /// All accounts, by address.
 pub async fn list(db: &mut PgConnection) -> Result<Vec<Staff>, StoreError> {
     let rows = sqlx::query_as!(

@@ -12,6 +12,7 @@ mod choosing;
 mod clients;
 mod conformance;
 mod dev;
+mod console;
 mod journeys;
 mod keys;
 mod layers;

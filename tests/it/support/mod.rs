@@ -4,6 +4,7 @@ pub mod app;
 pub mod browser;
 pub mod client_key;
 pub mod command;
+pub mod console;
 pub mod database;
 pub mod dpop;
 pub mod html;
