@@ -1,6 +1,6 @@
 //! TLS of the server under test: one certificate, which every browser and app here trusts.
 
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
