@@ -13,11 +13,11 @@ use crate::admin::endpoint::{check_endpoint, check_page};
 use crate::admin::extras::check_wanted;
 use crate::admin::refused::{check_alias, check_name};
 use crate::oauth::acr::Acr;
+use crate::oauth::locale;
 use crate::oauth::redirect::reason_to_refuse_registration;
 use crate::oauth::scope::Scope;
 use crate::store::clients::{AuthMethod, Kind, Settings};
 
-use crate::web::text::Language;
 use proof::{check_certificate, check_keys, check_profile};
 
 const MOST_REDIRECT_URIS: usize = 50;
@@ -101,10 +101,10 @@ fn check_policy(settings: &Settings) -> Result<(), Refused> {
         check_alias("operators", alias)?;
     }
     if let Some(tag) = &settings.default_locale
-        && Language::tagged(tag).is_none()
+        && !locale::TAGS.contains(&tag.as_str())
     {
-        let ours: Vec<&str> = Language::tags().collect();
-        let message = format!("`{}` is none of {}", tag.escape_debug(), ours.join(", "));
+        let ours = locale::TAGS.join(", ");
+        let message = format!("`{}` is none of {ours}", tag.escape_debug());
         return Err(Refused::invalid("default_locale", message));
     }
     let levels = [Acr::Network, Acr::NetworkHandoff].map(Acr::as_str);

@@ -15,6 +15,7 @@ fn client() -> Editable {
         redirect_uris: own(&["https://a.example/cb"]),
         test: false,
         settings: Settings::default(),
+        managed_by: None,
     }
 }
 

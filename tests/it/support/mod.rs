@@ -10,6 +10,7 @@ pub mod dpop;
 pub mod html;
 pub mod keys;
 pub mod listener;
+pub mod process;
 pub mod rp;
 pub mod served;
 pub mod statements;
