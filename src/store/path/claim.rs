@@ -29,6 +29,10 @@ pub struct Claimed {
 ///
 /// # Errors
 /// [`StoreError::Stale`] if this callback is not the one awaited; ask [`crate::store::logins::find_leg`] why.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "everything the one statement compares"
+)]
 pub async fn claim(
     lane: &Lane,
     vault: &Vault,
