@@ -10,9 +10,11 @@ use checks::{check_credentials, check_settings, endpoints};
 
 use crate::admin::desk::{Act, commit};
 use crate::admin::endpoint::is_guarded;
+use crate::admin::page::{Page, Wanted};
 use crate::admin::refused::{check_alias, check_name};
 use crate::admin::{Desk, Refused, change};
 use crate::secret::new_id;
+use crate::store::db::StoreError;
 use crate::store::operators::{self, Credentials, Mode, Operator, Settings};
 
 /// What is known of a new operator.
@@ -42,6 +44,21 @@ pub struct Editable {
     /// New credentials, instead of all earlier ones.
     #[serde(skip)]
     pub credentials: Option<Credentials>,
+    /// Whose file it is kept as.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub managed_by: Option<String>,
+}
+
+impl Editable {
+    pub(super) fn of(operator: &Operator) -> Self {
+        Self {
+            name: operator.name.clone(),
+            mode: operator.mode,
+            settings: operator.settings.clone(),
+            credentials: None,
+            managed_by: operator.managed_by.clone(),
+        }
+    }
 }
 
 /// Adds an operator, its credentials sealed.
@@ -49,10 +66,24 @@ pub struct Editable {
 /// # Errors
 /// [`Refused::Invalid`] naming the field, [`Refused::Taken`] if the alias is in use.
 pub async fn add(desk: &Desk, new: NewOperator) -> Result<Operator, Refused> {
+    add_kept(desk, new, None).await
+}
+
+/// Refuses what an operator cannot be.
+pub(super) fn check(new: &NewOperator) -> Result<(), Refused> {
     check_alias("alias", &new.alias)?;
     check_name(&new.name)?;
     check_settings(&new.settings, new.mode)?;
-    check_credentials(&new.settings, &new.credentials)?;
+    check_credentials(&new.settings, &new.credentials)
+}
+
+/// The same as [`add`], kept as somebody's file says.
+pub(super) async fn add_kept(
+    desk: &Desk,
+    new: NewOperator,
+    managed_by: Option<String>,
+) -> Result<Operator, Refused> {
+    check(&new)?;
     let id = new_id(desk.now);
     let operator = Operator {
         id,
@@ -61,6 +92,7 @@ pub async fn add(desk: &Desk, new: NewOperator) -> Result<Operator, Refused> {
         mode: new.mode,
         settings: new.settings,
         sealed_credentials: Some(new.credentials.seal(&desk.vault, &id)),
+        managed_by,
         revision: 1,
         disabled_at: None,
         created_at: desk.now,
@@ -94,6 +126,18 @@ pub async fn add(desk: &Desk, new: NewOperator) -> Result<Operator, Refused> {
 pub async fn list(desk: &Desk) -> Result<Vec<Operator>, Refused> {
     let mut tx = desk.begin().await?;
     Ok(operators::list(&mut tx).await?)
+}
+
+/// A page of operators, by alias. One statement.
+///
+/// # Errors
+/// [`Refused::Invalid`] if there can be no such page.
+pub async fn page(desk: &Desk, wanted: &Wanted) -> Result<Page<Operator>, Refused> {
+    wanted.check()?;
+    let mut db = desk.db.acquire().await.map_err(StoreError::from)?;
+    let (search, after) = (wanted.search.trim(), wanted.begin());
+    let rows = operators::page(&mut db, search, after, wanted.rows()).await?;
+    Ok(wanted.page(rows, |operator| operator.alias.clone()))
 }
 
 /// One operator.
@@ -143,12 +187,7 @@ pub async fn update(
     if seen.is_some_and(|seen| seen != operator.revision) {
         return Err(Refused::Stale);
     }
-    let before = Editable {
-        name: operator.name.clone(),
-        mode: operator.mode,
-        settings: operator.settings.clone(),
-        credentials: None,
-    };
+    let before = Editable::of(&operator);
     let mut after = before.clone();
     edit(&mut after);
     let mut changes = change::between(&before, &after);
@@ -171,6 +210,7 @@ pub async fn update(
     operator.name = after.name;
     operator.mode = after.mode;
     operator.settings = after.settings;
+    operator.managed_by = after.managed_by;
     if after.credentials.is_some() {
         operator.sealed_credentials = Some(credentials.seal(&desk.vault, &operator.id));
     }
@@ -200,9 +240,7 @@ pub fn unguarded_endpoints(settings: &Settings) -> Vec<&str> {
 }
 
 async fn find(db: &mut PgConnection, alias: &str) -> Result<Operator, Refused> {
-    operators::list(db)
+    operators::find(db, alias)
         .await?
-        .into_iter()
-        .find(|operator| operator.alias == alias)
         .ok_or_else(|| Refused::not_found("operator", alias))
 }

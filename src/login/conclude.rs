@@ -387,7 +387,7 @@ impl Conclusion {
         };
         let recorder = self.browser.recorder(&self.app, now);
         let record = recorder.record_of(&proof.number, self.about(Outcome::Expired), &event);
-        audit::append(self.app.db.durable(), [record]).await?;
+        audit::append_alone(&self.app.db, self.app.db.durable(), [record]).await?;
         Ok(Concluded::Page)
     }
 
@@ -423,7 +423,7 @@ impl Conclusion {
             Ok(()) => Ok(Concluded::Page),
             // The login had ended meanwhile; what the operator said may be billed all the same.
             Err(StoreError::Stale) => {
-                audit::append(self.app.db.durable(), [record]).await?;
+                audit::append_alone(&self.app.db, self.app.db.durable(), [record]).await?;
                 Ok(Concluded::Page)
             }
             Err(error) => Err(error.into()),

@@ -32,6 +32,8 @@ pub struct Operator {
     pub settings: Settings,
     /// Its credentials, sealed; open with [`Operator::credentials`].
     pub sealed_credentials: Option<Vec<u8>>,
+    /// Whose file it is kept as by `numbercloak apply`; absent: only people change it.
+    pub managed_by: Option<String>,
     /// Counts the edits; a leg remembers which it departed with.
     pub revision: i32,
     /// Set: not to be asked.
@@ -115,6 +117,7 @@ struct Row {
     mode: Mode,
     settings: Json<Settings>,
     credentials: Option<Vec<u8>>,
+    managed_by: Option<String>,
     revision: i32,
     disabled_at: Option<Time>,
     created_at: Time,
@@ -130,6 +133,7 @@ impl From<Row> for Operator {
             mode: row.mode,
             settings: row.settings.0,
             sealed_credentials: row.credentials,
+            managed_by: row.managed_by,
             revision: row.revision,
             disabled_at: row.disabled_at,
             created_at: row.created_at,
@@ -144,7 +148,7 @@ pub async fn list(db: &mut PgConnection) -> Result<Vec<Operator>, StoreError> {
         Row,
         r#"
         select id, alias, name, mode as "mode: Mode", settings as "settings: Json<Settings>",
-            credentials, revision, disabled_at, created_at, updated_at
+            credentials, managed_by, revision, disabled_at, created_at, updated_at
         from operators
         order by alias
         "#
@@ -152,6 +156,50 @@ pub async fn list(db: &mut PgConnection) -> Result<Vec<Operator>, StoreError> {
     .fetch_all(db)
     .await?;
     Ok(rows.into_iter().map(Operator::from).collect())
+}
+
+/// A page of operators in the order of their aliases, after the given one: those whose alias or name
+/// holds the words searched for.
+pub async fn page(
+    db: &mut PgConnection,
+    search: &str,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<Operator>, StoreError> {
+    let rows = sqlx::query_as!(
+        Row,
+        r#"
+        select id, alias, name, mode as "mode: Mode", settings as "settings: Json<Settings>",
+            credentials, managed_by, revision, disabled_at, created_at, updated_at
+        from operators
+        where alias > $1 and ($2 = '' or strpos(lower(alias || ' ' || name), lower($2)) > 0)
+        order by alias
+        limit $3
+        "#,
+        after,
+        search,
+        limit
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(rows.into_iter().map(Operator::from).collect())
+}
+
+/// The operator with this alias.
+pub async fn find(db: &mut PgConnection, alias: &str) -> Result<Option<Operator>, StoreError> {
+    let row = sqlx::query_as!(
+        Row,
+        r#"
+        select id, alias, name, mode as "mode: Mode", settings as "settings: Json<Settings>",
+            credentials, managed_by, revision, disabled_at, created_at, updated_at
+        from operators
+        where alias = $1
+        "#,
+        alias
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(row.map(Operator::from))
 }
 
 /// Adds an operator.
@@ -162,8 +210,9 @@ pub async fn insert(db: &mut PgConnection, operator: &Operator) -> Result<(), St
     sqlx::query!(
         r#"
         insert into operators
-            (id, alias, name, mode, settings, credentials, revision, created_at, updated_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $8)
+            (id, alias, name, mode, settings, credentials, revision, created_at, updated_at,
+            managed_by)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9)
         "#,
         operator.id,
         operator.alias,
@@ -173,6 +222,7 @@ pub async fn insert(db: &mut PgConnection, operator: &Operator) -> Result<(), St
         operator.sealed_credentials.as_deref(),
         operator.revision,
         operator.created_at,
+        operator.managed_by,
     )
     .execute(db)
     .await?;
@@ -192,7 +242,7 @@ pub async fn update(
         r#"
         update operators
         set name = $3, mode = $4, settings = $5, credentials = $6, disabled_at = $7,
-            revision = revision + 1, updated_at = $8
+            managed_by = $9, revision = revision + 1, updated_at = $8
         where id = $1 and revision = $2
         "#,
         operator.id,
@@ -203,6 +253,7 @@ pub async fn update(
         operator.sealed_credentials.as_deref(),
         operator.disabled_at,
         now,
+        operator.managed_by,
     )
     .execute(db)
     .await?;

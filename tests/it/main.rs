@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail anywhere")]
 
+mod api;
 mod attacks;
 mod backup;
 mod bad_operators;
@@ -11,9 +12,11 @@ mod checks;
 mod choosing;
 mod clients;
 mod dev;
+mod console;
 mod journeys;
 mod keys;
 mod layers;
+mod ledger;
 mod limits;
 mod logout;
 mod operators;

@@ -22,6 +22,7 @@ fn operator(alias: &str, prefixes: &[&str]) -> Made {
             ..Settings::default()
         },
         sealed_credentials: None,
+        managed_by: None,
         revision: 1,
         disabled_at: None,
         created_at: now,

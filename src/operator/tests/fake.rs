@@ -285,6 +285,7 @@ fn operator(base: &str, now: Time) -> Operator {
             ..Settings::default()
         },
         sealed_credentials: None,
+        managed_by: None,
         revision: 1,
         disabled_at: None,
         created_at: now,

@@ -146,6 +146,7 @@ pub enum IdTokenRule {
 /// An operator's contract.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(rename = "OperatorSettings")]
 pub struct Settings {
     /// How to speak to it.
     pub dialect: Dialect,
@@ -237,6 +238,8 @@ pub struct Settings {
     pub checks: Offered,
     /// When it is left alone.
     pub restraint: Restraint,
+    /// Billable calls a month (UTC) after which staff are alerted; absent: nobody is. Nothing is refused.
+    pub quota_per_month: Option<u32>,
 }
 
 impl Default for Settings {
@@ -286,6 +289,7 @@ impl Default for Settings {
             notice: None,
             checks: Offered::default(),
             restraint: Restraint::default(),
+            quota_per_month: None,
         }
     }
 }
