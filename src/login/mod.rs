@@ -28,6 +28,7 @@
 
 mod admit;
 mod answer;
+mod apps;
 mod authorize;
 pub mod breakers;
 mod callback;
@@ -80,6 +81,7 @@ pub fn routes() -> Router<App> {
         .layer(from_fn(lead_back))
         .route("/broker/{alias}/endpoint", get(callback::get))
         .route("/language/{tag}", get(language::get))
+        .route("/apps", get(apps::get).post(apps::post))
         .layer(from_fn(refuse_head))
 }
 

@@ -12,6 +12,7 @@ pub mod clients;
 pub mod db;
 pub mod epochs;
 pub mod finder;
+pub mod go_aheads;
 pub mod grants;
 pub mod health;
 pub mod keys;

@@ -50,6 +50,16 @@ static ICON: LazyLock<Asset> = LazyLock::new(|| {
     )
 });
 
+static WAIT: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new(
+        "wait",
+        "js",
+        "text/javascript; charset=utf-8",
+        include_bytes!("../../static/wait.js"),
+    )
+});
+
+static WAIT_PATH: LazyLock<String> = LazyLock::new(|| format!("/static/{}", WAIT.name));
 static STYLESHEET_PATH: LazyLock<String> = LazyLock::new(|| format!("/static/{}", STYLESHEET.name));
 static ICON_PATH: LazyLock<String> = LazyLock::new(|| format!("/static/{}", ICON.name));
 
@@ -57,6 +67,12 @@ static ICON_PATH: LazyLock<String> = LazyLock::new(|| format!("/static/{}", ICON
 #[must_use]
 pub fn stylesheet() -> &'static str {
     &STYLESHEET_PATH
+}
+
+/// The path of the script that counts down.
+#[must_use]
+pub fn wait_script() -> &'static str {
+    &WAIT_PATH
 }
 
 /// The icon's path.
@@ -71,7 +87,7 @@ pub fn static_files<S: Clone + Send + Sync + 'static>() -> Router<S> {
 }
 
 async fn serve(Path(name): Path<String>) -> Response {
-    let all = [&*STYLESHEET, &*ICON];
+    let all = [&*STYLESHEET, &*ICON, &*WAIT];
     let Some(asset) = all.into_iter().find(|asset| asset.name == name) else {
         return StatusCode::NOT_FOUND.into_response();
     };
@@ -100,6 +116,7 @@ mod tests {
         for (path, kind) in [
             (stylesheet(), "text/css; charset=utf-8"),
             (icon(), "image/svg+xml"),
+            (wait_script(), "text/javascript; charset=utf-8"),
         ] {
             let response = ask(path).await;
             assert_eq!(response.status(), StatusCode::OK, "{path}");
