@@ -55,8 +55,19 @@ mod tests {
         }
         let long = format!("/{}", "a".repeat(100));
         for bad in [
-            "", "apps", "//evil.example", "/\\evil", "/a//b", "https://evil.example", "/a?b", "/a#b",
-            "/a\r\nb", "/é", "/%2f", "/.", &long,
+            "",
+            "apps",
+            "//evil.example",
+            "/\\evil",
+            "/a//b",
+            "https://evil.example",
+            "/a?b",
+            "/a#b",
+            "/a\r\nb",
+            "/é",
+            "/%2f",
+            "/.",
+            &long,
         ] {
             assert!(!is_ours(bad), "{bad}");
         }

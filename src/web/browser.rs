@@ -91,10 +91,23 @@ impl Browser {
     #[must_use]
     pub fn is_in_app(&self) -> bool {
         let agent = self.headers.get(USER_AGENT);
-        let agent = agent.and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let agent = agent
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
         [
-            "FBAN/", "FBAV/", "FB_IAB", "Instagram ", "Line/", "MicroMessenger/", "musical_ly",
-            "BytedanceWebview", "TikTok", "Snapchat/", "Pinterest/", "LinkedInApp", "; wv)",
+            "FBAN/",
+            "FBAV/",
+            "FB_IAB",
+            "Instagram ",
+            "Line/",
+            "MicroMessenger/",
+            "musical_ly",
+            "BytedanceWebview",
+            "TikTok",
+            "Snapchat/",
+            "Pinterest/",
+            "LinkedInApp",
+            "; wv)",
         ]
         .iter()
         .any(|mark| agent.contains(mark))

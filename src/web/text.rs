@@ -431,7 +431,10 @@ mod tests {
     #[test]
     fn a_language_is_found_by_its_own_tag_only() {
         assert_eq!(Language::tagged("ar").unwrap().dir(), "rtl");
-        assert_eq!(Language::tagged("pt-BR").unwrap().name(), "Português (Brasil)");
+        assert_eq!(
+            Language::tagged("pt-BR").unwrap().name(),
+            "Português (Brasil)"
+        );
         for tag in ["", "EN", "pt", "../en"] {
             assert!(Language::tagged(tag).is_none(), "{tag}");
         }

@@ -120,6 +120,11 @@ mod tests {
             wishes.in_order(),
             ["it", "fr", "de", "es", "ar", "en", "pt-BR"]
         );
-        assert!(Wishes::default().in_order().iter().all(|tag| tag.is_empty()));
+        assert!(
+            Wishes::default()
+                .in_order()
+                .iter()
+                .all(|tag| tag.is_empty())
+        );
     }
 }

@@ -9,6 +9,7 @@ mod bad_operators;
 mod budget;
 mod checks;
 mod choosing;
+mod chromium;
 mod clients;
 mod journeys;
 mod keys;

@@ -69,9 +69,11 @@ async fn a_person_who_changes_the_language_gets_this_very_page_in_it_whatever_th
     // What was chosen in an earlier login counts less than what an app asks for, and more than the
     // browser's setting.
     app.clock.advance(std::time::Duration::from_secs(60));
-    app.open(&mut browser, &wish.clone().prompt("consent")).await;
+    app.open(&mut browser, &wish.clone().prompt("consent"))
+        .await;
     says(&browser, GERMAN.0, GERMAN.1);
-    app.open(&mut browser, &Wish::of(NUMBER).prompt("consent")).await;
+    app.open(&mut browser, &Wish::of(NUMBER).prompt("consent"))
+        .await;
     says(&browser, ARABIC.0, ARABIC.1);
 }
 
