@@ -22,7 +22,6 @@ async fn every_screen(kind: Kind) {
     };
     tour.asking().await;
     tour.failing().await;
-    tour.checking().await;
     tour.signing_in().await;
     tour.outside().await;
     tour.sharing().await;

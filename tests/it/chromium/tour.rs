@@ -142,17 +142,6 @@ impl Tour {
         self.returns(&departure, "Return to shop", told).await;
     }
 
-    /// The check while it goes on.
-    pub async fn checking(&self) {
-        let number = magic(Effect::Authorize(AtAuthorize::Hang));
-        let title = "Checking with Simulator";
-        let departure = self.fails(&number, title, "s04-checking").await;
-        let text = self.browser.text().await;
-        assert!(text.contains("This takes a few seconds."), "{text}");
-        self.returns(&departure, "Cancel", ("access_denied", "user_cancelled"))
-            .await;
-    }
-
     /// A sign-in from the first page to the app, then the ways of not getting lost.
     pub async fn signing_in(&self) {
         let (app, browser) = (&self.app, &self.browser);
