@@ -3,6 +3,7 @@
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::admin::desk::{Act, commit};
 use crate::admin::{Desk, Refused};
 use crate::audit::record::{Personal, personal_place};
 use crate::clock::Time;
@@ -73,6 +74,22 @@ pub async fn list(desk: &Desk, query: Query, limit: u16) -> Result<Vec<Entry>, R
     let mut db = desk.db.acquire().await.map_err(StoreError::from)?;
     let rows = audit::list(&mut db, &filter, i64::from(limit.clamp(1, MOST))).await?;
     Ok(rows.into_iter().map(|row| decode(desk, row)).collect())
+}
+
+/// Records that the log was exported for verification with what is personal in it.
+///
+/// # Errors
+/// [`Refused::Database`]; nothing may be exported then.
+pub async fn exported(desk: &Desk, details: Value) -> Result<(), Refused> {
+    let mut tx = desk.begin().await?;
+    let act = Act {
+        operation: "ACTION",
+        resource: "audit_log",
+        id: "log",
+        details,
+    };
+    desk.record(&mut tx, act).await?;
+    commit(tx).await
 }
 
 fn decode(desk: &Desk, row: Listed) -> Entry {

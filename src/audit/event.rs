@@ -27,6 +27,12 @@ pub enum Event {
         /// The `prompt` asked for, if any.
         #[serde(skip_serializing_if = "Option::is_none")]
         prompt: Option<String>,
+        /// Whether the app pushed the request: no browser could alter it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        pushed: bool,
+        /// Whether the app signed the request: nobody could.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        signed: bool,
     },
     /// The person gave a number on our page.
     NumberEntered {},
@@ -103,11 +109,21 @@ pub enum Event {
         /// Whether a remembered session answered, without asking an operator.
         from_session: bool,
     },
-    /// A login ended without one.
+    /// A login ended without one, or was never opened because its request was refused.
     LoginError {
         /// The OAuth error the app was or will be told; absent if it is told nothing.
         #[serde(skip_serializing_if = "Option::is_none")]
         error: Option<String>,
+        /// What was wrong with a request that was refused.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    /// A pushed authorization request was refused.
+    PushedAuthorizationRequestError {
+        /// The OAuth error the app was told.
+        error: String,
+        /// What was wrong.
+        reason: String,
     },
     /// A code was exchanged for tokens.
     CodeToToken {
@@ -212,6 +228,37 @@ pub enum Event {
         /// Calls that failed within the window.
         failures: u32,
     },
+    /// A log began; its first record.
+    AuditLogStarted {
+        /// Its name in checkpoints.
+        origin: String,
+        /// The key that checks its checkpoints, as Go's note package writes it.
+        key: String,
+        /// Why.
+        reason: LogBeginning,
+        /// The log before, if there was one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        previous: Option<PreviousLog>,
+    },
+    /// The records that a server knows committed since its last manifest.
+    AuditManifest {
+        /// The server, new with every start.
+        server: String,
+        /// 1, 2, … for each server.
+        serial: u64,
+        /// Their ids, the manifest before among them.
+        records: Vec<Uuid>,
+        /// Whether the server stopped in good order after this one.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        last: bool,
+    },
+    /// What stood among the records to be sealed was not sealed.
+    AuditRecordRefused {
+        /// The id that stood there.
+        record: Uuid,
+        /// Why not.
+        reason: SealRefusal,
+    },
     /// Staff or the system changed something.
     AdminEvent {
         /// `CREATE`, `UPDATE`, `DELETE` or `ACTION`.
@@ -240,6 +287,7 @@ impl Event {
             Self::IdentityProviderResponseError { .. } => "IDENTITY_PROVIDER_RESPONSE_ERROR",
             Self::Login { .. } => "LOGIN",
             Self::LoginError { .. } => "LOGIN_ERROR",
+            Self::PushedAuthorizationRequestError { .. } => "PUSHED_AUTHORIZATION_REQUEST_ERROR",
             Self::CodeToToken { .. } => "CODE_TO_TOKEN",
             Self::CodeToTokenError { .. } => "CODE_TO_TOKEN_ERROR",
             Self::RefreshToken { .. } => "REFRESH_TOKEN",
@@ -252,9 +300,57 @@ impl Event {
             Self::ClientLoginError { .. } => "CLIENT_LOGIN_ERROR",
             Self::NumberChangedHands { .. } => "NUMBER_CHANGED_HANDS",
             Self::OperatorBreaker { .. } => "OPERATOR_BREAKER",
+            Self::AuditLogStarted { .. } => "AUDIT_LOG_STARTED",
+            Self::AuditManifest { .. } => "AUDIT_MANIFEST",
+            Self::AuditRecordRefused { .. } => "AUDIT_RECORD_REFUSED",
             Self::AdminEvent { .. } => "ADMIN_EVENT",
         }
     }
+}
+
+/// Why a log began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogBeginning {
+    /// There was none.
+    First,
+    /// Sealed records are gone that an outside checkpoint or a server's memory covers: a restore.
+    RecordsLost,
+    /// The tree in the database is not the one that was sealed.
+    TreeAltered,
+}
+
+/// What is known of the log before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PreviousLog {
+    /// Its name.
+    pub origin: String,
+    /// The leaves that were left of it in the database.
+    pub size: u64,
+    /// The root over them as the database had it, hexadecimal.
+    pub root: String,
+    /// The checkpoint that says more than was left.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<String>,
+    /// Where that checkpoint was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
+}
+
+/// Why a pending record was not sealed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SealRefusal {
+    /// There is no such record.
+    Missing,
+    /// It does not carry our MAC.
+    Mac,
+    /// It names a root key that is not given.
+    Key,
+    /// Its bytes are those of another record.
+    OtherId,
+    /// It is a leaf already.
+    SealedBefore,
 }
 
 /// Who said that a number belongs to somebody else now.

@@ -198,7 +198,10 @@ mod tests {
             outcome: Some(Outcome::UserCancelled),
             ..Subject::default()
         };
-        let event = Event::LoginError { error: None };
+        let event = Event::LoginError {
+            error: None,
+            reason: None,
+        };
         let record = recorder.record_of(&number, subject, &event);
         let text = String::from_utf8(record.body.clone()).unwrap();
         for secret in ["990700000", "192.0.2.1", "Firefox"] {

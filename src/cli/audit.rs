@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::admin::audit::{self, Entry, MOST, Query};
+use crate::cli::audit_log::{self, LogCommand};
 use crate::cli::failure::{FINDING, Failure, OK};
 use crate::cli::input::{When, phone_number, when, word};
 use crate::cli::office::Globals;
@@ -22,6 +23,8 @@ pub enum AuditCommand {
         actor and the event's own)."
     )]
     List(List),
+    #[command(flatten)]
+    Log(LogCommand),
 }
 
 /// `audit list`.
@@ -78,7 +81,10 @@ impl List {
 
 /// Runs it.
 pub async fn run(globals: &Globals, command: AuditCommand) -> Result<u8, Failure> {
-    let AuditCommand::List(list) = command;
+    let list = match command {
+        AuditCommand::List(list) => list,
+        AuditCommand::Log(command) => return audit_log::run(globals, command).await,
+    };
     let office = globals.office().await?;
     let limit = list.limit;
     let query = list.query(office.desk.now)?;

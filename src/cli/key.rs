@@ -15,7 +15,7 @@ use crate::cli::output::{fields, note, print, print_json, table};
 use crate::clock::{Clock, Time};
 use crate::oauth::signing_alg::SigningAlg;
 use crate::secret::RootKey;
-use crate::store::keys::{SigningKeyRow, Status};
+use crate::store::keys::SigningKeyRow;
 use crate::token::lifecycle::Rotation;
 
 /// The root key and the keys that sign tokens.
@@ -35,6 +35,13 @@ pub enum KeyCommand {
         retiring_at, retired_at)."
     )]
     List,
+    /// Make and publish the next key of an algorithm, unless there is one.
+    #[command(after_help = "JSON fields: alg, made (false: there was one).")]
+    Stage {
+        /// The algorithm, such as RS256.
+        #[arg(long, value_parser = word::<SigningAlg>)]
+        alg: SigningAlg,
+    },
     /// Let the next key of an algorithm sign from now on.
     #[command(after_help = "JSON fields: alg, old, active, next.")]
     Rotate(Rotate),
@@ -70,6 +77,18 @@ pub async fn run(globals: &Globals, command: KeyCommand) -> Result<u8, Failure> 
             let office = globals.office().await?;
             let rows = keys::list(&office.desk).await?;
             list(globals, office.desk.vault.key_id(), &rows);
+            Ok(OK)
+        }
+        KeyCommand::Stage { alg } => {
+            let office = globals.office().await?;
+            let made = keys::stage(&office.desk, &office.db, alg).await?;
+            if globals.json {
+                print_json(&json!({ "alg": alg, "made": made }));
+            } else if made {
+                print("The next key is published.");
+            } else {
+                print("There is a next key already.");
+            }
             Ok(OK)
         }
         KeyCommand::Rotate(rotate) => {
@@ -164,15 +183,6 @@ fn write_new_private_file(path: &Path, text: &str) -> Result<(), Failure> {
     })
 }
 
-fn spelt_status(status: Status) -> &'static str {
-    match status {
-        Status::Next => "next",
-        Status::Active => "active",
-        Status::Retiring => "retiring",
-        Status::Retired => "retired",
-    }
-}
-
 fn list(globals: &Globals, root: &str, rows: &[SigningKeyRow]) {
     if globals.json {
         let keys: Vec<Value> = rows
@@ -181,7 +191,7 @@ fn list(globals: &Globals, root: &str, rows: &[SigningKeyRow]) {
                 json!({
                     "kid": row.kid,
                     "alg": row.alg,
-                    "status": spelt_status(row.status),
+                    "status": row.status.as_str(),
                     "created_at": row.created_at,
                     "activated_at": row.activated_at,
                     "retiring_at": row.retiring_at,
@@ -198,7 +208,7 @@ fn list(globals: &Globals, root: &str, rows: &[SigningKeyRow]) {
             [
                 row.kid.clone(),
                 row.alg.clone(),
-                spelt_status(row.status).to_owned(),
+                row.status.as_str().to_owned(),
                 row.created_at.to_rfc3339(),
                 day(row.activated_at),
             ]

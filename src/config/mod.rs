@@ -6,6 +6,7 @@
 //! the JSON Schema made of them.
 
 mod check;
+mod checkpoints;
 mod clients;
 mod faults;
 mod issuer;
@@ -27,6 +28,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+pub use checkpoints::{Checkpoints, S3};
 pub use clients::{Mtls, Registration};
 pub use faults::{Fault, Faults};
 pub use issuer::Issuer;
@@ -65,6 +67,8 @@ pub struct Config {
     pub operators: Operators,
     /// Proofs of the keys that tokens are bound to.
     pub dpop: Dpop,
+    /// Where the audit log's checkpoints go.
+    pub checkpoints: Checkpoints,
     /// Logs.
     pub log: Log,
     /// What people see of the deployment's owner.
@@ -270,6 +274,7 @@ fn resolve(
         login: settings.lifetimes,
         limits: settings.limits,
         operators: settings.operators,
+        checkpoints: settings.checkpoints,
         log: settings.log,
         dpop: settings.dpop,
         branding: settings.branding,

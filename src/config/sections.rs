@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::checkpoints::Checkpoints;
 use super::clients::{MtlsSection, Registration};
 use super::issuer::Issuer;
 use super::lifetimes::Lifetimes;
@@ -34,6 +35,7 @@ pub(super) struct Settings {
     pub(super) limits: Limits,
     pub(super) operators: Operators,
     pub(super) dpop: Dpop,
+    pub(super) checkpoints: Checkpoints,
     pub(super) log: Log,
     pub(super) branding: Branding,
 }

@@ -25,7 +25,7 @@ use crate::oauth::params::Params;
 use crate::oauth::redirect::{Answer, VerifiedRedirect};
 use crate::oauth::request::{self, AuthorizeError, AuthorizeRequest};
 use crate::phone::PhoneNumber;
-use crate::secret::{Handle, Token, new_id, same};
+use crate::secret::{Handle, Token, Vault, new_id, same};
 use crate::store::audit::Appended;
 use crate::store::clients::Client;
 use crate::store::logins::{self, Login, Stage};
@@ -63,6 +63,12 @@ pub async fn get(
     let login = in_time.is_ok().then(|| new_id(now));
     match ask(&app, &browser, params, login, now).await? {
         Asked::Nobody(reason) => Ok(bad_link(&app, &browser, &reason)),
+        Asked::Misled(client, error) => {
+            if in_time.is_ok() {
+                record_misled(&app, &browser, &client, &error).await?;
+            }
+            Ok(bad_link(&app, &browser, &error.to_string()))
+        }
         Asked::Before(login) => before(&app, &browser, login).await,
         Asked::Refused(client, redirect, error) if in_time.is_err() => {
             answer::at_once(&app, &browser, &client, &redirect, &Answer::from(&error))
@@ -96,6 +102,8 @@ pub async fn post(body: Bytes) -> Response {
 enum Asked {
     /// It cannot be answered safely: what to put on a page.
     Nobody(String),
+    /// The same, for an app that is registered.
+    Misled(Arc<Client>, OAuthError),
     /// A pushed request that has opened this login before.
     Before(Uuid),
     /// The app is told what is wrong.
@@ -135,7 +143,7 @@ async fn ask(
                 Ok(unpacked)
             }
             Brought::Before(login) => return Ok(Asked::Before(login)),
-            Brought::Unknown => return Ok(Asked::Nobody(NO_SUCH_REQUEST.to_owned())),
+            Brought::Unknown => return Ok(Asked::Misled(client, no_such_request())),
         },
         None if client.must_push() && params.get("request_uri").is_none() => {
             request::way_back(&params, &client.registered()).and_then(|redirect| {
@@ -155,7 +163,7 @@ async fn ask(
             Box::new(AuthorizeRequest { pushed, ..request }),
             known,
         ),
-        Err(AuthorizeError::Page(error)) => Asked::Nobody(error.to_string()),
+        Err(AuthorizeError::Page(error)) => Asked::Misled(client, error),
         Err(AuthorizeError::Redirect(redirect, error)) => Asked::Refused(client, redirect, error),
     })
 }
@@ -170,8 +178,10 @@ enum Brought {
     Unknown,
 }
 
-const NO_SUCH_REQUEST: &str =
-    "invalid_request_uri: the pushed request is unknown, used, expired, or another app's";
+fn no_such_request() -> OAuthError {
+    let reason = "the pushed request is unknown, used, expired, or another app's";
+    OAuthError::new(ErrorCode::InvalidRequestUri, reason)
+}
 
 async fn bring(
     app: &App,
@@ -212,13 +222,13 @@ async fn bring(
 /// press of the app's button); once that is over, and for everybody else, it is used.
 async fn before(app: &App, browser: &Browser, login: Uuid) -> Result<Response, Failure> {
     if let Some(cookie) = browser.cookies(app).login(login)
-        && let Some(found) = logins::find(app.db.relaxed_steps(), login).await?
+        && let Some(found) = logins::find(app.db.relaxed_steps(), &app.vault, login).await?
         && same(&found.cookie_hash, &cookie.hash())
         && found.stage != Stage::Ended
     {
         return Ok(show::again(login));
     }
-    Ok(bad_link(app, browser, NO_SUCH_REQUEST))
+    Ok(bad_link(app, browser, &no_such_request().to_string()))
 }
 
 /// This address has started too many logins: nothing is opened, and nothing is recorded.
@@ -257,6 +267,28 @@ fn too_many(
     Ok(show::too_many(frame, wait, Some(links)))
 }
 
+/// Records that a browser brought a request of an app's that leads nowhere: a mistake in its settings, or
+/// somebody's attempt to have people led elsewhere.
+async fn record_misled(
+    app: &App,
+    browser: &Browser,
+    client: &Client,
+    error: &OAuthError,
+) -> Result<(), Failure> {
+    let subject = Subject {
+        client_id: Some(client.client_id.clone()),
+        ..Subject::default()
+    };
+    let event = Event::LoginError {
+        error: None,
+        reason: Some(error.to_string()),
+    };
+    let recorder = browser.recorder(app, app.clock.now());
+    let record = recorder.record(subject, &event);
+    crate::store::audit::append_alone(&app.db, app.db.relaxed(), [record]).await?;
+    Ok(())
+}
+
 /// Tells the app what is wrong with its request, or that it goes no further without a page.
 pub async fn refuse(
     app: &App,
@@ -272,9 +304,10 @@ pub async fn refuse(
     };
     let event = Event::LoginError {
         error: Some(error.code.as_str().to_owned()),
+        reason: Some(error.description.clone()),
     };
     let record = browser.recorder(app, now).record(subject, &event);
-    crate::store::audit::append(app.db.relaxed(), [record]).await?;
+    crate::store::audit::append_alone(&app.db, app.db.relaxed(), [record]).await?;
     answer::at_once(app, browser, client, redirect, &Answer::from(error))
 }
 
@@ -436,6 +469,8 @@ fn started(app: &App, browser: &Browser, login: &Login, now: Time) -> crate::aud
         number_hinted: request.number.is_some(),
         pkce: request.challenge.is_some(),
         prompt: (!request.prompt.is_empty()).then(|| request.prompt.text()),
+        pushed: request.pushed,
+        signed: request.signed,
     };
     let recorder = browser.recorder(app, now);
     match &request.number {
@@ -456,12 +491,12 @@ pub fn about(login: &Login) -> Subject {
 
 /// A login's row, before it is there.
 #[must_use]
-pub fn opening(login: &Login, now: Time) -> Opening<'_> {
+pub fn opening<'a>(vault: &Vault, login: &'a Login, now: Time) -> Opening<'a> {
     Opening {
         id: login.id,
         client_id: &login.client_id,
         cookie_hash: &login.cookie_hash,
-        request: &login.request,
+        sealed_request: logins::seal_request(vault, &login.id, &login.request),
         sealed_number: login.sealed.as_deref(),
         number_source: login.number_source,
         session: login.session_id,
@@ -478,7 +513,7 @@ async fn open(
 ) -> Result<(), Failure> {
     path::open(
         app.db.relaxed_steps(),
-        &opening(login, now),
+        &opening(&app.vault, login, now),
         Appended::new([started]),
     )
     .await?;
@@ -511,7 +546,7 @@ async fn depart_at_once(
             records.extend(prepared.records(app, browser, login, number));
             let departed = path::open_and_depart(
                 app.db.relaxed_steps(),
-                &opening(login, now),
+                &opening(&app.vault, login, now),
                 &prepared.departing(),
                 Appended::new(records),
             )

@@ -44,7 +44,7 @@ pub async fn enter(app: &App, browser: &Browser, id: &str) -> Result<Entry, Resp
     let Some(cookie) = browser.cookies(app).login(id) else {
         return Err(lost_cookie(app, browser));
     };
-    let login = logins::find(app.db.relaxed_steps(), id)
+    let login = logins::find(app.db.relaxed_steps(), &app.vault, id)
         .await
         .map_err(|error| failed(error.into()))?;
     let Some(login) = login.filter(|login| same(&login.cookie_hash, &cookie.hash())) else {

@@ -2,6 +2,7 @@
 
 mod background;
 mod bounds;
+mod checkpoint;
 mod client_certificates;
 mod listener;
 mod log;
@@ -24,8 +25,10 @@ use tokio::task::JoinSet;
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::ledger::places::Place;
+use crate::ledger::{Ledger, Parts};
 use crate::operator::Operators;
-use crate::outbound::{Limits, Outbound, Rules};
+use crate::outbound::{Outbound, Rules};
 use crate::secret::Vault;
 use crate::server::listener::Front;
 use crate::store::db::{self, Access, Db};
@@ -70,6 +73,8 @@ impl Start {
 pub struct Server {
     /// Its state.
     pub app: App,
+    /// Its hand in the audit log.
+    pub ledger: Arc<Ledger>,
     /// Where browsers and apps reach it.
     pub address: SocketAddr,
     /// Where apps with certificates reach it, if mutual TLS is on.
@@ -115,15 +120,7 @@ pub async fn start(start: Start) -> anyhow::Result<Server> {
     let keyring = lifecycle::load(&db, &vault).await?;
     let subject_key = root::subject_key(&db, &vault, now).await?;
     refuse_test_operators(&config, &db).await?;
-    let outbound = Outbound::new(&Rules {
-        allow_private: config.operators.allow_private_addresses.clone(),
-        at_most: Some(Limits {
-            connect: config.operators.connect_timeout,
-            total: config.operators.total_timeout,
-            max_bytes: config.operators.max_answer_bytes,
-        }),
-        ..Rules::default()
-    })?;
+    let outbound = Outbound::new(&Rules::of(&config.operators)?)?;
     let operators = Operators::new(outbound.clone(), config.limits.operator_calls_in_flight);
     let tls = match &config.tls {
         Some(files) => Some(Arc::new(tls::Reloaded::read(files, false)?)),
@@ -159,8 +156,10 @@ pub async fn start(start: Start) -> anyhow::Result<Server> {
             client_authorities,
         },
     );
+    let ledger = Arc::new(open_ledger(&app).await?);
     let (stopping, stop) = watch::channel(false);
     let mut server = Server {
+        ledger: ledger.clone(),
         address: listener.local_addr()?,
         mtls: match &mtls {
             Some((listener, _)) => Some(listener.local_addr()?),
@@ -181,7 +180,7 @@ pub async fn start(start: Start) -> anyhow::Result<Server> {
     server.tasks.spawn(listener::serve(
         listener,
         front(tls.clone()),
-        routes::router(&app),
+        routes::router(&app, &ledger),
         app.config.clone(),
         stop.clone(),
     ));
@@ -202,8 +201,21 @@ pub async fn start(start: Start) -> anyhow::Result<Server> {
         app.config.clone(),
         stop.clone(),
     ));
-    background::spawn(&mut server.tasks, &app, certificates, &stop);
+    background::spawn(&mut server.tasks, &app, &ledger, certificates, &stop);
     Ok(server)
+}
+
+async fn open_ledger(app: &App) -> anyhow::Result<Ledger> {
+    let parts = Parts {
+        db: app.db.clone(),
+        vault: app.vault.clone(),
+        clock: app.clock.clone(),
+        issuer: app.config.issuer.as_str().to_owned(),
+        server: app.replica.clone(),
+        checkpoint_every: app.config.checkpoints.every,
+        places: Place::configured(&app.config.checkpoints, &app.outbound)?,
+    };
+    Ok(Ledger::open(parts).await?)
 }
 
 fn open_database(config: &Config, clock: &Clock) -> anyhow::Result<Db> {
@@ -264,6 +276,9 @@ impl Server {
         let drained = async {
             while self.tasks.join_next().await.is_some() {}
             unfinished.all_done().await;
+            if let Err(error) = self.ledger.finish().await {
+                tracing::warn!(%error, "the last manifest could not be written");
+            }
         };
         if tokio::time::timeout(self.grace, drained).await.is_err() {
             tracing::warn!("some requests did not end in time");

@@ -60,6 +60,28 @@ static WAIT: LazyLock<Asset> = LazyLock::new(|| {
 });
 
 static WAIT_PATH: LazyLock<String> = LazyLock::new(|| format!("/static/{}", WAIT.name));
+static CONSOLE_STYLESHEET: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new(
+        "console",
+        "css",
+        "text/css; charset=utf-8",
+        include_bytes!("../../static/console.css"),
+    )
+});
+
+static CONSOLE_SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new(
+        "console",
+        "js",
+        "text/javascript; charset=utf-8",
+        include_bytes!("../../static/console.js"),
+    )
+});
+
+static CONSOLE_STYLESHEET_PATH: LazyLock<String> =
+    LazyLock::new(|| format!("/static/{}", CONSOLE_STYLESHEET.name));
+static CONSOLE_SCRIPT_PATH: LazyLock<String> =
+    LazyLock::new(|| format!("/static/{}", CONSOLE_SCRIPT.name));
 static STYLESHEET_PATH: LazyLock<String> = LazyLock::new(|| format!("/static/{}", STYLESHEET.name));
 static ICON_PATH: LazyLock<String> = LazyLock::new(|| format!("/static/{}", ICON.name));
 
@@ -81,13 +103,31 @@ pub fn icon() -> &'static str {
     &ICON_PATH
 }
 
+/// The path of the console's own stylesheet.
+#[must_use]
+pub fn console_stylesheet() -> &'static str {
+    &CONSOLE_STYLESHEET_PATH
+}
+
+/// The path of the console's script.
+#[must_use]
+pub fn console_script() -> &'static str {
+    &CONSOLE_SCRIPT_PATH
+}
+
 /// The route that serves them.
 pub fn static_files<S: Clone + Send + Sync + 'static>() -> Router<S> {
     Router::new().route("/static/{name}", get(serve))
 }
 
 async fn serve(Path(name): Path<String>) -> Response {
-    let all = [&*STYLESHEET, &*ICON, &*WAIT];
+    let all = [
+        &*STYLESHEET,
+        &*ICON,
+        &*WAIT,
+        &*CONSOLE_STYLESHEET,
+        &*CONSOLE_SCRIPT,
+    ];
     let Some(asset) = all.into_iter().find(|asset| asset.name == name) else {
         return StatusCode::NOT_FOUND.into_response();
     };
@@ -117,6 +157,8 @@ mod tests {
             (stylesheet(), "text/css; charset=utf-8"),
             (icon(), "image/svg+xml"),
             (wait_script(), "text/javascript; charset=utf-8"),
+            (console_stylesheet(), "text/css; charset=utf-8"),
+            (console_script(), "text/javascript; charset=utf-8"),
         ] {
             let response = ask(path).await;
             assert_eq!(response.status(), StatusCode::OK, "{path}");

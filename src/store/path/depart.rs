@@ -1,7 +1,6 @@
 //! Leaving for an operator, or finding none: a leg opens and the one before closes.
 
 use chrono::TimeDelta;
-use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::clock::Time;
@@ -76,7 +75,7 @@ pub async fn open_and_depart(
         r#"
         with login as (
             insert into logins
-                (id, client_id, cookie_hash, stage, request, sealed, number_source, pressed, leg_id,
+                (id, client_id, cookie_hash, stage, sealed_request, sealed, number_source, pressed, leg_id,
                 legs, mismatches, opened_at, expires_at, changed_at)
             select $1, $2, $3, 'away', $4, $5, $20, false, $8, 1, 0, $6, $7, $6
             where $18 > (
@@ -103,7 +102,7 @@ pub async fn open_and_depart(
         login.id,
         login.client_id,
         login.cookie_hash,
-        Json(login.request) as _,
+        login.sealed_request,
         login.sealed_number,
         login.now,
         login.expires_at,
@@ -115,7 +114,7 @@ pub async fn open_and_depart(
         leg.state_hash,
         leg.sealed,
         leg.expires_at,
-        records as _,
+        &records as _,
         leg.number_hashes,
         leg.tries_per_hour,
         first_id(leg.now - TimeDelta::hours(1)),
@@ -123,7 +122,7 @@ pub async fn open_and_depart(
     )
     .fetch_one(lent.connection())
     .await?;
-    lent.give_back();
+    lent.give_back_after(&records, done == 1);
     // A new login has nothing else in its way.
     Ok(if done == 1 {
         Departed::Away
@@ -193,7 +192,7 @@ pub async fn depart(
         leg.state_hash,
         leg.sealed,
         leg.expires_at,
-        records as _,
+        &records as _,
         leg.number_hashes,
         leg.tries_per_hour,
         first_id(leg.now - TimeDelta::hours(1)),
@@ -201,7 +200,7 @@ pub async fn depart(
     )
     .fetch_one(lent.connection())
     .await?;
-    lent.give_back();
+    lent.give_back_after(&records, row.done == 1);
     match (row.done, row.exhausted) {
         (1, _) => Ok(Departed::Away),
         (_, true) => Ok(Departed::TooManyTries),
@@ -245,11 +244,11 @@ pub async fn ask_for_operator(
         number.sealed,
         number.source.map(NumberSource::as_str),
         now,
-        records as _,
+        &records as _,
     )
     .fetch_one(lent.connection())
     .await?;
-    lent.give_back();
+    lent.give_back_after(&records, row.done == 1);
     stale_unless(row.done == 1)
 }
 
@@ -311,7 +310,7 @@ pub async fn reroute(
         leg.state_hash,
         leg.sealed,
         leg.expires_at,
-        records as _,
+        &records as _,
         leg.number_hashes,
         leg.tries_per_hour,
         first_id(leg.now - TimeDelta::hours(1)),
@@ -319,7 +318,7 @@ pub async fn reroute(
     )
     .fetch_one(lent.connection())
     .await?;
-    lent.give_back();
+    lent.give_back_after(&records, row.done == 1);
     match (row.done, row.exhausted) {
         (1, _) => Ok(Departed::Away),
         (_, true) => Ok(Departed::TooManyTries),
@@ -367,11 +366,11 @@ pub async fn stop_short(
         number.sealed,
         number.source.map(NumberSource::as_str),
         now,
-        records as _,
+        &records as _,
         retry_at,
     )
     .fetch_one(lent.connection())
     .await?;
-    lent.give_back();
+    lent.give_back_after(&records, done == 1);
     stale_unless(done == 1)
 }

@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 
 /// What the server does by itself, whoever logs in meanwhile: parts of its statements.
-const BACKGROUND: [&str; 7] = [
+const BACKGROUND: [&str; 14] = [
     "LISTEN \"numbercloak_changed\"",
     "make_partitions(",
     "order by expires_at\n        limit $3",
@@ -13,6 +13,13 @@ const BACKGROUND: [&str; 7] = [
     "where stage <> 'closed' and expires_at <= $1",
     "from signing_keys",
     "UNLISTEN",
+    "from logs",
+    "from audit_pending",
+    "log_tiles",
+    "log_checkpoints",
+    "log_places",
+    "seal_leaves(",
+    "as \"manifest\"",
 ];
 
 /// A reader of one database's statements.

@@ -9,19 +9,19 @@ use std::time::Duration;
 
 use numbercloak::secret::RootKey;
 
-use crate::support::app::App;
-use crate::support::database::Database;
+use super::app::App;
+use super::database::Database;
 
 /// A running `numbercloak serve`. Dropping it kills it.
-pub(super) struct Process {
+pub struct Process {
     child: Child,
     /// Where it listens.
-    pub(super) address: SocketAddr,
+    pub address: SocketAddr,
     logs: Arc<Mutex<String>>,
 }
 
 /// A command that would serve this issuer from this database.
-pub(super) fn command(database: &Database, root: &RootKey, issuer: &str) -> Command {
+pub fn command(database: &Database, root: &RootKey, issuer: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_numbercloak"));
     command
         .args(["serve", "--no-migrate"])
@@ -48,7 +48,7 @@ pub(super) fn command(database: &Database, root: &RootKey, issuer: &str) -> Comm
 
 impl Process {
     /// Starts one on an app's database and waits until it is ready.
-    pub(super) async fn start(app: &App) -> Self {
+    pub async fn start(app: &App) -> Self {
         let mut command = command(&app.database, app.database.root(), &app.issuer);
         let mut child = command.spawn().unwrap();
         let logs = Arc::new(Mutex::new(String::new()));
@@ -84,13 +84,13 @@ impl Process {
     }
 
     /// Kills it as a power cut would: nothing is finished, nothing is told.
-    pub(super) fn kill(&mut self) {
+    pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
     /// Everything it wrote so far.
-    pub(super) fn logs(&self) -> String {
+    pub fn logs(&self) -> String {
         self.logs.lock().unwrap().clone()
     }
 }
