@@ -174,6 +174,9 @@ pub enum Event {
         /// Whether the person was asked on our page; otherwise the app's ID token named the session.
         asked: bool,
     },
+    /// The person no longer lets an app confirm their number without asking: on the page of the apps
+    /// that their browser remembers.
+    GoAheadWithdrawn {},
     /// A client was told that a session ended, and confirmed.
     BackchannelLogout {
         /// The session.
@@ -330,6 +333,7 @@ impl Event {
             Self::RefreshTokenError { .. } => "REFRESH_TOKEN_ERROR",
             Self::RevokeGrant { .. } => "REVOKE_GRANT",
             Self::Logout { .. } => "LOGOUT",
+            Self::GoAheadWithdrawn {} => "GO_AHEAD_WITHDRAWN",
             Self::BackchannelLogout { .. } => "BACKCHANNEL_LOGOUT",
             Self::BackchannelLogoutError { .. } => "BACKCHANNEL_LOGOUT_ERROR",
             Self::ClientLoginError { .. } => "CLIENT_LOGIN_ERROR",

@@ -191,6 +191,10 @@ pub fn frame(
             name: client.name.clone(),
             domain: login.request.redirect.host(),
         }),
+        in_app: browser
+            .is_in_app()
+            .then(|| home_of(login, client))
+            .flatten(),
         here: Some(base.clone()),
         form: Some(Form {
             base,
@@ -201,6 +205,12 @@ pub fn frame(
         terms: link(&client.settings.tos_uri),
         ..Frame::branded(&app.config.branding, language)
     }
+}
+
+/// Where the app is at home.
+fn home_of(login: &Login, client: &Client) -> Option<String> {
+    let front_page = || login.request.redirect.front_page();
+    client.settings.client_uri.clone().or_else(front_page)
 }
 
 /// When a login was opened, as its id tells.
@@ -220,10 +230,9 @@ pub fn reference(login: Uuid) -> String {
 /// again, and nothing else.
 #[must_use]
 pub fn lost_cookie_of(app: &App, browser: &Browser, login: &Login, client: &Client) -> Response {
-    let front_page = || login.request.redirect.front_page();
     let page = LostCookie {
         frame: plain_frame(app, browser),
-        return_url: client.settings.client_uri.clone().or_else(front_page),
+        return_url: home_of(login, client),
     };
     render(StatusCode::BAD_REQUEST, PageClass::Journey, &page)
 }

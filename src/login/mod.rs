@@ -31,6 +31,7 @@
 
 mod admit;
 mod answer;
+mod apps;
 mod authorize;
 pub mod breakers;
 mod callback;
@@ -88,6 +89,7 @@ pub fn routes() -> Router<App> {
         .merge(handoff::phone_routes())
         .route("/broker/{alias}/endpoint", get(callback::get))
         .route("/language/{tag}", get(language::get))
+        .route("/apps", get(apps::get).post(apps::post))
         .layer(from_fn(refuse_head))
 }
 

@@ -103,7 +103,7 @@ pub fn too_many(frame: Frame, wait_s: u64, links: Option<view::Links>) -> Respon
         wait_s,
         links,
     };
-    let mut response = render(StatusCode::TOO_MANY_REQUESTS, PageClass::Journey, &page);
+    let mut response = render(StatusCode::TOO_MANY_REQUESTS, PageClass::Watching, &page);
     response
         .headers_mut()
         .insert(RETRY_AFTER, HeaderValue::from(wait_s));

@@ -17,6 +17,7 @@ pub mod committed;
 pub mod db;
 pub mod epochs;
 pub mod finder;
+pub mod go_aheads;
 pub mod grants;
 pub mod handoffs;
 pub mod health;

@@ -60,6 +60,16 @@ static WATCH: LazyLock<Asset> = LazyLock::new(|| {
 });
 
 static WATCH_PATH: LazyLock<String> = LazyLock::new(|| format!("/static/{}", WATCH.name));
+static WAIT: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new(
+        "wait",
+        "js",
+        "text/javascript; charset=utf-8",
+        include_bytes!("../../static/wait.js"),
+    )
+});
+
+static WAIT_PATH: LazyLock<String> = LazyLock::new(|| format!("/static/{}", WAIT.name));
 static CONSOLE_STYLESHEET: LazyLock<Asset> = LazyLock::new(|| {
     Asset::new(
         "console",
@@ -97,6 +107,12 @@ pub fn watch() -> &'static str {
     &WATCH_PATH
 }
 
+/// The path of the script that counts down.
+#[must_use]
+pub fn wait_script() -> &'static str {
+    &WAIT_PATH
+}
+
 /// The icon's path.
 #[must_use]
 pub fn icon() -> &'static str {
@@ -125,6 +141,7 @@ async fn serve(Path(name): Path<String>) -> Response {
         &*STYLESHEET,
         &*ICON,
         &*WATCH,
+        &*WAIT,
         &*CONSOLE_STYLESHEET,
         &*CONSOLE_SCRIPT,
     ];
@@ -157,6 +174,7 @@ mod tests {
             (stylesheet(), "text/css; charset=utf-8"),
             (icon(), "image/svg+xml"),
             (watch(), "text/javascript; charset=utf-8"),
+            (wait_script(), "text/javascript; charset=utf-8"),
             (console_stylesheet(), "text/css; charset=utf-8"),
             (console_script(), "text/javascript; charset=utf-8"),
         ] {

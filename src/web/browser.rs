@@ -113,6 +113,33 @@ impl Browser {
         )
     }
 
+    /// Whether it is a browser inside another app, which may keep cookies to itself. A guess by what such
+    /// apps call themselves, good enough for a hint.
+    #[must_use]
+    pub fn is_in_app(&self) -> bool {
+        let agent = self.headers.get(USER_AGENT);
+        let agent = agent
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
+        [
+            "FBAN/",
+            "FBAV/",
+            "FB_IAB",
+            "Instagram ",
+            "Line/",
+            "MicroMessenger/",
+            "musical_ly",
+            "BytedanceWebview",
+            "TikTok",
+            "Snapchat/",
+            "Pinterest/",
+            "LinkedInApp",
+            "; wv)",
+        ]
+        .iter()
+        .any(|mark| agent.contains(mark))
+    }
+
     /// The language to speak: the app's wish, then the person's, then the browser's.
     #[must_use]
     pub fn language(&self, ui_locales: Option<&str>) -> Language {

@@ -31,6 +31,8 @@ pub struct Hop {
     pub headers: HeaderMap,
     /// The title of the page, if it was one.
     pub title: String,
+    /// Bytes of the answer's body.
+    pub size: usize,
 }
 
 /// A page.
@@ -308,6 +310,7 @@ impl Browser {
                 status,
                 headers: headers.clone(),
                 title: String::new(),
+                size: 0,
             };
             if status.is_redirection() {
                 self.hops.push(hop);
@@ -331,6 +334,7 @@ impl Browser {
                 Document::default()
             };
             hop.title.clone_from(&document.title);
+            hop.size = source.len();
             self.hops.push(hop);
             let refresh = document.refresh.clone().filter(|_| self.follows_refresh);
             let page = Page {
