@@ -28,6 +28,7 @@ pub mod console;
 pub mod demo;
 pub mod dev;
 pub mod embedded_postgres;
+pub mod ledger;
 pub mod login;
 pub mod oauth;
 pub mod operator;

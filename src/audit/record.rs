@@ -12,6 +12,9 @@ use crate::secret::{Place, Vault, b64, new_id, random};
 /// The version of the body's shape.
 pub const VERSION: u32 = 1;
 
+/// Who the system is in records of what it does by itself.
+pub const SYSTEM: &str = "system";
+
 /// What is personal in an event. Stored sealed beside the record, never in it.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Personal {
@@ -45,6 +48,8 @@ impl Personal {
 #[derive(Serialize)]
 struct Body<'a> {
     v: u32,
+    /// The program's version.
+    software: &'static str,
     id: Uuid,
     at: Time,
     #[serde(flatten)]
@@ -100,7 +105,27 @@ pub struct Recorder<'a> {
     pub browser: Personal,
 }
 
-impl Recorder<'_> {
+impl<'a> Recorder<'a> {
+    /// For what the system does by itself.
+    #[must_use]
+    pub fn system(vault: &'a Vault, now: Time) -> Self {
+        Self {
+            vault,
+            now,
+            browser: Personal::default(),
+        }
+    }
+
+    /// A record of what the system changed by itself.
+    #[must_use]
+    pub fn system_record(&self, event: &Event) -> Record {
+        let subject = Subject {
+            actor: Some(SYSTEM.to_owned()),
+            ..Subject::default()
+        };
+        self.record(subject, event)
+    }
+
     /// A record of `event`.
     #[must_use]
     pub fn record(&self, subject: Subject, event: &Event) -> Record {
@@ -132,6 +157,7 @@ impl Recorder<'_> {
         let salt: [u8; 32] = random();
         let body = Body {
             v: VERSION,
+            software: env!("CARGO_PKG_VERSION"),
             id,
             at: self.now,
             subject: &subject,
@@ -198,7 +224,10 @@ mod tests {
             outcome: Some(Outcome::UserCancelled),
             ..Subject::default()
         };
-        let event = Event::LoginError { error: None };
+        let event = Event::LoginError {
+            error: None,
+            reason: None,
+        };
         let record = recorder.record_of(&number, subject, &event);
         let text = String::from_utf8(record.body.clone()).unwrap();
         for secret in ["990700000", "192.0.2.1", "Firefox"] {

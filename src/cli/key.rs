@@ -15,7 +15,7 @@ use crate::cli::output::{fields, note, print, print_json, table};
 use crate::clock::{Clock, Time};
 use crate::oauth::signing_alg::SigningAlg;
 use crate::secret::RootKey;
-use crate::store::keys::{SigningKeyRow, Status};
+use crate::store::keys::SigningKeyRow;
 use crate::token::lifecycle::Rotation;
 
 /// The root key and the keys that sign tokens.
@@ -164,15 +164,6 @@ fn write_new_private_file(path: &Path, text: &str) -> Result<(), Failure> {
     })
 }
 
-fn spelt_status(status: Status) -> &'static str {
-    match status {
-        Status::Next => "next",
-        Status::Active => "active",
-        Status::Retiring => "retiring",
-        Status::Retired => "retired",
-    }
-}
-
 fn list(globals: &Globals, root: &str, rows: &[SigningKeyRow]) {
     if globals.json {
         let keys: Vec<Value> = rows
@@ -181,7 +172,7 @@ fn list(globals: &Globals, root: &str, rows: &[SigningKeyRow]) {
                 json!({
                     "kid": row.kid,
                     "alg": row.alg,
-                    "status": spelt_status(row.status),
+                    "status": row.status.as_str(),
                     "created_at": row.created_at,
                     "activated_at": row.activated_at,
                     "retiring_at": row.retiring_at,
@@ -198,7 +189,7 @@ fn list(globals: &Globals, root: &str, rows: &[SigningKeyRow]) {
             [
                 row.kid.clone(),
                 row.alg.clone(),
-                spelt_status(row.status).to_owned(),
+                row.status.as_str().to_owned(),
                 row.created_at.to_rfc3339(),
                 day(row.activated_at),
             ]

@@ -2,6 +2,8 @@
 //! prints. One file per noun.
 
 mod audit;
+mod audit_export;
+mod audit_keep;
 mod check_flags;
 mod client;
 mod client_flags;
@@ -18,6 +20,7 @@ mod number;
 mod office;
 mod operator;
 mod output;
+mod privacy;
 mod ranges;
 mod serve;
 mod session;
@@ -76,6 +79,9 @@ enum Command {
     /// What staff do to a phone number.
     #[command(subcommand)]
     Number(number::NumberCommand),
+    /// What people may ask of us about their number: to see what is kept, and to have it erased.
+    #[command(subcommand)]
+    Privacy(privacy::PrivacyCommand),
     /// Calls that operators charge for, per day (UTC), app and operator, from the audit records.
     #[command(
         after_help = "JSON fields: a list of day, client_id, operator, call (verify, device_phone_number, sim_swap, \
@@ -135,6 +141,7 @@ async fn dispatch(line: Line) -> Result<u8, Failure> {
         Command::Session(command) => session::run(globals, command).await,
         Command::Key(command) => key::run(globals, command).await,
         Command::Number(command) => number::run(globals, command).await,
+        Command::Privacy(command) => privacy::run(globals, command).await,
         Command::Usage(options) => usage::run(globals, options).await,
         Command::Audit(command) => audit::run(globals, command).await,
         Command::Config(command) => config::run(globals, &command),

@@ -62,7 +62,19 @@ pub async fn get(
     let in_time = app.throttles.login_from(browser.address);
     let login = in_time.is_ok().then(|| new_id(now));
     match ask(&app, &browser, params, login, now).await? {
-        Asked::Nobody(reason) => Ok(bad_link(&app, &browser, &reason)),
+        Asked::Nobody(reason) => {
+            // Anybody can send these: only as many are written as an address may start logins.
+            if in_time.is_ok() {
+                let event = Event::LoginError {
+                    error: None,
+                    reason: Some(reason.clone()),
+                };
+                let recorder = browser.recorder(&app, now);
+                let record = recorder.record(Subject::default(), &event);
+                crate::store::audit::append(app.db.relaxed(), [record]).await?;
+            }
+            Ok(bad_link(&app, &browser, &reason))
+        }
         Asked::Before(login) => before(&app, &browser, login).await,
         Asked::Refused(client, redirect, error) if in_time.is_err() => {
             answer::at_once(&app, &browser, &client, &redirect, &Answer::from(&error))
@@ -268,6 +280,7 @@ pub async fn refuse(
     };
     let event = Event::LoginError {
         error: Some(error.code.as_str().to_owned()),
+        reason: Some(error.description.to_string()),
     };
     let record = browser.recorder(app, now).record(subject, &event);
     crate::store::audit::append(app.db.relaxed(), [record]).await?;

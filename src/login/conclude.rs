@@ -252,6 +252,7 @@ impl Conclusion {
         };
         let told = Event::LoginError {
             error: Some(error.code.as_str().to_owned()),
+            reason: None,
         };
         let recorder = self.browser.recorder(&self.app, now);
         let records = [

@@ -51,6 +51,7 @@ pub async fn post(
     };
     let event = Event::LoginError {
         error: OAuthError::for_outcome(outcome).map(|error| error.code.as_str().to_owned()),
+        reason: None,
     };
     let record = browser.recorder(&app, entry.now).record(subject, &event);
     let sealed = seal_answer(&app.vault, &login.id, &told);

@@ -120,6 +120,7 @@ pub async fn page_or_app(app: &App, browser: &Browser, login: &Login) -> Result<
     };
     let event = Event::LoginError {
         error: OAuthError::for_outcome(outcome).map(|error| error.code.as_str().to_owned()),
+        reason: None,
     };
     let record = browser.recorder(app, now).record(subject, &event);
     let sealed = seal_answer(&app.vault, &login.id, &told);

@@ -9,6 +9,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, PRAGMA};
 use http::{HeaderMap, Method, StatusCode};
 use serde::Serialize;
 
+use crate::audit::event::{Event, Subject};
 use crate::clock::Time;
 use crate::oauth::error::OAuthError;
 use crate::oauth::params::Params;
@@ -17,6 +18,8 @@ use crate::phone::PhoneNumber;
 use crate::provider::client_auth::{Refused, authenticate};
 use crate::provider::dpop;
 use crate::secret::{Handle, new_id};
+use crate::store::audit::{self, Appended};
+use crate::store::clients::Client;
 use crate::store::db::StoreError;
 use crate::store::pushed;
 use crate::web::app::App;
@@ -49,21 +52,56 @@ async fn try_push(app: &App, browser: &Browser, body: &[u8]) -> Result<Pushed, P
     let now = app.clock.now();
     let form = read(&browser.headers, body, app.config.limits.parameters)?;
     let client = authenticate(app, browser, &form, "/par", now).await?;
+    let kept = keep(app, browser, &client, form, now).await;
+    if let Err(PushError::Request(error) | PushError::Proof(dpop::Refused { error, .. })) = &kept {
+        let event = Event::PushedAuthorizationRequestError {
+            error: error.code.as_str().to_owned(),
+            reason: error.description.clone(),
+        };
+        let record = browser.recorder(app, now).record(about(&client), &event);
+        audit::append(app.db.relaxed(), [record]).await?;
+    }
+    kept
+}
+
+fn about(client: &Client) -> Subject {
+    Subject {
+        client_id: Some(client.client_id.clone()),
+        ..Subject::default()
+    }
+}
+
+async fn keep(
+    app: &App,
+    browser: &Browser,
+    client: &Client,
+    form: Params,
+    now: Time,
+) -> Result<Pushed, PushError> {
     // A reference to a reference (RFC 9126 section 2.1).
     if form.all("request_uri").next().is_some() {
         return Err(OAuthError::invalid_request("request_uri cannot be pushed").into());
     }
-    let unpacked = authorization::unpack(app, &client, form, now).await?;
+    let unpacked = authorization::unpack(app, client, form, now).await?;
     let unpacked = bound_to_the_proof(app, browser, unpacked, now).await?;
-    let request = authorization::check(&unpacked, &client)?;
+    let request = authorization::check(&unpacked, client)?;
     let number = request.number.as_ref().map(PhoneNumber::e164);
+    let lifetime = app.config.login.pushed_request;
+    let event = Event::PushedAuthorizationRequest {
+        number_hinted: number.is_some(),
+        until: now + lifetime,
+    };
+    let recorder = browser.recorder(app, now);
+    let record = match &request.number {
+        Some(number) => recorder.record_of(number, about(client), &event),
+        None => recorder.record(about(client), &event),
+    };
     let number_hashes: Vec<Vec<u8>> = number
         .into_iter()
         .flat_map(|number| app.vault.search_hashes(number))
         .map(|(_, hash)| hash)
         .collect();
     let handle = Handle::random(new_id(now));
-    let lifetime = app.config.login.pushed_request;
     pushed::insert(
         app.db.relaxed_steps(),
         &handle,
@@ -71,6 +109,7 @@ async fn try_push(app: &App, browser: &Browser, body: &[u8]) -> Result<Pushed, P
         &authorization::seal(&app.vault, &handle.id, &without_credentials(unpacked)),
         &number_hashes,
         now + lifetime,
+        Appended::new([record]),
     )
     .await?;
     Ok(Pushed {

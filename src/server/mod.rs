@@ -24,6 +24,7 @@ use tokio::task::JoinSet;
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::ledger::streams::Stream;
 use crate::operator::Operators;
 use crate::outbound::{Limits, Outbound, Rules};
 use crate::secret::Vault;
@@ -202,7 +203,9 @@ pub async fn start(start: Start) -> anyhow::Result<Server> {
         app.config.clone(),
         stop.clone(),
     ));
-    background::spawn(&mut server.tasks, &app, certificates, &stop);
+    let streams = Stream::all(&app.config.streams, &app.replica);
+    Stream::announce(&streams, app.db.durable()).await?;
+    background::spawn(&mut server.tasks, &app, certificates, streams, &stop);
     Ok(server)
 }
 

@@ -239,7 +239,8 @@ pub async fn make_partitions(pool: &PgPool, now: Time) -> Result<(), StoreError>
     sqlx::query_scalar!(
         r#"
         select make_partitions(name, $1)
-        from unnest(array['audit_records', 'audit_personal', 'logins', 'legs']) as name
+        from unnest(array['audit_records', 'audit_personal', 'logins', 'legs', 'record_words',
+            'login_references']) as name
         "#,
         now
     )

@@ -125,6 +125,19 @@ pub enum Status {
     Retired,
 }
 
+impl Status {
+    /// The word in rows and records.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Next => "next",
+            Self::Active => "active",
+            Self::Retiring => "retiring",
+            Self::Retired => "retired",
+        }
+    }
+}
+
 /// One token signing key.
 #[derive(Clone, Debug)]
 pub struct SigningKeyRow {

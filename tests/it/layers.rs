@@ -15,6 +15,7 @@ const LAYERS: &[(&str, Option<u8>)] = &[
     ("console", Some(6)),
     ("web", Some(5)),
     ("admin", Some(5)),
+    ("ledger", Some(5)),
     ("operator", Some(4)),
     ("token", Some(3)),
     ("store", Some(2)),
