@@ -137,7 +137,7 @@ pub async fn erase(
     let mut listing = Vec::new();
     for (index, list) in lists.iter().enumerate() {
         let event = Event::PersonalDataErased {
-            records: list.to_vec(),
+            erased: list.to_vec(),
             part: index + 1,
             parts: lists.len(),
             ticket: ticket.map(str::to_owned),

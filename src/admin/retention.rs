@@ -8,10 +8,10 @@ use uuid::Uuid;
 
 use crate::admin::desk::{Act, commit};
 use crate::admin::{Desk, Refused};
-use crate::audit::event::{Event, Subject};
+use crate::audit::event::{ErasedRange, Event, Retired, Subject};
 use crate::clock::Time;
 use crate::config::Retention;
-use crate::secret::new_id;
+use crate::secret::{first_id, new_id};
 use crate::store::retention::{self, Hold};
 pub use crate::store::retention::Month;
 
@@ -96,11 +96,26 @@ pub async fn run(desk: &Desk, settings: &Retention) -> Result<Vec<Month>, Refuse
         }
         let mut tx = desk.begin().await?;
         retention::take_time(&mut tx).await?;
+        let rows = retention::rows(&mut tx, month).await?;
+        let (from, until) = (first_id(month.from), first_id(month.until));
+        let of_parts = month.table == "audit_personal";
+        let retired = if month.table == "audit_records" {
+            Some(Retired {
+                from,
+                until,
+                records: rows,
+                leaves: retention::leaves(&mut tx, from, until).await?,
+            })
+        } else {
+            None
+        };
         let event = Event::PartitionDropped {
             table: month.table.clone(),
             from: month.from,
             until: month.until,
-            rows: retention::rows(&mut tx, month).await?,
+            rows,
+            erased_range: of_parts.then_some(ErasedRange { from, until }),
+            retired,
         };
         let subject = Subject {
             actor: Some(desk.actor.clone()),

@@ -253,7 +253,7 @@ pub enum Event {
     /// else is known of the number. A missing part that no such record lists was taken away unlawfully.
     PersonalDataErased {
         /// The records whose personal parts went.
-        records: Vec<Uuid>,
+        erased: Vec<Uuid>,
         /// Which of the erasure's records this is, from 1; each lists a bounded number.
         part: usize,
         /// How many there are.
@@ -278,6 +278,12 @@ pub enum Event {
         until: Time,
         /// Rows that went.
         rows: i64,
+        /// Of personal parts: the ids of the records that lost theirs.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        erased_range: Option<ErasedRange>,
+        /// Of records: which, and their leaves in the log.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retired: Option<Retired>,
     },
     /// What has been over for a day was deleted: codes, tokens, grants, sessions, go-aheads.
     ExpiredDataPurged {
@@ -342,6 +348,28 @@ impl Event {
             Self::AdminEvent { .. } => "ADMIN_EVENT",
         }
     }
+}
+
+/// Ids of records, `from <= id < until`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErasedRange {
+    /// The first that may be in it.
+    pub from: Uuid,
+    /// The first that is not.
+    pub until: Uuid,
+}
+
+/// Records that are gone, and their leaves in the log (docs/decisions/0005-the-log.md).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retired {
+    /// The first id that may be among them.
+    pub from: Uuid,
+    /// The first that is not.
+    pub until: Uuid,
+    /// How many they were.
+    pub records: i64,
+    /// By the log's origin, their leaves as `[first, end]`, the end not included.
+    pub leaves: BTreeMap<String, Vec<[i64; 2]>>,
 }
 
 /// Who said that a number belongs to somebody else now.

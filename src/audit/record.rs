@@ -48,10 +48,10 @@ impl Personal {
 #[derive(Serialize)]
 struct Body<'a> {
     v: u32,
-    /// The program's version.
-    software: &'static str,
     id: Uuid,
     at: Time,
+    /// The program's version.
+    software: &'static str,
     #[serde(flatten)]
     subject: &'a Subject,
     #[serde(flatten)]
@@ -157,9 +157,9 @@ impl<'a> Recorder<'a> {
         let salt: [u8; 32] = random();
         let body = Body {
             v: VERSION,
-            software: env!("CARGO_PKG_VERSION"),
             id,
             at: self.now,
+            software: env!("CARGO_PKG_VERSION"),
             subject: &subject,
             event,
             personal: plain.as_ref().map(|plain| b64(&commitment(&salt, plain))),

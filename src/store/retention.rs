@@ -1,5 +1,7 @@
 //! Months of growing tables, legal holds on them, and the one way to drop one.
 
+use std::collections::BTreeMap;
+
 use chrono::NaiveDate;
 use sqlx::PgConnection;
 use sqlx::postgres::types::PgInterval;
@@ -102,6 +104,41 @@ pub async fn rows(db: &mut PgConnection, month: &Month) -> Result<i64, StoreErro
         .fetch_one(db)
         .await?;
     Ok(rows)
+}
+
+/// The leaves of sealed records with ids in a range, by the log's origin, as `[first, end]`.
+pub async fn leaves(
+    db: &mut PgConnection,
+    from: Uuid,
+    until: Uuid,
+) -> Result<BTreeMap<String, Vec<[i64; 2]>>, StoreError> {
+    let mut leaves: BTreeMap<String, Vec<[i64; 2]>> = BTreeMap::new();
+    let sealed: bool = sqlx::query_scalar("select to_regclass('log_leaves') is not null")
+        .fetch_one(&mut *db)
+        .await?;
+    if !sealed {
+        return Ok(leaves);
+    }
+    let rows: Vec<(String, i64, i64)> = sqlx::query_as(
+        "select origin, min(leaf), max(leaf) + 1
+        from (
+            select l.origin, v.leaf,
+                v.leaf - row_number() over (partition by v.log order by v.leaf) as island
+            from log_leaves v
+            join logs l on l.id = v.log
+            where v.record_id >= $1 and v.record_id < $2
+        ) placed
+        group by origin, island
+        order by 1, 2",
+    )
+    .bind(from)
+    .bind(until)
+    .fetch_all(db)
+    .await?;
+    for (origin, first, end) in rows {
+        leaves.entry(origin).or_default().push([first, end]);
+    }
+    Ok(leaves)
 }
 
 /// Drops a month, if the database too finds it old enough, sealed and under no hold; `tombstone` is the

@@ -16,6 +16,7 @@ mod layers;
 mod limits;
 mod logout;
 mod operators;
+mod records;
 mod requests;
 mod sessions;
 mod stack;

@@ -5,7 +5,13 @@
 use std::path::PathBuf;
 
 /// What the server does by itself, whoever logs in meanwhile: parts of its statements.
-const BACKGROUND: [&str; 7] = [
+const BACKGROUND: [&str; 13] = [
+    "record_jobs",
+    "rollup_closed_hours",
+    "m.mismatches as",
+    "where type = $1 and id >= uuid_floor($2)",
+    "where h.released_at is null and h.from_at",
+    "set_record_streams(",
     "LISTEN \"numbercloak_changed\"",
     "make_partitions(",
     "order by expires_at\n        limit $3",
