@@ -29,7 +29,10 @@ pub async fn run(desk: &Desk) -> Result<usize, Refused> {
             commit(tx).await?;
             return Ok(done);
         };
-        let until = (desk.now - BEHIND).min(from + STRIDE);
+        // Hours without a record are skipped.
+        let next = audit_index::next(&mut tx, from).await?;
+        let now = desk.now - BEHIND;
+        let until = next.map_or(now, |next| now.min(next.max(from) + STRIDE));
         if until <= from {
             commit(tx).await?;
             return Ok(done);

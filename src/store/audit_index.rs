@@ -45,6 +45,17 @@ pub async fn take_job(db: &mut PgConnection, name: &str) -> Result<Option<Time>,
     Ok(until)
 }
 
+/// When the first record from a time on was made.
+pub async fn next(db: &mut PgConnection, from: Time) -> Result<Option<Time>, StoreError> {
+    let at = sqlx::query_scalar!(
+        "select at from audit_records where id >= uuid_floor($1) order by id limit 1",
+        from
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(at)
+}
+
 /// The job has come this far.
 pub async fn job_done(db: &mut PgConnection, name: &str, until: Time) -> Result<(), StoreError> {
     sqlx::query!(
