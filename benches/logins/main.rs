@@ -79,6 +79,8 @@ enum Mode {
     Silent,
     /// A new browser each time: the page asks for the go-ahead.
     Page,
+    /// A session answers: no operator is asked.
+    Session,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -120,7 +122,9 @@ async fn measure(options: &Options) -> anyhow::Result<(Vec<Run>, Memory)> {
     stack.slow_operator(options.operator_ms)?;
     let mut runs = Vec::new();
     if !options.all {
-        let target = stack.target(options.alg.into()).await?;
+        let target = stack
+            .target(options.alg.into(), options.mode == Mode::Session)
+            .await?;
         let arrivals = match options.rate {
             None => closed(options),
             Some(rate) => open(options, rate),
@@ -128,9 +132,9 @@ async fn measure(options: &Options) -> anyhow::Result<(Vec<Run>, Memory)> {
         runs.push(one(&mut stack, &target, options, options.mode, arrivals).await?);
         return Ok((runs, idle));
     }
-    for mode in [Mode::Silent, Mode::Page] {
+    for mode in [Mode::Silent, Mode::Page, Mode::Session] {
         for alg in [Alg::Es256, Alg::Rs256] {
-            let target = stack.target(alg.into()).await?;
+            let target = stack.target(alg.into(), mode == Mode::Session).await?;
             let run = one(&mut stack, &target, options, mode, closed(options)).await?;
             let reached = run.rate();
             runs.push(run);
@@ -189,6 +193,7 @@ async fn one(
         mode: match mode {
             Mode::Silent => "silent",
             Mode::Page => "page",
+            Mode::Session => "session",
         },
         alg: target.alg.as_str(),
         arrivals: match arrivals {

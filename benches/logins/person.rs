@@ -118,6 +118,9 @@ impl Person {
             &self.number[1..],
         );
         let mut page = self.timed(&mut steps[0], wires, target, &path, None)?;
+        if page.status == 303 {
+            return self.redeem(steps, target, wires, &page, (&state, &nonce, &verifier));
+        }
         expect(&page, 200, "authorize")?;
         if let Some(form) = Form::to_continue(&page.body) {
             page = self.timed(&mut steps[1], wires, target, &form.action, Some(&form.csrf))?;
@@ -127,9 +130,21 @@ impl Person {
         let callback = self.at_operator(&mut steps[2], wires, target, &url)?;
         let back = self.timed(&mut steps[3], wires, target, &callback, None)?;
         expect(&back, 303, "callback")?;
-        let code = code(&back, &state, target)?;
-        let tokens = redeem(&mut steps[4], wires, target, &code, &verifier)?;
-        let claims = target.verifier.verify(&tokens.id_token, &nonce)?;
+        self.redeem(steps, target, wires, &back, (&state, &nonce, &verifier))
+    }
+
+    /// The app's part: exchanges the code in the answer for tokens, and checks them.
+    fn redeem(
+        &mut self,
+        mut steps: [Duration; 6],
+        target: &Target,
+        wires: &mut Wires,
+        back: &Answer,
+        (state, nonce, verifier): (&str, &str, &str),
+    ) -> Result<Login, String> {
+        let code = code(back, state, target)?;
+        let tokens = redeem(&mut steps[4], wires, target, &code, verifier)?;
+        let claims = target.verifier.verify(&tokens.id_token, nonce)?;
         if claims.phone_number != self.number || !claims.phone_number_verified {
             return Err("id_token: another number".to_owned());
         }

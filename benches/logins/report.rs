@@ -16,7 +16,7 @@ const CALLBACK: usize = 3;
 
 /// One run, finished.
 pub struct Run {
-    /// `silent` or `page`.
+    /// `silent`, `page` or `session`.
     pub mode: &'static str,
     /// The algorithm of the ID tokens.
     pub alg: &'static str,

@@ -123,8 +123,9 @@ impl Stack {
         })
     }
 
-    /// Registers an app whose ID tokens are signed with this algorithm.
-    pub async fn target(&self, alg: SigningAlg) -> anyhow::Result<Target> {
+    /// Registers an app whose ID tokens are signed with this algorithm. Unless sessions may answer it,
+    /// every login asks the operator.
+    pub async fn target(&self, alg: SigningAlg, sessions: bool) -> anyhow::Result<Target> {
         let registered = clients::create(
             &self.desk,
             NewClient {
@@ -137,6 +138,7 @@ impl Stack {
                 client_id: None,
                 settings: ClientSettings {
                     id_token_alg: alg,
+                    fresh_for_s: if sessions { 3600 } else { 0 },
                     ..ClientSettings::default()
                 },
             },

@@ -16,6 +16,7 @@ use crate::oauth::redirect::reason_to_refuse_registration;
 use crate::oauth::scope::Scope;
 use crate::oauth::signing_alg::SigningAlg;
 use crate::store::clients::{AuthMethod, CertificateSubject, Kind, Settings};
+use crate::web::text::Language;
 
 const MOST_REDIRECT_URIS: usize = 50;
 /// Entries in any other list.
@@ -96,6 +97,13 @@ fn check_policy(settings: &Settings) -> Result<(), Refused> {
     check_wanted(&settings.checks)?;
     for alias in &settings.operators {
         check_alias("operators", alias)?;
+    }
+    if let Some(tag) = &settings.default_locale
+        && Language::tagged(tag).is_none()
+    {
+        let ours: Vec<&str> = Language::tags().collect();
+        let message = format!("`{}` is none of {}", tag.escape_debug(), ours.join(", "));
+        return Err(Refused::invalid("default_locale", message));
     }
     let levels = [Acr::Network, Acr::NetworkHandoff].map(Acr::as_str);
     if let Some(unknown) = settings

@@ -29,6 +29,12 @@ pub enum Event {
         /// The `prompt` asked for, if any.
         #[serde(skip_serializing_if = "Option::is_none")]
         prompt: Option<String>,
+        /// Whether the app pushed the request: no browser could alter it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        pushed: bool,
+        /// Whether the app signed the request: nobody could.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        signed: bool,
     },
     /// The person gave a number on our page.
     NumberEntered {},

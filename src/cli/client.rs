@@ -15,7 +15,7 @@ use crate::cli::failure::{FINDING, Failure, OK};
 use crate::cli::input::{duration, word};
 use crate::cli::office::{Globals, Office};
 use crate::cli::output::{fields, note, print, print_json};
-use crate::outbound::{Limits, Outbound, Rules};
+use crate::outbound::{Outbound, Rules};
 use crate::store::clients::{Kind, Settings};
 
 const JSON_FIELDS: &str = "JSON fields: client_id, client_secret (only when a secret was made), name, type, \
@@ -274,23 +274,15 @@ async fn change_sector(
 }
 
 async fn fetch(office: &Office, uri: &str) -> Result<SectorDocument, Failure> {
-    let calls = &office.tools.operators;
-    let outbound = Outbound::new(&Rules {
-        allow_private: calls.allow_private_addresses.clone(),
-        at_most: Some(Limits {
-            connect: calls.connect_timeout,
-            total: calls.total_timeout,
-            max_bytes: calls.max_answer_bytes,
-        }),
-        ..Rules::default()
-    })
-    .map_err(|error| {
-        Failure::new(
-            FINDING,
-            error.to_string(),
-            "Repair the system's trust store.",
-        )
-    })?;
+    let outbound = Rules::of(&office.tools.operators)
+        .and_then(|rules| Outbound::new(&rules))
+        .map_err(|error| {
+            Failure::new(
+                FINDING,
+                error.to_string(),
+                "Repair the system's trust store.",
+            )
+        })?;
     Ok(client_sector::fetch(&outbound, uri).await?)
 }
 

@@ -385,6 +385,9 @@ struct Links {
     /// Its terms.
     #[arg(long, value_name = "URL", value_parser = text_or_none)]
     tos_uri: Option<OrNone<String>>,
+    /// The language of its people, for those whose browser does not tell theirs, such as de.
+    #[arg(long, value_name = "TAG", value_parser = text_or_none)]
+    default_locale: Option<OrNone<String>>,
     /// Who answers for it. Repeat for more; replaces all; none for none.
     #[arg(long = "contact", value_name = "ADDRESS")]
     contacts: Vec<String>,
@@ -397,6 +400,7 @@ impl Links {
             (&mut settings.logo_uri, self.logo_uri),
             (&mut settings.policy_uri, self.policy_uri),
             (&mut settings.tos_uri, self.tos_uri),
+            (&mut settings.default_locale, self.default_locale),
         ] {
             set_or_none(field, value);
         }
@@ -437,7 +441,7 @@ mod tests {
         --frontchannel-logout-uri https://a.example/f --frontchannel-logout-session-required true \
         --confirm always --hint suggestion --operator o2-de --fresh-for 0 --silent-check true --sim-swap require \
         --client-uri https://a.example --logo-uri https://a.example/i.png \
-        --policy-uri https://a.example/p --tos-uri https://a.example/t --contact a@a.example";
+        --policy-uri https://a.example/p --tos-uri https://a.example/t --default-locale de --contact a@a.example";
 
     #[test]
     fn every_setting_has_its_flag() {

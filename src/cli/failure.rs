@@ -68,6 +68,9 @@ impl From<StoreError> for Failure {
         let fix = match &error {
             StoreError::Stale => "Look at it again and repeat your change.",
             StoreError::Conflict(_) => "Report this: a rule of the database was met unprepared.",
+            StoreError::Unsealable(_) => {
+                "Give the server every root key that rows were sealed under (keys.roots), or restore the row."
+            }
             StoreError::Database(error) => database_fix(error),
         };
         Self::new(DATABASE, format!("the database: {error}"), fix)

@@ -407,11 +407,8 @@ async fn test(globals: &Globals, office: &Office, alias: &str) -> Result<u8, Fai
             fix,
         )
     })?;
-    let outbound = Outbound::new(&Rules {
-        allow_private: office.tools.operators.allow_private_addresses.clone(),
-        ..Rules::default()
-    })
-    .map_err(|error| {
+    let outbound = Rules::of(&office.tools.operators).and_then(|rules| Outbound::new(&rules));
+    let outbound = outbound.map_err(|error| {
         let fix = "Check that this system's certificates are installed.";
         Failure::new(FINDING, error.to_string(), fix)
     })?;

@@ -33,6 +33,9 @@ pub struct Dev {
     /// Written, as JSON, when everything answers.
     #[arg(long, value_name = "FILE")]
     pub ready_file: Option<PathBuf>,
+    /// More of the configuration, in sections that dev mode does not write itself: mtls, registration, limits.
+    #[arg(long, value_name = "FILE")]
+    pub settings: Option<PathBuf>,
     /// Throw away what is kept and start anew.
     #[arg(long)]
     pub reset: bool,
@@ -61,6 +64,7 @@ pub async fn dev(options: Dev) -> Result<u8, Failure> {
         listen: options.listen,
         data: options.data,
         ready_file: options.ready_file,
+        settings: options.settings,
         reset: options.reset,
         database_url: config::database_url(),
     };

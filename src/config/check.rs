@@ -37,6 +37,10 @@ pub(super) fn all(
         check.root_keys(settings);
     }
     check.spans(settings);
+    check.can_be_read(
+        "operators.extra_ca_file",
+        settings.operators.extra_ca_file.as_deref(),
+    );
     // The files of TLS are for the server's user, who may be another than the tool's.
     if needs.is_some() {
         return;
@@ -257,12 +261,7 @@ impl Check<'_> {
             ("mtls.client_ca_file", mtls.client_ca_file.as_deref()),
         ];
         for (key, path) in files {
-            if let Some(path) = path
-                && let Err(error) = std::fs::File::open(path)
-            {
-                let what = format!("{} cannot be read ({error})", path.display());
-                self.fault(key, what, "name a PEM file that this user may read");
-            }
+            self.can_be_read(key, path);
         }
         if let Some(path) = mtls.key_file.as_deref()
             && root_keys::mode_of(path).is_some_and(|mode| mode & 0o007 != 0)
@@ -304,6 +303,15 @@ impl Check<'_> {
                 "list your proxies' networks in server.trusted_proxies and leave \
                  server.proxy_protocol off",
             );
+        }
+    }
+
+    fn can_be_read(&mut self, key: &str, path: Option<&Path>) {
+        if let Some(path) = path
+            && let Err(error) = std::fs::File::open(path)
+        {
+            let what = format!("{} cannot be read ({error})", path.display());
+            self.fault(key, what, "name a PEM file that this user may read");
         }
     }
 

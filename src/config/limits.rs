@@ -1,5 +1,6 @@
 //! The sections `limits` and `operators`: what one caller, and one call of ours, may cost.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -88,6 +89,12 @@ pub struct Operators {
         example = ["10.20.0.0/16"]
     )]
     pub allow_private_addresses: Vec<IpNet>,
+    /// PEM file with authorities that are trusted beside the system's, for every call of ours: to
+    /// operators, and to addresses that apps registered (jwks_uri, sector_identifier_uri,
+    /// backchannel_logout_uri). For a test suite or an office network with an authority of its own. Read
+    /// at start.
+    #[schemars(with = "String", example = "/etc/numbercloak/office-ca.crt", extend("format" = "path"))]
+    pub extra_ca_file: Option<PathBuf>,
     /// How long connecting may take, at most; an operator's own record may say less.
     #[serde(with = "span")]
     #[schemars(with = "span::Text", extend("x-min" = "100ms", "x-max" = "30s"))]
@@ -107,6 +114,7 @@ impl Default for Operators {
         Self {
             allow_test: false,
             allow_private_addresses: Vec::new(),
+            extra_ca_file: None,
             connect_timeout: Duration::from_secs(2),
             total_timeout: Duration::from_secs(8),
             max_answer_bytes: 64 * 1024,

@@ -36,6 +36,8 @@ pub struct Options {
     pub data: Option<PathBuf>,
     /// Where to write what scripts need, when everything is up.
     pub ready_file: Option<PathBuf>,
+    /// A file with more of the configuration.
+    pub settings: Option<PathBuf>,
     /// Whether to start over.
     pub reset: bool,
     /// A database to use instead of a private one.
@@ -85,7 +87,13 @@ impl Stack {
             .with_context(|| format!("cannot listen on {}", options.listen))?;
         let address = listener.local_addr()?;
         let root_key = files::root_key(&data)?;
-        let config_file = files::write_config(&data, &settings(address, &database, &root_key))?;
+        let mut settings = settings(address, &database, &root_key);
+        if let Some(more) = &options.settings {
+            let more = std::fs::read_to_string(more)
+                .with_context(|| format!("cannot read {}", more.display()))?;
+            settings.push_str(&format!("\n{more}"));
+        }
+        let config_file = files::write_config(&data, &settings)?;
         let config = config::load(Some(&config_file), std::iter::empty(), Vec::new())?;
         let clock = Clock::system();
         let server = server::start(Start {

@@ -21,7 +21,7 @@ use crate::store::clients::Client;
 use crate::store::logins::{self, Login, Stage};
 use crate::verdict::Outcome;
 use crate::web::app::App;
-use crate::web::browser::Browser;
+use crate::web::browser::{Browser, LanguageWish};
 use crate::web::failure::Failure;
 use crate::web::headers::PageClass;
 use crate::web::page::{self, Frame, render};
@@ -87,12 +87,16 @@ pub fn at_once(
             (StatusCode::SEE_OTHER, headers).into_response()
         }
         Ready::Posted(action, fields) => {
+            let language = browser.language_for(&LanguageWish {
+                client: client.settings.default_locale.as_deref(),
+                ..LanguageWish::default()
+            });
             let frame = Frame {
                 app: Some(page::App {
                     name: client.name.clone(),
                     domain: redirect.host(),
                 }),
-                ..Frame::branded(&app.config.branding, browser.language(None))
+                ..Frame::branded(&app.config.branding, language)
             };
             posted(frame, action, fields)
         }

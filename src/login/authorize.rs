@@ -25,7 +25,7 @@ use crate::oauth::params::Params;
 use crate::oauth::redirect::{Answer, VerifiedRedirect};
 use crate::oauth::request::{self, AuthorizeError, AuthorizeRequest};
 use crate::phone::PhoneNumber;
-use crate::secret::{Handle, Token, new_id, same};
+use crate::secret::{Handle, Token, Vault, new_id, same};
 use crate::store::audit::Appended;
 use crate::store::clients::Client;
 use crate::store::logins::{self, Login, Stage};
@@ -35,7 +35,7 @@ use crate::store::sessions::{self, Known};
 use crate::verdict::Outcome;
 use crate::web::app::App;
 use crate::web::authorization::{self, URN, Unpacked};
-use crate::web::browser::Browser;
+use crate::web::browser::{Browser, LanguageWish};
 use crate::web::failure::Failure;
 use crate::web::limits::TooMany;
 use crate::web::page::{self, Frame};
@@ -62,18 +62,12 @@ pub async fn get(
     let in_time = app.throttles.login_from(browser.address);
     let login = in_time.is_ok().then(|| new_id(now));
     match ask(&app, &browser, params, login, now).await? {
-        Asked::Nobody(reason) => {
-            // Anybody can send these: only as many are written as an address may start logins.
+        Asked::Nobody(reason) => Ok(bad_link(&app, &browser, &reason)),
+        Asked::Misled(client, error) => {
             if in_time.is_ok() {
-                let event = Event::LoginError {
-                    error: None,
-                    reason: Some(reason.clone()),
-                };
-                let recorder = browser.recorder(&app, now);
-                let record = recorder.record(Subject::default(), &event);
-                crate::store::audit::append(app.db.relaxed(), [record]).await?;
+                record_misled(&app, &browser, &client, &error).await?;
             }
-            Ok(bad_link(&app, &browser, &reason))
+            Ok(bad_link(&app, &browser, &error.to_string()))
         }
         Asked::Before(login) => before(&app, &browser, login).await,
         Asked::Refused(client, redirect, error) if in_time.is_err() => {
@@ -108,6 +102,8 @@ pub async fn post(body: Bytes) -> Response {
 enum Asked {
     /// It cannot be answered safely: what to put on a page.
     Nobody(String),
+    /// The same, for an app that is registered.
+    Misled(Arc<Client>, OAuthError),
     /// A pushed request that has opened this login before.
     Before(Uuid),
     /// The app is told what is wrong.
@@ -147,7 +143,7 @@ async fn ask(
                 Ok(unpacked)
             }
             Brought::Before(login) => return Ok(Asked::Before(login)),
-            Brought::Unknown => return Ok(Asked::Nobody(NO_SUCH_REQUEST.to_owned())),
+            Brought::Unknown => return Ok(Asked::Misled(client, no_such_request())),
         },
         None if client.must_push() && params.get("request_uri").is_none() => {
             request::way_back(&params, &client.registered()).and_then(|redirect| {
@@ -167,7 +163,7 @@ async fn ask(
             Box::new(AuthorizeRequest { pushed, ..request }),
             known,
         ),
-        Err(AuthorizeError::Page(error)) => Asked::Nobody(error.to_string()),
+        Err(AuthorizeError::Page(error)) => Asked::Misled(client, error),
         Err(AuthorizeError::Redirect(redirect, error)) => Asked::Refused(client, redirect, error),
     })
 }
@@ -182,8 +178,10 @@ enum Brought {
     Unknown,
 }
 
-const NO_SUCH_REQUEST: &str =
-    "invalid_request_uri: the pushed request is unknown, used, expired, or another app's";
+fn no_such_request() -> OAuthError {
+    let reason = "the pushed request is unknown, used, expired, or another app's";
+    OAuthError::new(ErrorCode::InvalidRequestUri, reason)
+}
 
 async fn bring(
     app: &App,
@@ -224,13 +222,13 @@ async fn bring(
 /// press of the app's button); once that is over, and for everybody else, it is used.
 async fn before(app: &App, browser: &Browser, login: Uuid) -> Result<Response, Failure> {
     if let Some(cookie) = browser.cookies(app).login(login)
-        && let Some(found) = logins::find(app.db.relaxed_steps(), login).await?
+        && let Some(found) = logins::find(app.db.relaxed_steps(), &app.vault, login).await?
         && same(&found.cookie_hash, &cookie.hash())
         && found.stage != Stage::Ended
     {
         return Ok(show::again(login));
     }
-    Ok(bad_link(app, browser, NO_SUCH_REQUEST))
+    Ok(bad_link(app, browser, &no_such_request().to_string()))
 }
 
 /// This address has started too many logins: nothing is opened, and nothing is recorded.
@@ -248,7 +246,11 @@ fn too_many(
         Some(back) if !request.prompt.is_silent() => back,
         _ => return answer::at_once(app, browser, client, redirect, &told),
     };
-    let language = browser.language(request.ui_locales.as_deref());
+    let language = browser.language_for(&LanguageWish {
+        ui_locales: request.ui_locales.as_deref(),
+        client: client.settings.default_locale.as_deref(),
+        ..LanguageWish::default()
+    });
     let frame = Frame {
         app: Some(page::App {
             name: client.name.clone(),
@@ -263,6 +265,28 @@ fn too_many(
         back,
     };
     Ok(show::too_many(frame, wait, Some(links)))
+}
+
+/// Records that a browser brought a request of an app's that leads nowhere: a mistake in its settings, or
+/// somebody's attempt to have people led elsewhere.
+async fn record_misled(
+    app: &App,
+    browser: &Browser,
+    client: &Client,
+    error: &OAuthError,
+) -> Result<(), Failure> {
+    let subject = Subject {
+        client_id: Some(client.client_id.clone()),
+        ..Subject::default()
+    };
+    let event = Event::LoginError {
+        error: None,
+        reason: Some(error.to_string()),
+    };
+    let recorder = browser.recorder(app, app.clock.now());
+    let record = recorder.record(subject, &event);
+    crate::store::audit::append(app.db.relaxed(), [record]).await?;
+    Ok(())
 }
 
 /// Tells the app what is wrong with its request, or that it goes no further without a page.
@@ -280,7 +304,7 @@ pub async fn refuse(
     };
     let event = Event::LoginError {
         error: Some(error.code.as_str().to_owned()),
-        reason: Some(error.description.to_string()),
+        reason: Some(error.description.clone()),
     };
     let record = browser.recorder(app, now).record(subject, &event);
     crate::store::audit::append(app.db.relaxed(), [record]).await?;
@@ -445,6 +469,8 @@ fn started(app: &App, browser: &Browser, login: &Login, now: Time) -> crate::aud
         number_hinted: request.number.is_some(),
         pkce: request.challenge.is_some(),
         prompt: (!request.prompt.is_empty()).then(|| request.prompt.text()),
+        pushed: request.pushed,
+        signed: request.signed,
     };
     let recorder = browser.recorder(app, now);
     match &request.number {
@@ -465,12 +491,12 @@ pub fn about(login: &Login) -> Subject {
 
 /// A login's row, before it is there.
 #[must_use]
-pub fn opening(login: &Login, now: Time) -> Opening<'_> {
+pub fn opening<'a>(vault: &Vault, login: &'a Login, now: Time) -> Opening<'a> {
     Opening {
         id: login.id,
         client_id: &login.client_id,
         cookie_hash: &login.cookie_hash,
-        request: &login.request,
+        sealed_request: logins::seal_request(vault, &login.id, &login.request),
         sealed_number: login.sealed.as_deref(),
         number_source: login.number_source,
         session: login.session_id,
@@ -487,7 +513,7 @@ async fn open(
 ) -> Result<(), Failure> {
     path::open(
         app.db.relaxed_steps(),
-        &opening(login, now),
+        &opening(&app.vault, login, now),
         Appended::new([started]),
     )
     .await?;
@@ -520,7 +546,7 @@ async fn depart_at_once(
             records.extend(prepared.records(app, browser, login, number));
             let departed = path::open_and_depart(
                 app.db.relaxed_steps(),
-                &opening(login, now),
+                &opening(&app.vault, login, now),
                 &prepared.departing(),
                 Appended::new(records),
             )

@@ -63,6 +63,7 @@ async fn take(
     let session = cookies.session().map(|cookie| cookie.hash());
     let claimed = path::claim(
         app.db.relaxed_steps(),
+        &app.vault,
         state.id,
         &state.hash(),
         &alias,
@@ -139,7 +140,7 @@ async fn unexpected(
         let reason = "a state that names no leg";
         return lost_state(app, browser, alias, reason, now).await;
     };
-    let Some(login) = logins::find(app.db.relaxed_steps(), leg.login_id).await? else {
+    let Some(login) = logins::find(app.db.relaxed_steps(), &app.vault, leg.login_id).await? else {
         return Ok(lost_cookie(app, browser));
     };
     let own_browser = cookies.iter().any(|hash| same(hash, &login.cookie_hash));

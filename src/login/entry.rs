@@ -13,7 +13,7 @@ use crate::secret::{Token, same};
 use crate::store::clients::Client;
 use crate::store::logins::{self, Login};
 use crate::web::app::App;
-use crate::web::browser::Browser;
+use crate::web::browser::{Browser, LanguageWish};
 use crate::web::csrf;
 use crate::web::failure::Failure;
 use crate::web::headers::PageClass;
@@ -44,7 +44,7 @@ pub async fn enter(app: &App, browser: &Browser, id: &str) -> Result<Entry, Resp
     let Some(cookie) = browser.cookies(app).login(id) else {
         return Err(lost_cookie(app, browser));
     };
-    let login = logins::find(app.db.relaxed_steps(), id)
+    let login = logins::find(app.db.relaxed_steps(), &app.vault, id)
         .await
         .map_err(|error| failed(error.into()))?;
     let Some(login) = login.filter(|login| same(&login.cookie_hash, &cookie.hash())) else {
@@ -122,14 +122,20 @@ pub fn frame(
     client: &Client,
     cookie: &Token,
 ) -> Frame {
-    let language = browser.language(login.request.ui_locales.as_deref());
+    let language = browser.language_for(&LanguageWish {
+        ui_locales: login.request.ui_locales.as_deref(),
+        since: begun(login.id),
+        client: client.settings.default_locale.as_deref(),
+    });
+    let base = format!("/login/{}", login.id);
     Frame {
         app: Some(page::App {
             name: client.name.clone(),
             domain: login.request.redirect.host(),
         }),
+        here: Some(base.clone()),
         form: Some(Form {
-            base: format!("/login/{}", login.id),
+            base,
             csrf: csrf::token(&app.vault, cookie),
         }),
         reference: Some(reference(login.id)),
@@ -137,6 +143,12 @@ pub fn frame(
         terms: client.settings.tos_uri.clone(),
         ..Frame::branded(&app.config.branding, language)
     }
+}
+
+/// When a login was opened, as its id tells.
+fn begun(login: Uuid) -> Option<Time> {
+    let (seconds, nanos) = login.get_timestamp()?.to_unix();
+    Time::from_timestamp(i64::try_from(seconds).ok()?, nanos)
 }
 
 /// What a person tells support: the last eight digits of the login's id, which audit records carry.

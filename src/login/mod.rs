@@ -38,6 +38,7 @@ mod depart;
 mod entry;
 mod extras;
 mod go_on;
+mod language;
 mod leave;
 mod number;
 mod policy;
@@ -78,6 +79,7 @@ pub fn routes() -> Router<App> {
         .route("/login/{id}/answer", get(answer::get))
         .layer(from_fn(lead_back))
         .route("/broker/{alias}/endpoint", get(callback::get))
+        .route("/language/{tag}", get(language::get))
         .layer(from_fn(refuse_head))
 }
 

@@ -258,7 +258,7 @@ impl Live {
         context: &Context<'_>,
         records: Vec<Record>,
     ) -> Result<Option<Released>, Failure> {
-        let opening = opening(context.login, context.now);
+        let opening = opening(&context.app.vault, context.login, context.now);
         let confirmed = self.confirmed(context.client);
         match context
             .answer(&confirmed, &self.row, &opening, records)

@@ -54,7 +54,7 @@ pub async fn settled(app: &App, mut login: Login) -> Result<Login, Failure> {
             break;
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
-        login = match logins::find(app.db.relaxed_steps(), login.id).await? {
+        login = match logins::find(app.db.relaxed_steps(), &app.vault, login.id).await? {
             Some(login) => login,
             None => break,
         };

@@ -58,7 +58,7 @@ pub async fn check(
     records.extend(prepared.records(app, browser, login, number));
     let departed = path::open_and_depart(
         app.db.relaxed_steps(),
-        &opening(login, now),
+        &opening(&app.vault, login, now),
         &prepared.departing(),
         Appended::new(records),
     )
@@ -95,7 +95,8 @@ pub async fn page_or_app(app: &App, browser: &Browser, login: &Login) -> Result<
         return Ok(show::again(login.id));
     }
     let client = app.client(&login.client_id).await?;
-    let (Some(login), Some(client)) = (logins::find(steps, login.id).await?, client) else {
+    let (Some(login), Some(client)) = (logins::find(steps, &app.vault, login.id).await?, client)
+    else {
         return Ok(show::again(login.id));
     };
     let redirect = &login.request.redirect;

@@ -26,7 +26,8 @@ const BATCH: i64 = 500;
 /// If the database cannot be used.
 pub async fn run(app: &App) -> Result<usize, StoreError> {
     let now = app.clock.now();
-    let overdue = logins::overdue(app.db.relaxed_steps(), now, now - STUCK, BATCH).await?;
+    let overdue =
+        logins::overdue(app.db.relaxed_steps(), &app.vault, now, now - STUCK, BATCH).await?;
     logins::close_superseded(app.db.relaxed_steps(), now, BATCH).await?;
     let mut ended = 0;
     for login in &overdue {

@@ -2,6 +2,11 @@
 //! Connect for Identity Assurance 1.0, section 5): text in, what of ours is asked for out. Claims that
 //! we do not have are left out silently, so what is kept is small and holds no number.
 
+mod verified;
+
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -19,6 +24,9 @@ pub const EVIDENCE: &str = "electronic_record";
 
 /// The kind of record that is.
 pub const RECORD: &str = "mobile_subscription";
+
+/// How it was checked: by asking for data, not by looking at a document.
+pub const CHECK_METHOD: &str = "data";
 
 /// A claim of ours that can be asked for by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -84,9 +92,15 @@ pub struct VerifiedWanted {
     /// Whether how it was checked is wanted with it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub check_details: bool,
+    /// The parts of that which are named; none: all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub check_members: Vec<String>,
     /// Whether the record itself is wanted with it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub record: bool,
+    /// The parts of that which are named; none: all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub record_members: Vec<String>,
     /// Whether its time is wanted.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub time: bool,
@@ -241,7 +255,7 @@ fn members(
     let mut read = Members::default();
     for (name, value) in claims {
         if name == "verified_claims" {
-            read.verified = verified(value, hinted)?;
+            read.verified = verified::read(value, hinted)?;
         } else if let Some(claim) = Claim::parse(name) {
             let (essential, values) = asked(value)?;
             let values = match claim.keeps_values() {
@@ -283,324 +297,4 @@ fn texts(values: &[&Value]) -> Result<Vec<String>, &'static str> {
             _ => Err("the values of sub and acr must be short strings"),
         })
         .collect()
-}
-
-/// One request for verified claims, or several of which the first that can be met counts.
-fn verified(
-    value: &Value,
-    hinted: Option<&PhoneNumber>,
-) -> Result<Option<VerifiedWanted>, &'static str> {
-    let requests = match value {
-        Value::Null => return Ok(None),
-        Value::Array(several) => several.as_slice(),
-        one => std::slice::from_ref(one),
-    };
-    let mut first = None;
-    for request in requests {
-        let met = one_verified(request, hinted)?;
-        first = first.or(met);
-    }
-    Ok(first)
-}
-
-fn one_verified(
-    request: &Value,
-    hinted: Option<&PhoneNumber>,
-) -> Result<Option<VerifiedWanted>, &'static str> {
-    let member = |name| request.get(name).and_then(Value::as_object);
-    let (Some(verification), Some(claims)) = (member("verification"), member("claims")) else {
-        return Err("verified_claims needs the objects verification and claims");
-    };
-    let number_fits = match claims.get("phone_number") {
-        None => false,
-        Some(how) => {
-            let (_, values) = asked(how)?;
-            let hinted = hinted.map(PhoneNumber::e164);
-            values.is_empty()
-                || values
-                    .iter()
-                    .any(|v| v.as_str() == hinted && hinted.is_some())
-        }
-    };
-    let mut wanted = VerifiedWanted::default();
-    let mut met = number_fits;
-    for (name, how) in verification {
-        match name.as_str() {
-            "trust_framework" => met &= is_open_to(how, TRUST_FRAMEWORK)?,
-            "time" => {
-                wanted.time = true;
-                wanted.max_age = seconds(how)?;
-                met &= asked(how)?.1.is_empty();
-            }
-            "verification_process" => {
-                wanted.process = true;
-                met &= asked(how)?.1.is_empty();
-            }
-            "evidence" => met &= evidence_fits(how, &mut wanted)?,
-            // What we do not have is left out, unless it must have a value.
-            _ => met &= !is_bound(how),
-        }
-    }
-    Ok(met.then_some(wanted))
-}
-
-fn is_open_to(how: &Value, ours: &str) -> Result<bool, &'static str> {
-    let (_, values) = asked(how)?;
-    Ok(values.is_empty() || values.iter().any(|v| v.as_str() == Some(ours)))
-}
-
-fn seconds(how: &Value) -> Result<Option<u32>, &'static str> {
-    match how.get("max_age") {
-        None => Ok(None),
-        // Longer than we can count is no limit.
-        Some(age) => match age.as_u64() {
-            Some(age) => Ok(u32::try_from(age).ok()),
-            None => Err("max_age must be a number of seconds"),
-        },
-    }
-}
-
-/// Whether a condition stands anywhere in what is asked.
-fn is_bound(how: &Value) -> bool {
-    match how {
-        Value::Object(members) => members
-            .iter()
-            .any(|(name, value)| name == "value" || name == "values" || is_bound(value)),
-        Value::Array(several) => several.iter().any(is_bound),
-        _ => false,
-    }
-}
-
-/// Whether one of the kinds of evidence wanted is ours; notes what of it is wanted.
-fn evidence_fits(how: &Value, wanted: &mut VerifiedWanted) -> Result<bool, &'static str> {
-    let kinds = match how {
-        Value::Null => {
-            (wanted.evidence, wanted.check_details, wanted.record) = (true, true, true);
-            return Ok(true);
-        }
-        Value::Array(kinds) if !kinds.is_empty() => kinds,
-        _ => return Err("evidence must be an array that is not empty"),
-    };
-    for kind in kinds {
-        let Value::Object(kind) = kind else {
-            return Err("each kind of evidence must be an object");
-        };
-        let mut fits = true;
-        for (name, how) in kind {
-            fits &= match name.as_str() {
-                "type" => is_open_to(how, EVIDENCE)?,
-                "record" => match how.get("type") {
-                    Some(of) => is_open_to(of, RECORD)?,
-                    None => !is_bound(how),
-                },
-                _ => !is_bound(how),
-            };
-        }
-        if fits && !wanted.evidence {
-            wanted.evidence = true;
-            wanted.check_details = kind.contains_key("check_details");
-            wanted.record = kind.contains_key("record");
-        }
-    }
-    Ok(wanted.evidence)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn parse(claims: &Value) -> Result<ClaimsRequest, &'static str> {
-        let number = PhoneNumber::from_e164("+34666111334").unwrap();
-        ClaimsRequest::parse(&claims.to_string(), Some(&number))
-    }
-
-    #[test]
-    fn what_we_have_is_kept_where_it_was_asked_and_the_rest_ignored() {
-        let read = parse(&json!({
-            "userinfo": { "name": { "essential": true }, "phone_number": null, "x": 7 },
-            "id_token": { "acr": { "values": ["a", "b"] }, "auth_time": { "essential": true } },
-            "somewhere": 1,
-        }))
-        .unwrap();
-        assert_eq!(
-            read.userinfo.wanted.keys().collect::<Vec<_>>(),
-            [&Claim::PhoneNumber]
-        );
-        assert_eq!(read.id_token.wanted[&Claim::Acr].values, ["a", "b"]);
-        assert!(read.id_token.wanted[&Claim::AuthTime].essential);
-        assert!(read.wants_number());
-        assert_eq!(read.subject().unwrap(), None);
-    }
-
-    #[test]
-    fn a_number_as_value_is_not_kept() {
-        let number = "+34666111334";
-        let read = parse(&json!({
-            "id_token": {
-                "phone_number": { "value": number },
-                "verified_claims": {
-                    "verification": { "trust_framework": null },
-                    "claims": { "phone_number": { "value": number } },
-                },
-            },
-        }))
-        .unwrap();
-        assert!(!serde_json::to_string(&read).unwrap().contains("666111"));
-        assert!(read.id_token.verified.is_some());
-        let again: ClaimsRequest =
-            serde_json::from_str(&serde_json::to_string(&read).unwrap()).unwrap();
-        assert_eq!(again, read);
-    }
-
-    #[test]
-    fn malformed_requests_are_told() {
-        for text in [
-            "",
-            "[]",
-            "{",
-            "null",
-            "7",
-            r#"{"id_token":[]}"#,
-            r#"{"userinfo":"x"}"#,
-            r#"{"userinfo":{"phone_number":true}}"#,
-            r#"{"id_token":{"acr":{"essential":"yes"}}}"#,
-            r#"{"id_token":{"acr":{"values":"x"}}}"#,
-            r#"{"id_token":{"sub":{"value":7}}}"#,
-            r#"{"id_token":{"verified_claims":{}}}"#,
-            r#"{"id_token":{"verified_claims":{"verification":{},"claims":[]}}}"#,
-            r#"{"id_token":{"verified_claims":{"verification":{"evidence":[]},"claims":{}}}}"#,
-            r#"{"id_token":{"verified_claims":{"verification":{"time":{"max_age":"1"}},"claims":{}}}}"#,
-        ] {
-            assert!(ClaimsRequest::parse(text, None).is_err(), "{text}");
-        }
-        for text in ["{}", r#"{"id_token":null,"userinfo":{}}"#] {
-            assert!(
-                ClaimsRequest::parse(text, None).unwrap().is_empty(),
-                "{text}"
-            );
-        }
-    }
-
-    #[test]
-    fn only_an_essential_acr_with_values_must_be_met() {
-        for (acr, met) in [
-            (json!(null), true),
-            (json!({ "essential": true }), true),
-            (json!({ "value": "x" }), true),
-            (json!({ "essential": true, "value": "x" }), false),
-            (json!({ "essential": true, "values": ["x", "ours"] }), true),
-        ] {
-            let read = parse(&json!({ "id_token": { "acr": acr } })).unwrap();
-            assert_eq!(read.acr_can_be(&["ours"]), met, "{acr}");
-        }
-    }
-
-    #[test]
-    fn one_subject_is_pinned_and_two_are_a_fault() {
-        let one = parse(&json!({ "id_token": { "sub": { "value": "s" } } })).unwrap();
-        assert_eq!(one.subject().unwrap().as_deref(), Some("s"));
-        let two = parse(&json!({ "id_token": { "sub": { "values": ["s", "t"] } } })).unwrap();
-        assert!(two.subject().is_err());
-    }
-
-    #[test]
-    fn a_client_gets_no_claim_whose_scope_it_may_not_have() {
-        let read = parse(&json!({ "id_token": {
-            "phone_number": null, "number_verification": null, "acr": null,
-            "verified_claims": { "verification": {}, "claims": { "phone_number": null } },
-        } }))
-        .unwrap();
-        let cut = read
-            .clone()
-            .cut_to(&["openid".to_owned(), "number_verified".to_owned()]);
-        assert!(!cut.wants_number());
-        let kept: Vec<_> = cut.id_token.wanted.keys().copied().collect();
-        assert_eq!(kept, [Claim::Acr, Claim::NumberVerification]);
-        assert!(read.cut_to(&["phone".to_owned()]).wants_number());
-    }
-
-    /// OpenID Connect for Identity Assurance section 5: what we lack is left out, and a condition that
-    /// we cannot meet leaves the whole out.
-    #[test]
-    fn verified_claims_are_answered_only_if_every_condition_can_be_met() {
-        let number = json!({ "phone_number": null });
-        for (verification, claims, met) in [
-            (json!({}), number.clone(), true),
-            (json!({ "trust_framework": null }), number.clone(), true),
-            (
-                json!({ "trust_framework": { "value": TRUST_FRAMEWORK } }),
-                number.clone(),
-                true,
-            ),
-            (
-                json!({ "trust_framework": { "value": "de_aml" } }),
-                number.clone(),
-                false,
-            ),
-            (
-                json!({ "trust_framework": { "values": ["x", TRUST_FRAMEWORK] } }),
-                number.clone(),
-                true,
-            ),
-            (json!({ "assurance_level": null }), number.clone(), true),
-            (
-                json!({ "assurance_level": { "value": "high" } }),
-                number.clone(),
-                false,
-            ),
-            (
-                json!({ "evidence": [{ "type": { "value": EVIDENCE } }] }),
-                number.clone(),
-                true,
-            ),
-            (
-                json!({ "evidence": [{ "type": { "value": "document" } }] }),
-                number.clone(),
-                false,
-            ),
-            (json!({ "time": { "max_age": 60 } }), number.clone(), true),
-            (json!({}), json!({ "given_name": null }), false),
-            (
-                json!({}),
-                json!({ "given_name": { "essential": true }, "phone_number": {} }),
-                true,
-            ),
-            (
-                json!({}),
-                json!({ "phone_number": { "value": "+34666111334" } }),
-                true,
-            ),
-            (
-                json!({}),
-                json!({ "phone_number": { "value": "x9" } }),
-                false,
-            ),
-        ] {
-            let asked = json!({ "userinfo": { "verified_claims":
-                { "verification": verification, "claims": claims } } });
-            let read = parse(&asked).unwrap();
-            assert_eq!(read.userinfo.verified.is_some(), met, "{asked}");
-        }
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn parsing_never_panics(text in "\\PC{0,300}") {
-            let _ = ClaimsRequest::parse(&text, None);
-        }
-
-        /// Whatever stands at the places that are read.
-        #[test]
-        fn any_value_anywhere_is_read_or_told(
-            name in "(sub|acr|auth_time|phone_number|number_verification|verified_claims|x)",
-            how in "(null|true|7|\"x\"|\\[\\]|\\{\\}|\\{\"value\":[07]\\}|\\{\"essential\":true\\}|\\{\"verification\":\\{\\},\"claims\":\\{\\}\\})",
-        ) {
-            let text = format!(r#"{{"id_token":{{"{name}":{how}}}}}"#);
-            if let Ok(read) = ClaimsRequest::parse(&text, None) {
-                let stored = serde_json::to_string(&read).unwrap();
-                proptest::prop_assert_eq!(serde_json::from_str::<ClaimsRequest>(&stored).unwrap(), read);
-            }
-        }
-    }
 }

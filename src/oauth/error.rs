@@ -61,6 +61,35 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
+    /// Every code.
+    pub const ALL: [Self; 25] = [
+        Self::InvalidRequest,
+        Self::InvalidClient,
+        Self::InvalidGrant,
+        Self::UnauthorizedClient,
+        Self::UnsupportedGrantType,
+        Self::UnsupportedResponseType,
+        Self::InvalidScope,
+        Self::AccessDenied,
+        Self::ServerError,
+        Self::TemporarilyUnavailable,
+        Self::LoginRequired,
+        Self::ConsentRequired,
+        Self::InteractionRequired,
+        Self::UnmetAuthenticationRequirements,
+        Self::RequestNotSupported,
+        Self::RequestUriNotSupported,
+        Self::InvalidRequestObject,
+        Self::InvalidRequestUri,
+        Self::InvalidTarget,
+        Self::InvalidToken,
+        Self::InvalidRedirectUri,
+        Self::InvalidClientMetadata,
+        Self::InsufficientScope,
+        Self::InvalidDpopProof,
+        Self::UseDpopNonce,
+    ];
+
     /// The word on the wire.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -217,6 +246,18 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn every_code_is_in_the_documentation_and_none_is_twice() {
+        let documented = include_str!("../../docs/protocol.md");
+        let mut words: Vec<_> = ErrorCode::ALL.map(ErrorCode::as_str).to_vec();
+        for word in &words {
+            assert!(documented.contains(&format!("`{word}`")), "{word}");
+        }
+        words.sort_unstable();
+        words.dedup();
+        assert_eq!(words.len(), ErrorCode::ALL.len());
     }
 
     #[test]

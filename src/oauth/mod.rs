@@ -11,6 +11,8 @@ pub mod logout;
 pub mod params;
 pub mod pkce;
 pub mod prompt;
+#[cfg(test)]
+mod properties;
 pub mod redirect;
 pub mod request;
 pub mod request_object;

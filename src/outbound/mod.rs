@@ -9,6 +9,7 @@ mod connect;
 
 use std::error::Error as StdError;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,8 @@ use url::{Host, Url};
 
 use addresses::{AddressRefused, Gate};
 use connect::{ConnectTimedOut, LIMIT, LimitConnecting};
+
+use crate::config::Operators;
 
 /// How long an idle connection is kept. Short, so that a request seldom meets one that the other
 /// side is just closing: such a request may not be repeated.
@@ -46,6 +49,28 @@ pub struct Limits {
     pub total: Duration,
     /// The longest body accepted, in bytes.
     pub max_bytes: usize,
+}
+
+impl Rules {
+    /// What the configuration says.
+    ///
+    /// # Errors
+    /// If the file with extra authorities cannot be read.
+    pub fn of(config: &Operators) -> Result<Self, SetUpError> {
+        let read = |path: &PathBuf| {
+            std::fs::read(path).map_err(|error| SetUpError(format!("{}: {error}", path.display())))
+        };
+        let extra_roots = config.extra_ca_file.as_ref().map(read).transpose()?;
+        Ok(Self {
+            allow_private: config.allow_private_addresses.clone(),
+            extra_roots: extra_roots.into_iter().collect(),
+            at_most: Some(Limits {
+                connect: config.connect_timeout,
+                total: config.total_timeout,
+                max_bytes: config.max_answer_bytes,
+            }),
+        })
+    }
 }
 
 impl Limits {
@@ -118,6 +143,9 @@ impl Outbound {
         for pem in &rules.extra_roots {
             let bundle = reqwest::Certificate::from_pem_bundle(pem)
                 .map_err(|err| SetUpError(err.to_string()))?;
+            if bundle.is_empty() {
+                return Err(SetUpError("a file of authorities holds none".to_owned()));
+            }
             roots.extend(bundle);
         }
         let client = builder()

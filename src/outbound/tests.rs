@@ -283,13 +283,17 @@ async fn tls_demands_a_trusted_certificate_for_the_right_host() {
 
 #[test]
 fn a_root_that_is_no_certificate_is_not_passed_over() {
-    let rules = Rules {
-        extra_roots: vec![
-            b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n".to_vec(),
-        ],
-        ..Rules::default()
-    };
-    assert!(Outbound::new(&rules).is_err());
+    for pem in [
+        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+        "no PEM at all",
+        "",
+    ] {
+        let rules = Rules {
+            extra_roots: vec![pem.as_bytes().to_vec()],
+            ..Rules::default()
+        };
+        assert!(Outbound::new(&rules).is_err(), "{pem}");
+    }
 }
 
 #[test]

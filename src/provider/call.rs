@@ -37,14 +37,6 @@ pub struct Call {
     pub now: Time,
 }
 
-/// How a client says who it is; none of it may come twice.
-const AUTHENTICATION: [&str; 4] = [
-    "client_id",
-    "client_secret",
-    "client_assertion",
-    "client_assertion_type",
-];
-
 impl Call {
     /// Reads a request to `endpoint` (its path) and authenticates its client. `once` are the endpoint's
     /// own parameters that may not be repeated.
@@ -108,7 +100,7 @@ fn read(
     if form.with_nul().is_some() {
         return Err(OAuthError::invalid_request("a parameter holds a NUL"));
     }
-    match form.repeated(once).or(form.repeated(&AUTHENTICATION)) {
+    match form.repeated(once) {
         Some(name) => Err(OAuthError::invalid_request(format!(
             "{name} was sent more than once"
         ))),

@@ -5,22 +5,21 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, PRAGMA};
-use http::{HeaderMap, Method, StatusCode};
+use http::header::{
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, CACHE_CONTROL, PRAGMA,
+};
+use http::{Method, StatusCode};
 use serde::Serialize;
 
-use crate::audit::event::{Event, Subject};
-use crate::clock::Time;
-use crate::oauth::error::OAuthError;
+use crate::audit::event::Event;
+use crate::oauth::error::{ErrorCode, OAuthError};
 use crate::oauth::params::Params;
 use crate::oauth::request::AuthorizeError;
 use crate::phone::PhoneNumber;
-use crate::provider::client_auth::{Refused, authenticate};
+use crate::provider::call::{Call, Refusal};
 use crate::provider::dpop;
 use crate::secret::{Handle, new_id};
-use crate::store::audit::{self, Appended};
-use crate::store::clients::Client;
-use crate::store::db::StoreError;
+use crate::store::audit::Appended;
 use crate::store::pushed;
 use crate::web::app::App;
 use crate::web::authorization::{self, URN, Unpacked};
@@ -39,76 +38,64 @@ const CREDENTIALS: &[&str] = &["client_secret", "client_assertion", "client_asse
 
 /// Keeps a request for the browser that will bring its reference.
 pub async fn push(State(app): State<App>, browser: Browser, body: Bytes) -> Response {
-    match try_push(&app, &browser, &body).await {
+    let pushed = match Call::receive(app, browser, &body, "/par", &[]).await {
+        Ok(call) => match keep(&call).await {
+            Ok(pushed) => Ok(pushed),
+            Err(refused) => Err(record(&call, refused).await),
+        },
+        Err(refused) => Err(refused),
+    };
+    match pushed {
         Ok(pushed) => {
             let headers = [(CACHE_CONTROL, "no-store"), (PRAGMA, "no-cache")];
             (StatusCode::CREATED, headers, Json(pushed)).into_response()
         }
-        Err(refused) => refused.into_response(),
+        Err(refused) => {
+            let mut response = refused.into_response();
+            // No page ever pushes a request: a browser's client has no use for it.
+            for header in [ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS] {
+                response.headers_mut().remove(header);
+            }
+            response
+        }
     }
 }
 
-async fn try_push(app: &App, browser: &Browser, body: &[u8]) -> Result<Pushed, PushError> {
-    let now = app.clock.now();
-    let form = read(&browser.headers, body, app.config.limits.parameters)?;
-    let client = authenticate(app, browser, &form, "/par", now).await?;
-    let kept = keep(app, browser, &client, form, now).await;
-    if let Err(PushError::Request(error) | PushError::Proof(dpop::Refused { error, .. })) = &kept {
-        let event = Event::PushedAuthorizationRequestError {
-            error: error.code.as_str().to_owned(),
-            reason: error.description.clone(),
-        };
-        let record = browser.recorder(app, now).record(about(&client), &event);
-        audit::append(app.db.relaxed(), [record]).await?;
-    }
-    kept
-}
-
-fn about(client: &Client) -> Subject {
-    Subject {
-        client_id: Some(client.client_id.clone()),
-        ..Subject::default()
-    }
-}
-
-async fn keep(
-    app: &App,
-    browser: &Browser,
-    client: &Client,
-    form: Params,
-    now: Time,
-) -> Result<Pushed, PushError> {
+async fn keep(call: &Call) -> Result<Pushed, Refusal> {
+    let (app, client) = (&call.app, &call.client);
     // A reference to a reference (RFC 9126 section 2.1).
-    if form.all("request_uri").next().is_some() {
+    if call.form.all("request_uri").next().is_some() {
         return Err(OAuthError::invalid_request("request_uri cannot be pushed").into());
     }
-    let unpacked = authorization::unpack(app, client, form, now).await?;
-    let unpacked = bound_to_the_proof(app, browser, unpacked, now).await?;
-    let request = authorization::check(&unpacked, client)?;
+    let unpacked = authorization::unpack(app, client, call.form.clone(), call.now)
+        .await
+        .map_err(told)?;
+    let unpacked = bound_to_the_proof(call, unpacked).await?;
+    let request = authorization::check(&unpacked, client).map_err(told)?;
     let number = request.number.as_ref().map(PhoneNumber::e164);
     let lifetime = app.config.login.pushed_request;
     let event = Event::PushedAuthorizationRequest {
         number_hinted: number.is_some(),
-        until: now + lifetime,
+        until: call.now + lifetime,
     };
-    let recorder = browser.recorder(app, now);
+    let recorder = call.browser.recorder(app, call.now);
     let record = match &request.number {
-        Some(number) => recorder.record_of(number, about(client), &event),
-        None => recorder.record(about(client), &event),
+        Some(number) => recorder.record_of(number, call.subject(None), &event),
+        None => recorder.record(call.subject(None), &event),
     };
     let number_hashes: Vec<Vec<u8>> = number
         .into_iter()
         .flat_map(|number| app.vault.search_hashes(number))
         .map(|(_, hash)| hash)
         .collect();
-    let handle = Handle::random(new_id(now));
+    let handle = Handle::random(new_id(call.now));
     pushed::insert(
         app.db.relaxed_steps(),
         &handle,
         &client.client_id,
         &authorization::seal(&app.vault, &handle.id, &without_credentials(unpacked)),
         &number_hashes,
-        now + lifetime,
+        call.now + lifetime,
         Appended::new([record]),
     )
     .await?;
@@ -118,19 +105,48 @@ async fn keep(
     })
 }
 
+/// Whoever pushes is told at once, wherever a browser would have been told (RFC 9126 section 2.3).
+fn told(error: AuthorizeError) -> Refusal {
+    match error {
+        AuthorizeError::Page(error) | AuthorizeError::Redirect(_, error) => error.into(),
+    }
+}
+
+/// Records what a client that proved itself was refused. A missing nonce is no fault but a step.
+async fn record(call: &Call, refused: Refusal) -> Refusal {
+    let error = match &refused {
+        Refusal::OAuth(error) => error,
+        Refusal::Proof(proof) if proof.error.code != ErrorCode::UseDpopNonce => &proof.error,
+        Refusal::Proof(_) | Refusal::Client(_) | Refusal::Failure(_) => return refused,
+    };
+    if call
+        .app
+        .throttles
+        .push_refused(&call.client.client_id)
+        .is_err()
+    {
+        return refused;
+    }
+    let event = Event::PushedAuthorizationRequestError {
+        error: error.code.as_str().to_owned(),
+        reason: error.description.clone(),
+    };
+    let recorder = call.browser.recorder(&call.app, call.now);
+    let record = recorder.record(call.subject(None), &event);
+    match crate::store::audit::append(call.app.db.relaxed(), [record]).await {
+        Ok(_) => refused,
+        Err(error) => Refusal::from(Failure::from(error)),
+    }
+}
+
 /// A DPoP proof that comes with the request binds its code, as `dpop_jkt` would (RFC 9449 section 10.1).
-async fn bound_to_the_proof(
-    app: &App,
-    browser: &Browser,
-    mut unpacked: Unpacked,
-    now: Time,
-) -> Result<Unpacked, PushError> {
+async fn bound_to_the_proof(call: &Call, mut unpacked: Unpacked) -> Result<Unpacked, Refusal> {
     let request = dpop::Request {
         method: &Method::POST,
         path: "/par",
         access_token: None,
     };
-    let Some(proof) = dpop::proof(app, &browser.headers, request, now)? else {
+    let Some(proof) = dpop::proof(&call.app, &call.browser.headers, request, call.now)? else {
         return Ok(unpacked);
     };
     match unpacked.params.get("dpop_jkt") {
@@ -144,28 +160,10 @@ async fn bound_to_the_proof(
             unpacked.params = Params::of(pairs);
         }
     }
-    if dpop::count(app, &proof).await? {
+    if dpop::count(&call.app, &proof).await? {
         Ok(unpacked)
     } else {
         Err(dpop::replayed().into())
-    }
-}
-
-fn read(headers: &HeaderMap, body: &[u8], most: usize) -> Result<Params, OAuthError> {
-    let essence = headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .map(|value| value.split(';').next().unwrap_or_default().trim());
-    if !essence.is_some_and(|e| e.eq_ignore_ascii_case("application/x-www-form-urlencoded")) {
-        return Err(OAuthError::invalid_request(
-            "the body must be application/x-www-form-urlencoded",
-        ));
-    }
-    let form = Params::parse(body, most)
-        .map_err(|refused| OAuthError::invalid_request(refused.to_string()))?;
-    match form.with_nul() {
-        Some(_) => Err(OAuthError::invalid_request("a parameter holds a NUL")),
-        None => Ok(form),
     }
 }
 
@@ -175,70 +173,5 @@ fn without_credentials(unpacked: Unpacked) -> Unpacked {
     Unpacked {
         params: Params::of(pairs),
         signed: unpacked.signed,
-    }
-}
-
-/// Why a request is not kept (RFC 9126 section 2.3).
-enum PushError {
-    Request(OAuthError),
-    Refused(Refused),
-    Proof(dpop::Refused),
-}
-
-impl From<dpop::Refused> for PushError {
-    fn from(refused: dpop::Refused) -> Self {
-        Self::Proof(refused)
-    }
-}
-
-impl From<OAuthError> for PushError {
-    fn from(error: OAuthError) -> Self {
-        Self::Request(error)
-    }
-}
-
-impl From<AuthorizeError> for PushError {
-    fn from(error: AuthorizeError) -> Self {
-        match error {
-            AuthorizeError::Page(error) | AuthorizeError::Redirect(_, error) => error.into(),
-        }
-    }
-}
-
-impl From<Refused> for PushError {
-    fn from(refused: Refused) -> Self {
-        Self::Refused(refused)
-    }
-}
-
-impl From<StoreError> for PushError {
-    fn from(error: StoreError) -> Self {
-        Self::Refused(Refused::Failure(Failure::from(error)))
-    }
-}
-
-impl IntoResponse for PushError {
-    fn into_response(self) -> Response {
-        match self {
-            Self::Request(error) => {
-                let headers = [(CACHE_CONTROL, "no-store"), (PRAGMA, "no-cache")];
-                (StatusCode::BAD_REQUEST, headers, Json(error)).into_response()
-            }
-            Self::Proof(refused) => {
-                let headers = [(CACHE_CONTROL, "no-store"), (PRAGMA, "no-cache")];
-                let error = refused.error.clone();
-                let mut response = (StatusCode::BAD_REQUEST, headers, Json(error)).into_response();
-                refused.add_nonce(&mut response);
-                response
-            }
-            Self::Refused(refused) => {
-                let mut response = refused.into_response();
-                // No page ever pushes a request: a browser's client has no use for it.
-                response
-                    .headers_mut()
-                    .remove(http::header::ACCESS_CONTROL_ALLOW_ORIGIN);
-                response
-            }
-        }
     }
 }

@@ -26,7 +26,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::ledger::streams::Stream;
 use crate::operator::Operators;
-use crate::outbound::{Limits, Outbound, Rules};
+use crate::outbound::{Outbound, Rules};
 use crate::secret::Vault;
 use crate::server::listener::Front;
 use crate::store::db::{self, Access, Db};
@@ -116,15 +116,7 @@ pub async fn start(start: Start) -> anyhow::Result<Server> {
     let keyring = lifecycle::load(&db, &vault).await?;
     let subject_key = root::subject_key(&db, &vault, now).await?;
     refuse_test_operators(&config, &db).await?;
-    let outbound = Outbound::new(&Rules {
-        allow_private: config.operators.allow_private_addresses.clone(),
-        at_most: Some(Limits {
-            connect: config.operators.connect_timeout,
-            total: config.operators.total_timeout,
-            max_bytes: config.operators.max_answer_bytes,
-        }),
-        ..Rules::default()
-    })?;
+    let outbound = Outbound::new(&Rules::of(&config.operators)?)?;
     let operators = Operators::new(outbound.clone(), config.limits.operator_calls_in_flight);
     let tls = match &config.tls {
         Some(files) => Some(Arc::new(tls::Reloaded::read(files, false)?)),

@@ -74,7 +74,10 @@ fn passing(app: &App, routes: Router<App>) -> Router {
 }
 
 async fn home(State(app): State<App>, browser: Browser) -> Response {
-    let frame = Frame::branded(&app.config.branding, browser.language(None));
+    let frame = Frame {
+        here: Some("/".to_owned()),
+        ..Frame::branded(&app.config.branding, browser.language(None))
+    };
     render(StatusCode::OK, PageClass::Journey, &Home { frame })
 }
 

@@ -188,6 +188,8 @@ pub struct Settings {
     pub policy_uri: Option<String>,
     /// Its terms.
     pub tos_uri: Option<String>,
+    /// The language of its people, a BCP 47 tag, for those whose browser does not tell theirs.
+    pub default_locale: Option<String>,
     /// What else is asked about a number, and how often an operator is asked.
     pub checks: Checks,
 }
@@ -277,6 +279,7 @@ impl Default for Settings {
             client_uri: None,
             policy_uri: None,
             tos_uri: None,
+            default_locale: None,
             checks: Checks::default(),
         }
     }

@@ -7,6 +7,7 @@ use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use sqlx::{Executor as _, PgPool};
 
 use crate::clock::{Clock, Time};
+use crate::secret::Unsealable;
 use crate::store::lane::Lane;
 
 /// Why a statement failed.
@@ -18,6 +19,9 @@ pub enum StoreError {
     /// A named constraint refused the row.
     #[error("refused by {0}")]
     Conflict(String),
+    /// A sealed column was altered, or its root key is gone.
+    #[error(transparent)]
+    Unsealable(#[from] Unsealable),
     /// The database itself.
     #[error(transparent)]
     Database(sqlx::Error),

@@ -160,6 +160,21 @@ pub fn seal_answer(vault: &Vault, login: &Uuid, answer: &Answer) -> Vec<u8> {
     vault.seal(answer_place(login), &plain)
 }
 
+/// Seals what the app asked for a login's row: `state` and `nonce` are the app's own, and it may put
+/// anything there.
+///
+/// # Panics
+/// Never: a checked request serialises.
+#[must_use]
+pub fn seal_request(vault: &Vault, login: &Uuid, request: &AuthorizeRequest) -> Vec<u8> {
+    let plain = serde_json::to_vec(request).expect("a checked request serialises");
+    vault.seal(request_place(login), &zeroize::Zeroizing::new(plain))
+}
+
+fn request_place(login: &Uuid) -> Place<'_> {
+    Place::new("logins", "sealed_request", login)
+}
+
 /// Where a login's number is sealed for.
 #[must_use]
 pub fn number_place(login: &Uuid) -> Place<'_> {
@@ -291,7 +306,8 @@ pub(super) struct Row {
     pub client_id: String,
     pub cookie_hash: Vec<u8>,
     pub stage: Stage,
-    pub request: Json<AuthorizeRequest>,
+    pub request: Option<Json<AuthorizeRequest>>,
+    pub sealed_request: Option<Vec<u8>>,
     pub sealed: Option<Vec<u8>>,
     pub number_source: Option<NumberSource>,
     pub pressed: bool,
@@ -308,14 +324,24 @@ pub(super) struct Row {
     pub expires_at: Time,
 }
 
-impl From<Row> for Login {
-    fn from(row: Row) -> Self {
-        Self {
+impl Row {
+    /// The login of this row, its request unsealed.
+    pub(super) fn open(self, vault: &Vault) -> Result<Login, Unsealable> {
+        let row = self;
+        let request = match (row.sealed_request, row.request) {
+            (Some(sealed), _) => {
+                let plain = vault.open(request_place(&row.id), &sealed)?;
+                serde_json::from_slice(&plain).map_err(|_| Unsealable)?
+            }
+            (None, Some(request)) => request.0,
+            (None, None) => return Err(Unsealable),
+        };
+        Ok(Login {
             id: row.id,
             client_id: row.client_id,
             cookie_hash: row.cookie_hash,
             stage: row.stage,
-            request: row.request.0,
+            request,
             number_source: row.number_source,
             pressed: row.pressed,
             leg_id: row.leg_id,
@@ -330,18 +356,18 @@ impl From<Row> for Login {
             sealed: row.sealed,
             answer: row.answer,
             session_id: row.session_id,
-        }
+        })
     }
 }
 
 /// The login with this id, whoever asks: the caller compares the cookie.
-pub async fn find(lane: &Lane, id: Uuid) -> Result<Option<Login>, StoreError> {
+pub async fn find(lane: &Lane, vault: &Vault, id: Uuid) -> Result<Option<Login>, StoreError> {
     let mut lent = lane.get().await?;
     let row = sqlx::query_as!(
         Row,
         r#"
         select id, client_id, cookie_hash, stage as "stage: Stage",
-            request as "request: Json<AuthorizeRequest>", sealed,
+            request as "request: Json<AuthorizeRequest>", sealed_request, sealed,
             number_source as "number_source: NumberSource", pressed, leg_id,
             (select operator from legs where legs.id = logins.leg_id) as operator, legs, mismatches,
             rerouted, outcome as "outcome: Outcome", retry_at, answer, session_id, opened_at, expires_at
@@ -353,7 +379,7 @@ pub async fn find(lane: &Lane, id: Uuid) -> Result<Option<Login>, StoreError> {
     .fetch_optional(lent.connection())
     .await?;
     lent.give_back();
-    Ok(row.map(Login::from))
+    Ok(row.map(|row| row.open(vault)).transpose()?)
 }
 
 /// The leg that a state of ours names, if the state is the one it departed with.
@@ -415,6 +441,7 @@ pub async fn has_live_code(lane: &Lane, id: Uuid, now: Time) -> Result<bool, Sto
 /// Logins whose time is out, or whose operator call was cut short (the server died), oldest first.
 pub async fn overdue(
     lane: &Lane,
+    vault: &Vault,
     now: Time,
     stuck_since: Time,
     limit: i64,
@@ -424,7 +451,7 @@ pub async fn overdue(
         Row,
         r#"
         select id, client_id, cookie_hash, stage as "stage: Stage",
-            request as "request: Json<AuthorizeRequest>", sealed,
+            request as "request: Json<AuthorizeRequest>", sealed_request, sealed,
             number_source as "number_source: NumberSource", pressed, leg_id,
             (select operator from legs where legs.id = logins.leg_id) as operator, legs, mismatches,
             rerouted, outcome as "outcome: Outcome", retry_at, answer, session_id, opened_at, expires_at
@@ -441,7 +468,16 @@ pub async fn overdue(
     .fetch_all(lent.connection())
     .await?;
     lent.give_back();
-    Ok(rows.into_iter().map(Login::from).collect())
+    // One row that was altered must not keep all others from ending.
+    Ok(rows
+        .into_iter()
+        .filter_map(|row| {
+            let id = row.id;
+            row.open(vault)
+                .inspect_err(|_| tracing::error!(%id, "a login cannot be unsealed, and stays"))
+                .ok()
+        })
+        .collect())
 }
 
 /// Closes legs whose time is out and that are no login's current one: two departures of one login at

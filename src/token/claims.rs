@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::clock::Time;
 use crate::oauth::acr::Acr;
 use crate::oauth::claims_request::{
-    Claim, ClaimsRequest, EVIDENCE, Members, RECORD, TRUST_FRAMEWORK, VerifiedWanted,
+    CHECK_METHOD, Claim, ClaimsRequest, EVIDENCE, Members, RECORD, TRUST_FRAMEWORK, VerifiedWanted,
 };
 use crate::oauth::scope::{Scope, ScopeSet};
 use crate::phone::PhoneNumber;
@@ -243,21 +243,35 @@ fn verified_claims(facts: &Facts, number: &PhoneNumber, wanted: &VerifiedWanted)
         let mut evidence = Map::new();
         evidence.insert("type".to_owned(), json!(EVIDENCE));
         if wanted.check_details {
-            let details = json!([{
-                "check_method": "data",
-                "organization": check.operator,
-                "txn": facts.txn,
-                "time": time,
-            }]);
-            evidence.insert("check_details".to_owned(), details);
+            let details = named(
+                json!({
+                    "check_method": CHECK_METHOD,
+                    "organization": check.operator,
+                    "check_id": facts.txn,
+                    "time": time,
+                }),
+                "check_method",
+                &wanted.check_members,
+            );
+            evidence.insert("check_details".to_owned(), json!([details]));
         }
         if wanted.record {
             let record = json!({ "type": RECORD, "source": { "name": check.operator } });
+            let record = named(record, "type", &wanted.record_members);
             evidence.insert("record".to_owned(), record);
         }
         verification.insert("evidence".to_owned(), json!([evidence]));
     }
     json!({ "verification": verification, "claims": { "phone_number": number.e164() } })
+}
+
+/// Nothing is told that was not asked for, but what says which kind of thing it is; naming nothing
+/// asks for all of it.
+fn named(mut parts: Value, kind: &str, wanted: &[String]) -> Value {
+    if let (Value::Object(members), false) = (&mut parts, wanted.is_empty()) {
+        members.retain(|name, _| name == kind || wanted.contains(name));
+    }
+    parts
 }
 
 #[cfg(test)]
@@ -495,7 +509,7 @@ pub(crate) mod tests {
                     "type": "electronic_record",
                     "check_details": [{
                         "check_method": "data", "organization": "vodafone-es",
-                        "txn": "00000000-0000-0000-0000-000000000007",
+                        "check_id": "00000000-0000-0000-0000-000000000007",
                         "time": "2026-11-21T22:52:37Z",
                     }],
                     "record": { "type": "mobile_subscription", "source": { "name": "vodafone-es" } },

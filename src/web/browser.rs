@@ -15,6 +15,7 @@ use crate::web::app::App;
 use crate::web::client_certificate::ClientCertificate;
 use crate::web::cookies::Received;
 use crate::web::text::Language;
+use crate::web::wishes::Wishes;
 
 /// The other end of a request's connection; the listener puts it into the request's extensions.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +30,8 @@ pub struct Browser {
     pub headers: HeaderMap,
     /// The certificate it proved itself with, on the listener for mutual TLS.
     pub certificate: Option<ClientCertificate>,
+    /// The language its person chose, and when, in Unix seconds.
+    pub chosen_language: Option<(Language, i64)>,
 }
 
 impl FromRequestParts<App> for Browser {
@@ -38,8 +41,11 @@ impl FromRequestParts<App> for Browser {
         let peer = parts.extensions.get::<Peer>().map(|peer| peer.0.ip());
         let trusted = &app.config.proxies.trusted;
         let certificate = ClientCertificate::from_request_parts(parts, app).await?;
+        let cookies = app.cookies.read(&parts.headers);
+        let chosen = cookies.language();
         Ok(Self {
             certificate,
+            chosen_language: chosen.and_then(|(tag, at)| Some((Language::tagged(tag)?, at))),
             address: peer.map(|peer| client_address(peer, &parts.headers, trusted)),
             headers: parts.headers.clone(),
         })
@@ -80,15 +86,44 @@ impl Browser {
         }
     }
 
-    /// The language to speak: the app's wish, then the browser's.
+    /// The language to speak: the app's wish, then the person's, then the browser's.
     #[must_use]
     pub fn language(&self, ui_locales: Option<&str>) -> Language {
-        let accepted = self
+        self.language_for(&LanguageWish {
+            ui_locales,
+            ..LanguageWish::default()
+        })
+    }
+
+    /// The same for a client's request.
+    #[must_use]
+    pub fn language_for(&self, asked: &LanguageWish<'_>) -> Language {
+        let accept_language = self
             .headers
             .get(http::header::ACCEPT_LANGUAGE)
             .and_then(|value| value.to_str().ok());
-        Language::choose(ui_locales, None, accepted, Language::default())
+        let chosen = self.chosen_language;
+        let is_now = |at: i64| asked.since.is_some_and(|since| at >= since.timestamp());
+        let now = chosen.filter(|(_, at)| is_now(*at));
+        Language::of(&Wishes {
+            chosen_now: now.map(|(language, _)| language.tag()),
+            ui_locales: asked.ui_locales,
+            chosen_before: chosen.map(|(language, _)| language.tag()),
+            accept_language,
+            client: asked.client,
+        })
     }
+}
+
+/// What a client has to say about the language.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LanguageWish<'a> {
+    /// The request's `ui_locales`.
+    pub ui_locales: Option<&'a str>,
+    /// When the sign-in began: what the person chose since counts more.
+    pub since: Option<Time>,
+    /// The client's own language.
+    pub client: Option<&'a str>,
 }
 
 /// The address a request came from: the peer's, or, if that is a trusted proxy, the last one in

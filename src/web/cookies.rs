@@ -9,6 +9,7 @@ use http::header::COOKIE;
 use http::{HeaderMap, HeaderValue};
 use uuid::Uuid;
 
+use crate::clock::Time;
 use crate::secret::Token;
 
 /// How this deployment names and marks its cookies. Over https every name starts with `__Host-`,
@@ -51,6 +52,23 @@ impl Cookies {
         } else {
             "nc_session"
         }
+    }
+
+    /// The name of the cookie that remembers the language a person chose, and when.
+    #[must_use]
+    pub fn language(self) -> &'static str {
+        if self.https {
+            "__Host-nc_language"
+        } else {
+            "nc_language"
+        }
+    }
+
+    /// The `Set-Cookie` value that remembers a language for a year.
+    #[must_use]
+    pub fn remember_language(self, tag: &str, now: Time) -> HeaderValue {
+        let value = format!("{tag}.{}", now.timestamp());
+        self.write(self.language(), &value, 365 * 86_400)
     }
 
     /// The `Set-Cookie` value that sets `name` to `token`. `Lax`, because the operator's callback
@@ -166,11 +184,13 @@ impl Received<'_> {
         names.into_iter().take(surplus).collect()
     }
 
-    /// The value of a cookie that is no token, such as a remembered language.
+    /// The language this browser's person chose, and when, in Unix seconds.
     #[must_use]
-    pub fn plain(&self, name: &str) -> Option<&str> {
+    pub fn language(&self) -> Option<(&str, i64)> {
+        let name = self.cookies.language();
         let (_, value) = self.pairs.iter().find(|(given, _)| *given == name)?;
-        Some(value)
+        let (tag, at) = value.split_once('.')?;
+        Some((tag, at.parse().ok()?))
     }
 }
 
@@ -251,13 +271,13 @@ mod tests {
         let token = Token::random();
         let headers = sent(&[
             &format!("a=b; nc_login_{}={}; c", ID.simple(), token.reveal()),
-            "nc_session=short; lang=de",
+            "nc_session=short; nc_language=de.1795301557; nc_language=fr.1",
         ]);
         let received = Cookies::new(false).read(&headers);
         assert!(received.login(ID) == Some(token));
         assert_eq!(received.newest_login(), Some(ID));
         assert!(received.session().is_none());
-        assert_eq!(received.plain("lang"), Some("de"));
+        assert_eq!(received.language(), Some(("de", 1_795_301_557)));
     }
 
     #[test]

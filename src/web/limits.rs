@@ -14,9 +14,14 @@ use crate::config::Limits;
 /// Longest part of a client's own name for itself that is told apart, characters.
 const LONGEST_NAME: usize = 64;
 
+/// Refused pushed requests of one client that are recorded, per minute. A client's own fault is worth
+/// knowing of and not worth filling the log with.
+const RECORDED_REFUSALS: u32 = 30;
+
 /// The limits of one server.
 pub struct Throttles {
     logins: PerMinute<Option<IpAddr>>,
+    refused_pushes: PerMinute<String>,
     client_failures: PerMinute<(String, Option<IpAddr>)>,
 }
 
@@ -30,6 +35,7 @@ impl Throttles {
     pub fn new(limits: &Limits) -> Self {
         Self {
             logins: PerMinute::new(limits.logins_per_address_per_minute),
+            refused_pushes: PerMinute::new(RECORDED_REFUSALS),
             client_failures: PerMinute::new(limits.client_failures_per_minute),
         }
     }
@@ -40,6 +46,14 @@ impl Throttles {
     /// [`TooMany`] if that address has started too many logins.
     pub fn login_from(&self, address: Option<IpAddr>) -> Result<(), TooMany> {
         self.logins.count(&address.map(network))
+    }
+
+    /// Counts a refused pushed request of a client that proved itself.
+    ///
+    /// # Errors
+    /// [`TooMany`] if enough of them were recorded.
+    pub fn push_refused(&self, client_id: &str) -> Result<(), TooMany> {
+        self.refused_pushes.count(&client_id.to_owned())
     }
 
     /// Counts a failed authentication of whoever said it was `client_id`. Only failures count, so
@@ -58,6 +72,8 @@ impl Throttles {
     pub fn forget_old(&self) {
         self.logins.0.retain_recent();
         self.logins.0.shrink_to_fit();
+        self.refused_pushes.0.retain_recent();
+        self.refused_pushes.0.shrink_to_fit();
         self.client_failures.0.retain_recent();
         self.client_failures.0.shrink_to_fit();
     }

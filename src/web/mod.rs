@@ -17,3 +17,4 @@ pub mod plain;
 pub mod secret_uses;
 pub mod text;
 pub mod unfinished;
+pub mod wishes;

@@ -57,6 +57,9 @@ pub struct Frame {
     pub terms: Option<String>,
     /// Where people find help with this service.
     pub support: Option<String>,
+    /// The path of this page, for a browser that comes back to it in another language. A page that
+    /// cannot be asked for again has none, and no choice of languages.
+    pub here: Option<String>,
 }
 
 impl Frame {
@@ -81,7 +84,14 @@ impl Frame {
             policy: None,
             terms: None,
             support: None,
+            here: None,
         }
+    }
+
+    /// The languages there are to choose from.
+    #[must_use]
+    pub fn languages(&self) -> Vec<Language> {
+        Language::all().collect()
     }
 
     /// What the title ends with: the app, else the service.

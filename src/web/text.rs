@@ -8,21 +8,62 @@ use std::fmt;
 use std::sync::LazyLock;
 
 use askama::filters::{Escaper as _, Html, HtmlSafe};
+use chrono::Datelike as _;
+
+use crate::clock::Time;
+use crate::web::wishes::{Wishes, best};
 
 struct Source {
     /// BCP 47, as it stands in `<html lang>` and `ui_locales_supported`.
     tag: &'static str,
+    /// What its speakers call it.
+    name: &'static str,
     /// `ltr` or `rtl`.
     dir: &'static str,
+    /// Which of a text's forms goes with a count; counts below 2 are not asked for.
+    form: fn(u64) -> usize,
     toml: &'static str,
 }
 
+impl Source {
+    const fn new(tag: &'static str, name: &'static str, toml: &'static str) -> Self {
+        Self {
+            tag,
+            name,
+            dir: "ltr",
+            form: |_| 0,
+            toml,
+        }
+    }
+}
+
 /// Every language we speak. The first one answers where another has no word.
-const LANGUAGES: &[Source] = &[Source {
-    tag: "en",
-    dir: "ltr",
-    toml: include_str!("../../locales/en.toml"),
-}];
+const LANGUAGES: &[Source] = &[
+    Source::new("en", "English", include_str!("../../locales/en.toml")),
+    Source::new("es", "Español", include_str!("../../locales/es.toml")),
+    Source::new("de", "Deutsch", include_str!("../../locales/de.toml")),
+    Source::new("fr", "Français", include_str!("../../locales/fr.toml")),
+    Source::new(
+        "pt-BR",
+        "Português (Brasil)",
+        include_str!("../../locales/pt-BR.toml"),
+    ),
+    Source::new("it", "Italiano", include_str!("../../locales/it.toml")),
+    Source {
+        dir: "rtl",
+        form: arabic_form,
+        ..Source::new("ar", "العربية", include_str!("../../locales/ar.toml"))
+    },
+];
+
+/// Two; three to ten; more (Unicode's plural rules, where a hundred and more count by their end).
+fn arabic_form(count: u64) -> usize {
+    match (count, count % 100) {
+        (2, _) => 0,
+        (_, 3..=10) => 1,
+        _ => 2,
+    }
+}
 
 type Words = HashMap<String, String>;
 
@@ -43,24 +84,28 @@ impl Language {
         LANGUAGES.iter().map(|source| source.tag)
     }
 
-    /// Picks the language: what the request asks for (`ui_locales`, space-separated), what this
-    /// browser chose before, what it prefers (`Accept-Language`), and at last `default`. Each may be
-    /// hostile; what does not parse is passed over.
+    /// The first wish that we can meet, else English.
     #[must_use]
-    pub fn choose(
-        ui_locales: Option<&str>,
-        cookie: Option<&str>,
-        accept_language: Option<&str>,
-        default: Self,
-    ) -> Self {
-        let asked = ui_locales.unwrap_or_default().split_ascii_whitespace();
-        let wanted: Vec<&str> = asked
-            .take(MOST_WISHES)
-            .chain(cookie)
-            .chain(by_preference(accept_language.unwrap_or_default()))
-            .collect();
+    pub fn of(wishes: &Wishes<'_>) -> Self {
         let ours: Vec<&str> = Self::tags().collect();
-        best(&wanted, &ours).map_or(default, Self)
+        best(&wishes.in_order(), &ours).map_or(Self::default(), Self)
+    }
+
+    /// The language with exactly this tag.
+    #[must_use]
+    pub fn tagged(tag: &str) -> Option<Self> {
+        Self::tags().position(|ours| ours == tag).map(Self)
+    }
+
+    /// All languages, for people to choose from.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0..LANGUAGES.len()).map(Self)
+    }
+
+    /// What its speakers call it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        LANGUAGES[self.0].name
     }
 
     /// The BCP 47 tag, for `<html lang>` and the cookie.
@@ -90,12 +135,7 @@ impl Language {
     #[must_use]
     pub fn plain(self, key: &'static str, values: &[(&str, &str)]) -> String {
         let mut out = String::new();
-        for piece in pieces(self.text(key)) {
-            match piece {
-                Piece::Words(words) => out.push_str(words),
-                Piece::Placeholder(name) => out.push_str(value_of(name, values)),
-            }
-        }
+        fill(&mut out, self.text(key), values);
         out
     }
 
@@ -137,9 +177,33 @@ impl Language {
         } else {
             ("time_minutes", seconds.div_ceil(60))
         };
-        self.plain(key, &[("count", &count.to_string())])
+        let forms: Vec<&str> = self.text(key).split('|').collect();
+        let form = (LANGUAGES[self.0].form)(count).min(forms.len() - 1);
+        let mut out = String::new();
+        fill(&mut out, forms[form], &[("count", &count.to_string())]);
+        out
+    }
+
+    /// A day as people of this language write it. Days, not hours: where the browser's clock stands we
+    /// do not know.
+    #[must_use]
+    pub fn date(self, at: Time) -> String {
+        let month = MONTHS[usize::try_from(at.month0()).unwrap_or(0)];
+        self.plain(
+            "date",
+            &[
+                ("day", &at.day().to_string()),
+                ("month", self.text(month)),
+                ("year", &at.year().to_string()),
+            ],
+        )
     }
 }
+
+const MONTHS: [&str; 12] = [
+    "month_1", "month_2", "month_3", "month_4", "month_5", "month_6", "month_7", "month_8",
+    "month_9", "month_10", "month_11", "month_12",
+];
 
 /// HTML that is safe to show as it is: templates do not escape it again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -192,58 +256,20 @@ fn pieces(text: &str) -> Vec<Piece<'_>> {
     pieces
 }
 
+fn fill(out: &mut String, text: &str, values: &[(&str, &str)]) {
+    for piece in pieces(text) {
+        match piece {
+            Piece::Words(words) => out.push_str(words),
+            Piece::Placeholder(name) => out.push_str(value_of(name, values)),
+        }
+    }
+}
+
 fn value_of<'a>(name: &str, values: &[(&str, &'a str)]) -> &'a str {
     values
         .iter()
         .find(|(given, _)| *given == name)
         .map_or("", |(_, value)| *value)
-}
-
-/// Longer wish lists are cut: nobody speaks more languages than that.
-const MOST_WISHES: usize = 20;
-
-/// The tags of an `Accept-Language` header, most wanted first (RFC 9110, 12.5.4).
-fn by_preference(header: &str) -> Vec<&str> {
-    let mut wishes: Vec<(&str, f32)> = header
-        .split(',')
-        .take(MOST_WISHES)
-        .filter_map(|wish| {
-            let (tag, weight) = match wish.split_once(';') {
-                Some((tag, q)) => (tag, q.trim().strip_prefix("q=")?.parse().ok()?),
-                None => (wish, 1.0),
-            };
-            (0.001..=1.0)
-                .contains(&weight)
-                .then_some((tag.trim(), weight))
-        })
-        .collect();
-    wishes.sort_by(|(_, a), (_, b)| b.total_cmp(a));
-    wishes.into_iter().map(|(tag, _)| tag).collect()
-}
-
-/// The first wish we can meet (RFC 4647, 3.4): the tag itself, else cut from its end
-/// (`de-CH` finds `de`), else ours that begins with it (`pt` finds `pt-BR`).
-fn best(wanted: &[&str], ours: &[&str]) -> Option<usize> {
-    let find = |tag: &str| ours.iter().position(|our| our.eq_ignore_ascii_case(tag));
-    wanted
-        .iter()
-        .filter(|tag| !tag.is_empty() && tag.len() <= 35)
-        .find_map(|wish| {
-            let mut tag = *wish;
-            loop {
-                if let Some(found) = find(tag) {
-                    return Some(found);
-                }
-                let Some((shorter, _)) = tag.rsplit_once('-') else {
-                    break;
-                };
-                tag = shorter;
-            }
-            ours.iter().position(|our| {
-                our.split_once('-')
-                    .is_some_and(|(primary, _)| primary.eq_ignore_ascii_case(tag))
-            })
-        })
 }
 
 #[cfg(test)]
@@ -285,7 +311,8 @@ mod tests {
     #[test]
     fn placeholders_are_names_that_a_page_fills() {
         let known = [
-            "app", "domain", "service", "operator", "number", "time", "count", "digits",
+            "app", "domain", "service", "operator", "number", "time", "count", "digits", "date",
+            "day", "month", "year",
         ];
         for (key, text) in &WORDS[0] {
             for name in placeholders(text) {
@@ -335,41 +362,6 @@ mod tests {
     }
 
     #[test]
-    fn the_most_wanted_language_that_we_have_wins() {
-        let ours = ["en", "de", "pt-BR", "zh-Hant"];
-        for (wanted, expected) in [
-            (vec!["de"], Some(1)),
-            (vec!["DE-ch-1996"], Some(1)),
-            (vec!["fr", "pt"], Some(2)),
-            (vec!["pt-PT", "en"], Some(2)),
-            (vec!["zh-Hant-TW"], Some(3)),
-            (vec!["d", "deu", "*", "", "-", "fr"], None),
-        ] {
-            assert_eq!(best(&wanted, &ours), expected, "{wanted:?}");
-        }
-    }
-
-    #[test]
-    fn the_browser_s_weights_decide_the_order() {
-        assert_eq!(
-            by_preference("fr;q=0.2, de-CH , en;q=0.8, it;q=0, es;q=x, *;q=0.1"),
-            ["de-CH", "en", "fr", "*"]
-        );
-        assert!(by_preference("").iter().all(|tag| tag.is_empty()));
-        assert_eq!(by_preference(&"x,".repeat(5000)).len(), MOST_WISHES);
-    }
-
-    #[test]
-    fn hostile_wishes_end_at_the_default() {
-        for text in ["", "\u{0}", "é-é", "-", "tlh", &"a".repeat(9000)] {
-            assert_eq!(
-                Language::choose(Some(text), Some(text), Some(text), Language::default()),
-                Language::default()
-            );
-        }
-    }
-
-    #[test]
     fn values_in_rich_text_are_escaped_and_set_apart() {
         let shown = Language::default()
             .rich("return_to", &[("app", "<b>\"&'")])
@@ -394,5 +386,58 @@ mod tests {
         assert_eq!(say(11), "20 seconds");
         assert_eq!(say(111), "2 minutes");
         assert_eq!(say(121), "3 minutes");
+    }
+
+    #[test]
+    fn hostile_wishes_end_at_english() {
+        for text in ["", "\u{0}", "é-é", "-", "tlh", &"a".repeat(9000)] {
+            let wishes = Wishes {
+                chosen_now: Some(text),
+                ui_locales: Some(text),
+                chosen_before: Some(text),
+                accept_language: Some(text),
+                client: Some(text),
+            };
+            assert_eq!(Language::of(&wishes), Language::default());
+        }
+    }
+
+    #[test]
+    fn counts_and_days_follow_the_rules_of_the_language() {
+        let language = |tag| Language::tagged(tag).unwrap();
+        let at: Time = "2026-03-01T23:59:59Z".parse().unwrap();
+        for (tag, seconds, minutes, day) in [
+            ("en", "60 seconds", "2 minutes", "1 March 2026"),
+            ("de", "60 Sekunden", "2 Minuten", "1. März 2026"),
+            ("es", "60 segundos", "2 minutos", "1 de marzo de 2026"),
+            ("ar", "60 ثانية", "دقيقتين", "1 مارس 2026"),
+        ] {
+            assert_eq!(language(tag).duration(60), seconds);
+            assert_eq!(language(tag).duration(120), minutes);
+            assert_eq!(language(tag).date(at), day);
+        }
+        assert_eq!(language("ar").duration(10), "10 ثوانٍ");
+        assert_eq!(language("ar").duration(600), "10 دقائق");
+        assert_eq!(language("ar").duration(660), "11 دقيقة");
+        for language in Language::all() {
+            for key in ["time_seconds", "time_minutes"] {
+                let forms = language.text(key).split('|').count();
+                let used = (2..200).map(LANGUAGES[language.0].form).max();
+                assert_eq!(used, Some(forms - 1), "{key} in {}", language.tag());
+            }
+        }
+    }
+
+    #[test]
+    fn a_language_is_found_by_its_own_tag_only() {
+        assert_eq!(Language::tagged("ar").unwrap().dir(), "rtl");
+        assert_eq!(
+            Language::tagged("pt-BR").unwrap().name(),
+            "Português (Brasil)"
+        );
+        for tag in ["", "EN", "pt", "../en"] {
+            assert!(Language::tagged(tag).is_none(), "{tag}");
+        }
+        assert_eq!(Language::all().count(), LANGUAGES.len());
     }
 }

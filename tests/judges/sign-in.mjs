@@ -11,12 +11,17 @@ const jars = mkdtempSync(join(tmpdir(), 'judge-'))
 let passed = 0
 const failed = []
 
+/** Runs the command line on this server; returns what it printed as JSON. */
+export function command(...args) {
+  const [program, ...first] = process.env.NUMBERCLOAK.split(' ')
+  return JSON.parse(execFileSync(program, [...first, ...args], { encoding: 'utf8' }))
+}
+
 /** Registers an app with the command line; returns what it printed. */
 export function register(...flags) {
-  const [command, ...first] = process.env.NUMBERCLOAK.split(' ')
-  const args = [...first, 'client', 'create', '--name', 'Judge', '--test', '--json']
+  const args = ['client', 'create', '--name', 'Judge', '--test', '--json']
   if (!flags.includes('--redirect-uri')) args.push('--redirect-uri', redirectUri)
-  return JSON.parse(execFileSync(command, [...args, ...flags], { encoding: 'utf8' }))
+  return command(...args, ...flags)
 }
 
 /** Writes a file for a flag that takes one. */

@@ -119,9 +119,13 @@ fn subject(jwt: &str, client_id: Option<&str>) -> Result<Option<String>, No> {
 
 /// HTTP Basic, both halves form-encoded (RFC 6749 section 2.3.1).
 fn basic(headers: &HeaderMap) -> Result<Option<(String, String)>, No> {
-    let Some(header) = headers.get(AUTHORIZATION) else {
+    let mut given = headers.get_all(AUTHORIZATION).iter();
+    let Some(header) = given.next() else {
         return Ok(None);
     };
+    if given.next().is_some() {
+        return Err(TWICE);
+    }
     let malformed = || {
         No::Wrong(Wrong {
             reason: "the Authorization header is not HTTP Basic",
@@ -186,6 +190,8 @@ mod tests {
     #[test]
     fn a_client_authenticates_once() {
         let (none, basic) = (HeaderMap::new(), headers("a", "b"));
+        let mut twice = basic.clone();
+        twice.append(AUTHORIZATION, basic[AUTHORIZATION].clone());
         let jwt = format!(
             "client_assertion={}&client_assertion_type={JWT_BEARER}",
             assertion_of("a")
@@ -195,6 +201,7 @@ mod tests {
             (&basic, "client_id=c".to_owned()),
             (&basic, jwt.clone()),
             (&none, format!("client_id=a&client_secret=b&{jwt}")),
+            (&twice, String::new()),
             (&none, "client_id=a&client_id=a".to_owned()),
             (&none, format!("{jwt}&client_assertion=x")),
         ] {
@@ -236,5 +243,28 @@ mod tests {
         assert_eq!(with("").ok().unwrap().client_id, "a");
         assert_eq!(with("&client_id=a").ok().unwrap().client_id, "a");
         assert!(matches!(with("&client_id=b"), Err(No::Wrong(_))));
+    }
+
+    proptest::proptest! {
+        /// RFC 6749 section 2.3.1: whatever id and secret are, what was encoded is what is read.
+        #[test]
+        fn basic_is_read_as_it_was_encoded(id in "[^\\x00]{0,20}", secret in "\\PC{0,20}") {
+            let encoded = |half: &str| url::form_urlencoded::byte_serialize(half.as_bytes()).collect::<String>();
+            let Ok(Some(read)) = basic(&headers(&encoded(&id), &encoded(&secret))) else {
+                panic!("it is Basic");
+            };
+            proptest::prop_assert_eq!(read, (id, secret));
+        }
+
+        #[test]
+        fn any_header_and_any_form_is_read_or_refused(
+            header in "(Basic |basic  |Bearer )?[\\x20-\\x7e]{0,40}",
+            text in "((client_id|client_secret|client_assertion|client_assertion_type|x)=[\\x20-\\x7e]{0,9}&){0,5}",
+        ) {
+            let mut headers = HeaderMap::new();
+            headers.insert(AUTHORIZATION, header.parse().unwrap());
+            let _ = read(&headers, &form(&text));
+            let _ = read(&HeaderMap::new(), &form(&text));
+        }
     }
 }

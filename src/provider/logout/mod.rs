@@ -170,7 +170,10 @@ impl Wish {
                 ..self.frame(app, browser)
             },
             fields: self.request.fields(),
-            stay: self.back.as_ref().map(|back| back.url().to_owned()),
+            stay: self
+                .back
+                .as_ref()
+                .map_or_else(|| "/".to_owned(), |back| back.url().to_owned()),
         };
         render(StatusCode::OK, PageClass::Logout, &page)
     }

@@ -12,8 +12,8 @@ pub struct Confirm {
     pub frame: Frame,
     /// The request, to be brought back by the form.
     pub fields: Vec<(String, String)>,
-    /// Where the app awaits the browser; it goes there signed in if the person stays.
-    pub stay: Option<String>,
+    /// Where the browser goes, signed in, if the person stays: where the app awaits it, else our home.
+    pub stay: String,
 }
 
 /// Says that the session is over.

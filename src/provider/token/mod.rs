@@ -85,8 +85,11 @@ async fn refused_unread(
 ) -> Refusal {
     let reason = match &refusal {
         Refusal::OAuth(error) => error.description.clone(),
-        Refusal::Proof(refused) => refused.error.description.clone(),
-        Refusal::Client(_) | Refusal::Failure(_) => return refusal,
+        // A missing nonce is no fault but a step.
+        Refusal::Proof(refused) if refused.error.code != ErrorCode::UseDpopNonce => {
+            refused.error.description.clone()
+        }
+        Refusal::Proof(_) | Refusal::Client(_) | Refusal::Failure(_) => return refusal,
     };
     let recorder = call.browser.recorder(&call.app, call.now);
     let record = recorder.record(call.subject(None), &event(reason));

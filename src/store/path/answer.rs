@@ -1,6 +1,5 @@
 //! A session answers, and no operator is asked.
 
-use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::clock::Time;
@@ -54,7 +53,7 @@ pub async fn answer(
         ),
         login as (
             insert into logins
-                (id, client_id, cookie_hash, stage, request, number_source, pressed, session_id,
+                (id, client_id, cookie_hash, stage, sealed_request, number_source, pressed, session_id,
                 legs, mismatches, outcome, answer, opened_at, expires_at, changed_at, ended_at)
             select $7, $8, $9, 'ended', $10, $11, $12, id, 0, 0, 'verified', $13, $14, $15, $4, $4
             from session
@@ -108,7 +107,7 @@ pub async fn answer(
         login.id,
         login.client_id,
         login.cookie_hash,
-        Json(login.request) as _,
+        login.sealed_request,
         login.number_source.map(NumberSource::as_str),
         session.pressed,
         release.sealed_answer,

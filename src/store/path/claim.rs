@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use crate::clock::Time;
 use crate::oauth::request::AuthorizeRequest;
+use crate::secret::Vault;
 use crate::store::db::StoreError;
 use crate::store::lane::Lane;
 use crate::store::logins::{Leg, LegStage, Login, NumberSource, Row, Stage};
@@ -29,6 +30,7 @@ pub struct Claimed {
 /// [`StoreError::Stale`] if this callback is not the one awaited; ask [`crate::store::logins::find_leg`] why.
 pub async fn claim(
     lane: &Lane,
+    vault: &Vault,
     leg: Uuid,
     state_hash: &[u8],
     operator: &str,
@@ -58,7 +60,7 @@ pub async fn claim(
             returning *
         )
         select login.id, login.client_id, login.cookie_hash, login.stage as "stage: Stage",
-            login.request as "request: Json<AuthorizeRequest>", login.sealed,
+            login.request as "request: Json<AuthorizeRequest>", login.sealed_request, login.sealed,
             login.number_source as "number_source: NumberSource", login.pressed, login.leg_id,
             login.legs, login.mismatches, login.rerouted,
             login.outcome as "outcome: Outcome", login.retry_at, login.answer,
@@ -115,6 +117,7 @@ pub async fn claim(
             cookie_hash: row.cookie_hash,
             stage: row.stage,
             request: row.request,
+            sealed_request: row.sealed_request,
             sealed: row.sealed,
             number_source: row.number_source,
             pressed: row.pressed,
@@ -130,7 +133,7 @@ pub async fn claim(
             opened_at: row.opened_at,
             expires_at: row.expires_at,
         }
-        .into(),
+        .open(vault)?,
         session,
     })
 }

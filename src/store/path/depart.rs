@@ -1,7 +1,6 @@
 //! Leaving for an operator, or finding none: a leg opens and the one before closes.
 
 use chrono::TimeDelta;
-use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::clock::Time;
@@ -76,7 +75,7 @@ pub async fn open_and_depart(
         r#"
         with login as (
             insert into logins
-                (id, client_id, cookie_hash, stage, request, sealed, number_source, pressed, leg_id,
+                (id, client_id, cookie_hash, stage, sealed_request, sealed, number_source, pressed, leg_id,
                 legs, mismatches, opened_at, expires_at, changed_at)
             select $1, $2, $3, 'away', $4, $5, $20, false, $8, 1, 0, $6, $7, $6
             where $18 > (
@@ -103,7 +102,7 @@ pub async fn open_and_depart(
         login.id,
         login.client_id,
         login.cookie_hash,
-        Json(login.request) as _,
+        login.sealed_request,
         login.sealed_number,
         login.now,
         login.expires_at,

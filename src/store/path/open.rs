@@ -1,10 +1,8 @@
 //! A login that starts with a page.
 
-use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::clock::Time;
-use crate::oauth::request::AuthorizeRequest;
 use crate::store::audit::Appended;
 use crate::store::db::StoreError;
 use crate::store::lane::Lane;
@@ -19,8 +17,8 @@ pub struct Opening<'a> {
     pub client_id: &'a str,
     /// The hash of the cookie set with the answer.
     pub cookie_hash: &'a [u8],
-    /// The checked request.
-    pub request: &'a AuthorizeRequest,
+    /// The checked request, sealed for the login's row.
+    pub sealed_request: Vec<u8>,
     /// The number, sealed, if it is known.
     pub sealed_number: Option<&'a [u8]>,
     /// Where it comes from.
@@ -40,7 +38,7 @@ pub async fn open(lane: &Lane, login: &Opening<'_>, records: Appended) -> Result
         r#"
         with login as (
             insert into logins
-                (id, client_id, cookie_hash, stage, request, sealed, number_source, pressed,
+                (id, client_id, cookie_hash, stage, sealed_request, sealed, number_source, pressed,
                 session_id, legs, mismatches, opened_at, expires_at, changed_at)
             values ($1, $2, $3, 'open', $4, $5, $6, false, $7, 0, 0, $8, $9, $8)
         )
@@ -49,7 +47,7 @@ pub async fn open(lane: &Lane, login: &Opening<'_>, records: Appended) -> Result
         login.id,
         login.client_id,
         login.cookie_hash,
-        Json(login.request) as _,
+        login.sealed_request,
         login.sealed_number,
         login.number_source.map(NumberSource::as_str),
         login.session,

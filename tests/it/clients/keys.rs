@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use numbercloak::admin::client_sector;
+use numbercloak::config;
 use serde_json::json;
 
 use super::{kept_out, knock_with, let_in, with_key};
@@ -113,4 +115,57 @@ async fn keys_are_not_fetched_from_private_addresses() {
     let served = served(&app, &key).await;
     kept_out(&knock_with(&app.issuer, &key.assertion("remote", &app.issuer)).await);
     assert_eq!(served.hits(), 0);
+}
+
+// 2.6: a suite with an authority of its own
+#[tokio::test]
+async fn an_authority_of_ones_own_is_trusted_once_it_is_configured() {
+    let authority = {
+        let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let key = rcgen::KeyPair::generate().unwrap();
+        let certificate = params.self_signed(&key).unwrap();
+        (certificate.pem(), rcgen::Issuer::new(params, key))
+    };
+    let held = {
+        let signing_key = rcgen::KeyPair::generate().unwrap();
+        let params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        let cert = params.signed_by(&signing_key, &authority.1).unwrap();
+        rcgen::CertifiedKey { cert, signing_key }
+    };
+    let file = std::env::temp_dir().join(format!("numbercloak-extra-ca-{}", std::process::id()));
+    std::fs::write(&file, &authority.0).unwrap();
+    let configured = file.display().to_string();
+    for trusts in [false, true] {
+        let mut builder = App::builder();
+        if trusts {
+            builder = builder.config("operators.extra_ca_file", &configured);
+        }
+        let app = builder.start().await;
+        let key = ClientKey::new("one", &app.clock);
+        let served = Served::start_over_tls(&key.jwks(), &held).await;
+        let mut new = with_key("remote", &key);
+        new.settings.jwks = None;
+        new.settings.jwks_uri = Some(served.uri.clone());
+        app.register(new).await;
+        let answer = knock_with(&app.issuer, &key.assertion("remote", &app.issuer)).await;
+        if trusts {
+            let_in(&answer);
+        } else {
+            kept_out(&answer);
+        }
+        assert_eq!(served.hits(), usize::from(trusts));
+        // So it is for sector documents, which the same client fetches.
+        served.becomes(200, json!(["https://a.example/cb"]).to_string());
+        let sector = client_sector::fetch(&app.state().outbound, &served.uri).await;
+        assert_eq!(sector.is_ok(), trusts);
+    }
+    std::fs::remove_file(&file).unwrap();
+    // A file that is gone, or that holds no certificate, stops the server at its start.
+    let flags = vec![("operators.extra_ca_file".to_owned(), configured)];
+    let refused = config::load(None, std::iter::empty(), flags).unwrap_err();
+    assert!(
+        refused.to_string().contains("operators.extra_ca_file"),
+        "{refused}"
+    );
 }

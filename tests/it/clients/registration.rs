@@ -9,8 +9,9 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{kept_out, knock, knock_by_basic, knock_with, let_in, metadata};
-use crate::support::app::App;
+use crate::support::app::{App, NUMBER};
 use crate::support::client_key::ClientKey;
+use crate::support::rp::Wish;
 use crate::support::served::Served;
 use crate::support::wire::{Raw, count, http};
 
@@ -72,7 +73,7 @@ async fn an_app_registers_itself_and_is_told_everything() {
         "response_types": ["code"], "token_endpoint_auth_method": "client_secret_post",
         "contacts": ["it@new.example"], "subject_type": "public",
         "id_token_signed_response_alg": "ES256", "userinfo_signed_response_alg": "PS256",
-        "default_max_age": 600, "initiate_login_uri": "https://new.example/login",
+        "default_max_age": 600, "require_auth_time": true, "initiate_login_uri": "https://new.example/login",
         "post_logout_redirect_uris": ["https://new.example/bye"],
         "backchannel_logout_uri": "https://new.example/logout",
         "backchannel_logout_session_required": true,
@@ -129,6 +130,26 @@ async fn an_app_registers_itself_and_is_told_everything() {
     let records = app.audit(query).await;
     assert_eq!(records[0].body["actor"], "registration");
     assert_eq!(records[0].body["operation"], "CREATE");
+}
+
+// 2.6, 2.4.1
+#[tokio::test]
+async fn auth_time_is_always_told_whatever_an_app_registers() {
+    let app = start().await;
+    let token = token(&app, 3).await;
+    for asked in [json!(null), json!(false), json!(true)] {
+        let mut body = minimal();
+        body["require_auth_time"] = asked.clone();
+        let told = register(&app, &token, &body).await.json();
+        assert_eq!(told["require_auth_time"], true, "{asked}");
+        let uri = text(&told, "registration_client_uri");
+        let own = text(&told, "registration_access_token");
+        let read = call(Method::GET, uri, own, None).await;
+        assert_eq!(read.status, 200);
+        assert_eq!(read.json()["require_auth_time"], true, "{asked}");
+    }
+    let signed_in = app.sign_in(&mut app.browser(), &Wish::of(NUMBER)).await;
+    assert!(signed_in.claims["auth_time"].is_i64());
 }
 
 // 2.6

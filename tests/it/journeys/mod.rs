@@ -2,6 +2,7 @@
 //! verified slips out.
 
 mod ending;
+mod languages;
 mod number;
 mod refused;
 mod requests;

@@ -7,12 +7,14 @@ use http::StatusCode;
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use numbercloak::admin::audit::Query;
+use numbercloak::admin::numbers;
+use numbercloak::phone::PhoneNumber;
 use numbercloak::provider::logout::backchannel;
 use serde_json::{Value, json};
 use sqlx::postgres::types::PgInterval;
 
 use super::{app, logout, sign_in, sign_in_to};
-use crate::support::app::{App, new_client};
+use crate::support::app::{App, NUMBER, new_client};
 use crate::support::listener::{Listener, Sent};
 use crate::support::rp::{Rp, SignedIn};
 
@@ -192,6 +194,33 @@ async fn whoever_ends_a_session_its_clients_are_told_and_their_tokens_end() {
     until_settled(&app).await;
     assert_eq!(listener.got(1).await.len(), 1);
     assert_eq!(news.userinfo(&to_news.access_token).await.0, 401);
+}
+
+/// DESIGN.md section 3: moving a number's epoch ends its sessions and tells their clients.
+#[tokio::test]
+async fn when_staff_move_a_number_on_its_clients_are_told_that_the_session_ended() {
+    let app = app().await;
+    let listener = Listener::start().await;
+    let news = news(&app, &listener).await;
+    let mut browser = app.browser();
+    let to_news = sign_in_to(&news, &mut browser).await;
+    let number = PhoneNumber::parse(NUMBER, None).unwrap();
+    let moved = numbers::new_owner(&app.desk(), &number, "sold").await;
+    assert_eq!(moved.unwrap().sessions, 1);
+    assert_eq!(queued(&app).await, 1, "queued with the move itself");
+    until_settled(&app).await;
+    let sent = listener.got(1).await;
+    let (_, claims) = token(&app, &sent[0]).await;
+    assert_eq!(claims["sub"], to_news.claims["sub"], "the subject it was");
+    assert_eq!(claims["sid"], to_news.claims["sid"]);
+    assert_eq!(listener.so_far(), 1);
+    assert_eq!(news.userinfo(&to_news.access_token).await.0, 401);
+    let told = records(&app, "BACKCHANNEL_LOGOUT").await;
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0]["client_id"], "news");
+    // Whoever has the number now is somebody else.
+    let next = sign_in_to(&news, &mut app.browser()).await;
+    assert_ne!(next.claims["sub"], to_news.claims["sub"]);
 }
 
 #[tokio::test]

@@ -163,6 +163,56 @@ async fn the_person_confirms_on_our_page_and_nobody_else_can() {
     assert_eq!(sessions(&app).await, 1);
 }
 
+/// 1.5 no-params and only-state: the person is asked, and after the press is signed out and told so.
+#[tokio::test]
+async fn sign_out_without_any_parameter_ends_the_session_after_the_press_and_stays_here() {
+    let app = app().await;
+    for parameters in [
+        vec![],
+        vec![("state", "s")],
+        // What a logout hint says is nobody's proof: it changes nothing.
+        vec![("logout_hint", NUMBER), ("ui_locales", "se en")],
+    ] {
+        let mut browser = app.browser();
+        sign_in(&app, &mut browser).await;
+        browser.open(logout(&app, &parameters)).await;
+        assert!(browser.title().starts_with("Sign out?"), "{parameters:?}");
+        let document = &browser.page().document;
+        // No app asked, so whoever stays goes to our own first page.
+        assert!(
+            document
+                .links
+                .contains(&("Stay signed in".to_owned(), "/".to_owned()))
+        );
+        assert!(!browser.page().source.contains(&NUMBER[1..]));
+        assert_eq!(sessions(&app).await, 1);
+        browser.press("Sign out").await;
+        assert_eq!(browser.title(), "You are signed out", "{parameters:?}");
+        assert_eq!(browser.page().document.refresh, None);
+        assert_eq!(sessions(&app).await, 0);
+        let wish = Wish::of(NUMBER).prompt("none");
+        let departure = app.open(&mut browser, &wish).await;
+        assert_eq!(app.answer(&browser, &departure).error().0, "login_required");
+    }
+}
+
+#[tokio::test]
+async fn a_logout_hint_beside_a_good_id_token_changes_nothing() {
+    let app = app().await;
+    let mut browser = app.browser();
+    let signed_in = sign_in(&app, &mut browser).await;
+    let parameters = [
+        ("id_token_hint", signed_in.id_token.as_str()),
+        ("post_logout_redirect_uri", BYE),
+        ("logout_hint", "somebody else"),
+        ("client_id", "shop"),
+        ("state", "s"),
+    ];
+    browser.open(logout(&app, &parameters)).await;
+    assert_eq!(browser.left().as_str(), format!("{BYE}?state=s"));
+    assert_eq!(sessions(&app).await, 0);
+}
+
 #[tokio::test]
 async fn a_browser_that_is_not_signed_in_is_told_so_or_led_back() {
     let app = app().await;

@@ -61,13 +61,16 @@ async fn a_token_request_that_is_refused_unread_is_recorded_with_its_reason() {
 async fn a_request_without_a_safe_way_back_is_recorded_with_its_reason() {
     let app = App::start().await;
     let mut browser = app.browser();
-    let url = format!("{}/authorize?client_id=nobody", app.issuer);
+    let url = format!(
+        "{}/authorize?client_id=shop&redirect_uri=https://elsewhere.example/",
+        app.issuer
+    );
     browser.open(&url).await;
     assert_eq!(browser.page().status, 400);
     let records = of_kind(&app, "LOGIN_ERROR").await;
     assert_eq!(records.len(), 1);
-    assert_eq!(records[0]["reason"], "client_id is not registered here");
-    assert!(records[0].get("client_id").is_none());
+    assert!(records[0]["reason"].as_str().unwrap().contains("redirect_uri"));
+    assert_eq!(records[0]["client_id"], "shop");
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ mod claims;
 mod discovery;
 mod modes;
 mod objects;
+mod pages;
 mod pushed;
 
 use numbercloak::oauth::signing_alg::SigningAlg;

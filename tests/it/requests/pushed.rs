@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::{fapi, push_with_key};
+use numbercloak::admin::audit::Query;
+use serde_json::Value;
+
+use super::{fapi, push_with_key, signed, with_key};
 use crate::support::app::{App, NUMBER, new_client};
 use crate::support::browser::Browser;
 use crate::support::rp::{Departure, Wish};
@@ -302,4 +305,124 @@ async fn what_was_pushed_and_is_over_is_deleted() {
             .unwrap(),
         1
     );
+}
+
+/// What is on record of refused requests of the shop's: error and reason.
+async fn refused(app: &App, kind: &str) -> Vec<(String, String)> {
+    let query = Query {
+        kind: Some(kind.to_owned()),
+        client_id: Some("shop".to_owned()),
+        ..Query::default()
+    };
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let records = app.audit(query).await;
+    let of = |body: &Value| (text(&body["error"]), text(&body["reason"]));
+    records.iter().map(|record| of(&record.body)).collect()
+}
+
+const PUSHED: &str = "PUSHED_AUTHORIZATION_REQUEST_ERROR";
+
+#[tokio::test]
+async fn what_a_client_pushed_in_vain_is_on_record_and_strangers_write_nothing() {
+    let app = App::start().await;
+    let departure = app.shop.depart(&Wish::of(NUMBER)).await;
+    let mut wrong = departure.parameters();
+    wrong.retain(|(name, _)| name != "redirect_uri");
+    assert_eq!(app.shop.push(&wrong).await.0, 400);
+    let hint = app.shop.depart(&Wish::of("+34 666 1")).await;
+    assert_eq!(app.shop.push(&hint.parameters()).await.0, 400);
+    let records = refused(&app, PUSHED).await;
+    assert_eq!(records.len(), 2);
+    assert!(records.iter().all(|(error, _)| error == "invalid_request"));
+    assert!(
+        records
+            .iter()
+            .any(|(_, reason)| reason == "redirect_uri is missing")
+    );
+    assert!(
+        records.iter().all(|(_, reason)| !reason.contains("666")),
+        "{records:?}"
+    );
+    // Whoever is not the client is a failed authentication, which has limits of its own.
+    let mut stranger = app.shop.clone();
+    stranger.secret = Some("wrong".to_owned());
+    assert_eq!(stranger.push(&wrong).await.0, 401);
+    assert_eq!(refused(&app, PUSHED).await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_client_that_pushes_nonsense_all_day_does_not_fill_the_log() {
+    let app = App::start().await;
+    let wrong = [("response_type".to_owned(), "code".to_owned())];
+    for _ in 0..45 {
+        assert_eq!(app.shop.push(&wrong).await.0, 400);
+    }
+    let kept = refused(&app, PUSHED).await.len();
+    // A few more for as long as the test took.
+    assert!((30..45).contains(&kept), "{kept}");
+}
+
+#[tokio::test]
+async fn a_request_that_leads_nowhere_is_on_record_with_its_app() {
+    let app = App::start().await;
+    let departure = app.shop.depart(&Wish::of(NUMBER)).await;
+    let mut parameters = departure.parameters();
+    for (name, value) in &mut parameters {
+        if name == "redirect_uri" {
+            *value = "https://evil.example/".to_owned();
+        }
+    }
+    let mut browser = app.browser();
+    browser.open(&departure.with(&parameters).url).await;
+    assert_eq!(browser.page().status, 400);
+    // Of an app that nobody registered nothing is written.
+    browser
+        .open(format!("{}/authorize?client_id=nobody", app.issuer))
+        .await;
+    let gone = app
+        .shop
+        .by_reference(&departure, "urn:ietf:params:oauth:request_uri:gone");
+    browser.open(&gone.url).await;
+    let records = refused(&app, "LOGIN_ERROR").await;
+    let reasons: Vec<_> = records.iter().map(|(_, reason)| reason.as_str()).collect();
+    assert_eq!(reasons.len(), 2, "{reasons:?}");
+    assert!(reasons.contains(&"invalid_request: redirect_uri is not registered for this app"));
+    assert!(
+        reasons
+            .iter()
+            .any(|reason| reason.starts_with("invalid_request_uri: "))
+    );
+    assert!(
+        records.iter().all(|(error, _)| error.is_empty()),
+        "no app was told"
+    );
+}
+
+#[tokio::test]
+async fn the_record_says_whether_a_request_was_pushed_and_whether_it_was_signed() {
+    let app = App::start().await;
+    let (rp, key) = with_key(&app, "signer", |_| {}).await;
+    let plain = rp.depart(&Wish::of(NUMBER)).await;
+    let by_value = signed(&app, &rp, &key, &rp.depart(&Wish::of(NUMBER)).await);
+    let pushed = rp.push_departure(&rp.depart(&Wish::of(NUMBER)).await).await;
+    let both = signed(&app, &rp, &key, &rp.depart(&Wish::of(NUMBER)).await);
+    let both = rp.push_departure(&both).await;
+    for (departure, expected) in [
+        (plain, (None, None)),
+        (by_value, (None, Some(true))),
+        (pushed, (Some(true), None)),
+        (both, (Some(true), Some(true))),
+    ] {
+        app.browser().open(&departure.url).await;
+        let query = Query {
+            kind: Some("LOGIN_STARTED".to_owned()),
+            client_id: Some("signer".to_owned()),
+            ..Query::default()
+        };
+        let records = app.audit(query).await;
+        let newest = &records.last().unwrap().body;
+        let told = |name: &str| newest.get(name).and_then(Value::as_bool);
+        assert_eq!((told("pushed"), told("signed")), expected);
+        app.clock.advance(Duration::from_secs(1));
+    }
 }

@@ -85,6 +85,8 @@ pub struct Browser {
     page: Option<Page>,
     /// Whether refreshes are followed at once, as browsers do.
     pub follows_refresh: bool,
+    /// Its `Accept-Language`.
+    pub languages: &'static str,
     /// Which replica answers for an authority; else the address in the URL.
     route: Option<(String, SocketAddr)>,
 }
@@ -105,6 +107,7 @@ impl Browser {
             end: End::Lost("went nowhere yet"),
             page: None,
             follows_refresh: true,
+            languages: "en",
             route: None,
         }
     }
@@ -375,7 +378,7 @@ impl Browser {
             .request(method.clone(), sent_to)
             .header(HOST, here)
             .header("sec-fetch-site", site)
-            .header("accept-language", "en");
+            .header("accept-language", self.languages);
         let now = self.clock.now();
         let cookies: Vec<String> = self
             .jar

@@ -46,6 +46,48 @@ async fn a_client_may_get_jwts() {
     assert_eq!(userinfo(&app, token).await, 401);
 }
 
+// 2.3.1
+#[tokio::test]
+async fn however_it_is_set_a_token_says_when_it_ends_and_lives_no_year() {
+    const YEAR: i64 = 31_536_000;
+    let app = App::builder()
+        .config("lifetimes.access_token", "24h")
+        .start()
+        .await;
+    let mut own = offline("longest");
+    own.settings.access_token_s = Some(86_400);
+    for (rp, refreshes) in [(app.shop.clone(), false), (app.register(own).await, true)] {
+        let wish = if refreshes {
+            staying()
+        } else {
+            Wish::of(NUMBER)
+        };
+        let given = tokens(&app, &rp, &wish).await;
+        let mut answers = vec![given.clone()];
+        if refreshes {
+            let fields = refreshing(text(&given, "refresh_token"));
+            let answer = Raw::of(post(&app, &rp, "/token", &fields)).await;
+            answers.push(answer.json());
+        }
+        for answer in answers {
+            let lives = answer["expires_in"].as_i64().expect("a number");
+            assert!((1..=YEAR).contains(&lives), "{lives}");
+            assert_eq!(answer["token_type"], "Bearer");
+        }
+    }
+    // A year cannot be set, for all or for one.
+    let flags = vec![("lifetimes.access_token".to_owned(), "366d".to_owned())];
+    let refused = numbercloak::config::load(None, std::iter::empty(), flags).unwrap_err();
+    assert!(
+        refused.to_string().contains("lifetimes.access_token"),
+        "{refused}"
+    );
+    let mut new = new_client("eternal");
+    new.settings.access_token_s = Some(u32::try_from(YEAR).unwrap());
+    let refused = numbercloak::admin::clients::create(&app.desk(), new).await;
+    assert!(refused.unwrap_err().to_string().contains("86400"));
+}
+
 /// RFC 9068 section 4, RFC 8725 section 3.11: one kind of token is not another.
 #[tokio::test]
 async fn an_id_token_is_no_access_token_and_a_forged_one_is_none() {

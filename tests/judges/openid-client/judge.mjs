@@ -1,7 +1,11 @@
 // openid-client signs people in with its whole repertoire.
 import * as client from 'openid-client'
 import { exportJWK, generateKeyPair } from 'jose'
-import { browse, check, equal, file, finish, issuer, isVerified, newNumber, redirectUri, register } from '../sign-in.mjs'
+import { X509Certificate } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Agent, fetch as fetchOverTls } from 'undici'
+import { browse, check, command, equal, file, finish, issuer, isVerified, newNumber, redirectUri, register } from '../sign-in.mjs'
 
 const insecure = { execute: [client.allowInsecureRequests] }
 const discover = (id, metadata, auth, more = []) =>
@@ -153,11 +157,81 @@ for (const profile of ['fapi2', 'fapi2_message_signing']) {
     await signIn(config, { authorize, dpop })
   })
 }
-if (process.env.REGISTRATION_TOKEN) {
-  await check('dynamic registration', async () => {
-    const metadata = { redirect_uris: [redirectUri], client_name: 'Judge, by itself' }
-    const options = { ...insecure, initialAccessToken: process.env.REGISTRATION_TOKEN }
-    await client.dynamicClientRegistration(new URL(issuer), metadata, undefined, options)
+
+/** What the library sends with a certificate; discovery itself needs none. */
+function withCertificate(name) {
+  const pem = (file) => readFileSync(join(process.env.CERTIFICATES, file))
+  const identity = name ? { key: pem(`${name}.key`), cert: pem(`${name}.crt`) } : {}
+  const dispatcher = new Agent({ connect: { ca: pem('server.crt'), ...identity } })
+  return (url, options) => fetchOverTls(url, { ...options, dispatcher })
+}
+
+/** The JWK set of an app that made its certificate itself. */
+function jwksOf(name) {
+  const certificate = new X509Certificate(readFileSync(join(process.env.CERTIFICATES, `${name}.crt`)))
+  const jwk = certificate.publicKey.export({ format: 'jwk' })
+  return file(`${name}.json`, { keys: [{ ...jwk, x5c: [certificate.raw.toString('base64')] }] })
+}
+
+async function discoverOverTls(app, name, more = {}) {
+  const metadata = { use_mtls_endpoint_aliases: true, ...more }
+  return client.discovery(new URL(issuer), app.client_id, metadata, client.TlsClientAuth(), {
+    execute: [client.allowInsecureRequests],
+    [client.customFetch]: withCertificate(name),
   })
 }
+
+const offline = ['--scope', 'openid', '--scope', 'phone', '--scope', 'offline_access']
+const certified = {
+  tls_client_auth: ['app', '--tls-client-auth-subject-dn', 'CN=judge,C=GB'],
+  'tls_client_auth by a DNS name': ['app', '--tls-client-auth-san-dns', 'judge.example'],
+  self_signed_tls_client_auth: ['alone', '--jwks-file', jwksOf('alone')],
+}
+for (const [name, [held, ...flags]] of Object.entries(certified)) {
+  await check(`${name}, and tokens bound to the certificate`, async () => {
+    const method = name.split(' ')[0]
+    const app = register('--token-endpoint-auth-method', method, ...flags, '--certificate-bound-access-tokens', 'true', ...offline)
+    const config = await discoverOverTls(app, held)
+    const aliases = config.serverMetadata().mtls_endpoint_aliases
+    for (const [endpoint, url] of Object.entries(aliases)) {
+      if (!url.startsWith('https://localhost:')) throw new Error(`${endpoint} is ${url}`)
+    }
+    const { tokens, claims } = await signIn(config, { parameters: { scope: 'openid phone offline_access', prompt: 'consent' } })
+    const again = await client.refreshTokenGrant(config, tokens.refresh_token)
+    equal(again.claims().sub, claims.sub, 'sub')
+    const state = await client.tokenIntrospection(config, again.access_token)
+    equal(state.active, true, 'active')
+    if (!state.cnf?.['x5t#S256']) throw new Error('introspection tells no certificate')
+    // Stolen, without the certificate or with another one, it opens nothing.
+    for (const thief of [undefined, held === 'app' ? 'alone' : 'app']) {
+      const answer = await withCertificate(thief)(aliases.userinfo_endpoint, { headers: { authorization: `Bearer ${again.access_token}` } })
+      equal(answer.status, 401, `userinfo with ${thief ?? 'no certificate'}`)
+      const other = await discoverOverTls(app, thief)
+      await client.refreshTokenGrant(other, tokens.refresh_token).then(
+        () => { throw new Error(`${thief ?? 'nobody'} could refresh`) },
+        (error) => equal(error.error, 'invalid_client', 'error'),
+      )
+    }
+    await client.tokenRevocation(config, again.access_token)
+    equal((await client.tokenIntrospection(config, again.access_token)).active, false, 'active after revocation')
+  })
+}
+await check('the fapi2 profile with mutual TLS for both, and pushed requests over it', async () => {
+  const app = register('--profile', 'fapi2', '--token-endpoint-auth-method', 'tls_client_auth', '--tls-client-auth-subject-dn', 'CN=judge,C=GB',
+    '--certificate-bound-access-tokens', 'true', '--dpop-bound-access-tokens', 'false', '--id-token-alg', 'ES256')
+  const config = await discoverOverTls(app, 'app', { id_token_signed_response_alg: 'ES256' })
+  await signIn(config, { authorize: client.buildAuthorizationUrlWithPAR })
+})
+await check('dynamic registration, and a request with what it gave', async () => {
+  const { initial_access_token } = command('client', 'initial-access-token', 'create', '--json')
+  const metadata = { redirect_uris: [redirectUri], client_name: 'Judge, by itself', token_endpoint_auth_method: 'client_secret_post' }
+  const options = { ...insecure, initialAccessToken: initial_access_token }
+  const config = await client.dynamicClientRegistration(new URL(issuer), metadata, undefined, options)
+  const registered = config.clientMetadata()
+  equal(registered.client_secret_expires_at, 0, 'client_secret_expires_at')
+  equal(registered.require_auth_time, true, 'require_auth_time')
+  // A registered app is no test app, so no test operator vouches for its people: it is told so.
+  const url = client.buildAuthorizationUrl(config, { redirect_uri: redirectUri, scope: 'openid', prompt: 'none' })
+  equal(browse(url).searchParams.get('error'), 'login_required', 'error')
+})
 finish()
