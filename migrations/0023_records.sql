@@ -163,9 +163,9 @@ declare
 begin
     if exists (
         select
-        from unnest(ids) as id
-        join legal_holds h on h.released_at is null and id >= uuid_floor(h.from_at)
-            and id < uuid_floor(h.until_at)
+        from unnest(ids) as given (record_id)
+        join legal_holds h on h.released_at is null and given.record_id >= uuid_floor(h.from_at)
+            and given.record_id < uuid_floor(h.until_at)
     ) then
         raise exception 'a part is under a legal hold';
     end if;

@@ -76,7 +76,8 @@ impl Query {
             None => None,
             Some(network) => {
                 let word = networks::word(network).ok_or_else(|| {
-                    let message = "write a whole address, an IPv4 /24 or /16, or an IPv6 /64, /48 or /32";
+                    let message =
+                        "write a whole address, an IPv4 /24 or /16, or an IPv6 /64, /48 or /32";
                     Refused::invalid("network", message)
                 })?;
                 Some(hashes(&word))

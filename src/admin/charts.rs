@@ -17,7 +17,10 @@ const STEPS: [(&str, &[&str]); 7] = [
     ("started", &["LOGIN_STARTED"]),
     ("number_entered", &["NUMBER_ENTERED"]),
     ("operator_asked", &["OPERATOR_SELECTED"]),
-    ("operator_answered", &["NUMBER_VERIFIED", "NUMBER_NOT_VERIFIED"]),
+    (
+        "operator_answered",
+        &["NUMBER_VERIFIED", "NUMBER_NOT_VERIFIED"],
+    ),
     ("verified", &["NUMBER_VERIFIED"]),
     ("code_issued", &["LOGIN"]),
     ("code_redeemed", &["CODE_TO_TOKEN"]),
@@ -140,18 +143,21 @@ fn answers(counted: &[Counted]) -> Vec<Answers> {
             _ => {}
         }
     }
-    let answers = |((hour, operator), (verified, not_verified)): ((Time, &str), (i64, i64))| Answers {
-        hour,
-        operator: operator.to_owned(),
-        verified,
-        not_verified,
-    };
+    let answers =
+        |((hour, operator), (verified, not_verified)): ((Time, &str), (i64, i64))| Answers {
+            hour,
+            operator: operator.to_owned(),
+            verified,
+            not_verified,
+        };
     hours.into_iter().map(answers).collect()
 }
 
 fn funnel(counted: &[Counted]) -> Vec<Step> {
     let count = |kinds: &[&str]| {
-        let those = counted.iter().filter(|row| kinds.contains(&row.kind.as_str()));
+        let those = counted
+            .iter()
+            .filter(|row| kinds.contains(&row.kind.as_str()));
         those.map(|row| row.records).sum()
     };
     STEPS

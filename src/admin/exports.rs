@@ -11,13 +11,22 @@ use crate::admin::desk::{Act, commit};
 use crate::admin::{Desk, Refused};
 use crate::clock::{Clock, Time};
 use crate::secret::{b64, new_id};
-pub use crate::store::exports::Export;
 use crate::store::audit_search::{self, Listed};
 use crate::store::exports;
+pub use crate::store::exports::Export;
 
 /// The columns of a table.
 const COLUMNS: [&str; 11] = [
-    "id", "at", "type", "outcome", "client_id", "operator", "login_id", "actor", "number", "authentic",
+    "id",
+    "at",
+    "type",
+    "outcome",
+    "client_id",
+    "operator",
+    "login_id",
+    "actor",
+    "number",
+    "authentic",
     "record",
 ];
 
@@ -94,7 +103,10 @@ pub async fn run(
         Err(ExportError::Cancelled) => ("cancelled", None),
         Err(error) => ("failed", Some(error.to_string())),
     };
-    let sha256 = written.as_ref().ok().map(|written| written.sha256.as_slice());
+    let sha256 = written
+        .as_ref()
+        .ok()
+        .map(|written| written.sha256.as_slice());
     let desk = &Desk {
         now: clock.now(),
         ..desk.clone()

@@ -126,7 +126,11 @@ pub async fn erase(
                 error: None,
                 reason: Some("the number's data was erased".to_owned()),
             };
-            let subject = about(Some(login.id), Some(login.client_id), Some(Outcome::Expired));
+            let subject = about(
+                Some(login.id),
+                Some(login.client_id),
+                Some(Outcome::Expired),
+            );
             recorder.record(subject, &event)
         })
         .collect();
@@ -141,7 +145,11 @@ pub async fn erase(
             part: index + 1,
             parts: lists.len(),
             ticket: ticket.map(str::to_owned),
-            rows: if index == 0 { rows.clone() } else { BTreeMap::new() },
+            rows: if index == 0 {
+                rows.clone()
+            } else {
+                BTreeMap::new()
+            },
             held: if index == 0 { held } else { 0 },
         };
         let record = recorder.record(about(None, None, None), &event);
@@ -198,7 +206,10 @@ pub async fn rekey(desk: &Desk) -> Result<Rekeyed, Refused> {
                 continue;
             };
             let personal: Personal = serde_json::from_slice(&plain).unwrap_or_default();
-            let hash = personal.number.as_deref().map(|n| desk.vault.search_hash(n));
+            let hash = personal
+                .number
+                .as_deref()
+                .map(|n| desk.vault.search_hash(n));
             if part.has_number != hash.is_some() {
                 continue;
             }

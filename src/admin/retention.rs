@@ -12,8 +12,8 @@ use crate::audit::event::{ErasedRange, Event, Retired, Subject};
 use crate::clock::Time;
 use crate::config::Retention;
 use crate::secret::{first_id, new_id};
-use crate::store::retention::{self, Hold};
 pub use crate::store::retention::Month;
+use crate::store::retention::{self, Hold};
 
 const DAY: u64 = 86_400;
 /// Longest reason, characters.

@@ -123,7 +123,9 @@ pub async fn run(globals: &Globals, command: AuditCommand) -> Result<u8, Failure
     let list = match command {
         AuditCommand::List(list) => list,
         AuditCommand::Export(export) => return super::audit_export::run(globals, export).await,
-        AuditCommand::Exports(exports) => return super::audit_export::list(globals, &exports).await,
+        AuditCommand::Exports(exports) => {
+            return super::audit_export::list(globals, &exports).await;
+        }
         AuditCommand::Keep(command) => return super::audit_keep::run(globals, command).await,
     };
     let office = globals.office().await?;

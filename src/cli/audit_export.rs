@@ -69,7 +69,15 @@ pub async fn run(globals: &Globals, export: Export) -> Result<u8, Failure> {
     let clock = Clock::system();
     let Some(path) = export.to else {
         let mut out = BufWriter::new(StandardOutput);
-        let done = exports::run(&office.desk, &clock, query, export.format, "stdout", &mut out).await;
+        let done = exports::run(
+            &office.desk,
+            &clock,
+            query,
+            export.format,
+            "stdout",
+            &mut out,
+        )
+        .await;
         let manifest = done.map_err(failed)?;
         note(&format!(
             "{} records, SHA-256 {}",
@@ -87,7 +95,15 @@ pub async fn run(globals: &Globals, export: Export) -> Result<u8, Failure> {
     let file = open(&path).await.map_err(unwritable)?;
     let mut file = BufWriter::new(file);
     let target = path.display().to_string();
-    let done = exports::run(&office.desk, &clock, query, export.format, &target, &mut file).await;
+    let done = exports::run(
+        &office.desk,
+        &clock,
+        query,
+        export.format,
+        &target,
+        &mut file,
+    )
+    .await;
     let manifest = done.map_err(failed)?;
     file.into_inner().sync_all().await.map_err(unwritable)?;
     let mut beside = path.clone().into_os_string();

@@ -122,7 +122,8 @@ impl Check<'_> {
         }
         let short = |secret: &crate::secret::Redacted| secret.reveal().chars().count() < 32;
         if streams.webhook_secret.as_ref().is_some_and(short) {
-            let fix = "use at least 32 random characters, such as the output of openssl rand -base64 32";
+            let fix =
+                "use at least 32 random characters, such as the output of openssl rand -base64 32";
             self.fault("streams.webhook_secret", "is too short to be a key", fix);
         }
         let retention = &settings.retention;

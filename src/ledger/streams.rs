@@ -195,7 +195,10 @@ async fn webhook(
         .map_err(|_| NotTaken::Call("the URL is no address".to_owned()))?;
     match outbound.send(request, LIMITS).await {
         Ok(answer) if answer.status().is_success() => Ok(()),
-        Ok(answer) => Err(NotTaken::Call(format!("it answered {}", answer.status().as_u16()))),
+        Ok(answer) => Err(NotTaken::Call(format!(
+            "it answered {}",
+            answer.status().as_u16()
+        ))),
         Err(error) => Err(NotTaken::Call(error.to_string())),
     }
 }
@@ -250,7 +253,8 @@ fn message(host: &str, record: &Due) -> Vec<u8> {
     let severity = if kind == "ALERT" { WARNING } else { INFO };
     // A message's id has at most 32 characters.
     let id: String = kind.chars().take(32).collect();
-    let mut message = format!("<{severity}>1 {} {host} numbercloak - {id} - ", word("at")).into_bytes();
+    let mut message =
+        format!("<{severity}>1 {} {host} numbercloak - {id} - ", word("at")).into_bytes();
     message.extend_from_slice(&record.body);
     message
 }

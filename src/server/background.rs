@@ -56,7 +56,10 @@ pub fn spawn(
         let send = move |app: App| deliver_records(app, stream.clone());
         tasks.spawn(until_stopped(stop, every(STREAM, app.clone(), send)));
     }
-    tasks.spawn(until_stopped(stop, every(CARE, app.clone(), look_at_records)));
+    tasks.spawn(until_stopped(
+        stop,
+        every(CARE, app.clone(), look_at_records),
+    ));
     tasks.spawn(until_stopped(stop, every(RETAIN, app.clone(), retain)));
     tasks.spawn(until_stopped(stop, listen(app.clone())));
     tasks.spawn(until_stopped(stop, every(SWEEP, app.clone(), sweep_logins)));
@@ -197,7 +200,8 @@ async fn purge(app: App) -> anyhow::Result<()> {
             break;
         }
         let more = rows.values().any(|count| *count >= PURGE_BATCH);
-        let record = Recorder::system(&app.vault, now).system_record(&Event::ExpiredDataPurged { rows });
+        let record =
+            Recorder::system(&app.vault, now).system_record(&Event::ExpiredDataPurged { rows });
         audit::append(&mut *tx, [record]).await?;
         tx.commit().await?;
         if !more {

@@ -107,7 +107,10 @@ pub async fn waiting(db: &PgPool) -> Result<Vec<(String, i64)>, StoreError> {
     )
     .fetch_all(db)
     .await?;
-    Ok(rows.into_iter().map(|row| (row.name, row.waiting)).collect())
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.name, row.waiting))
+        .collect())
 }
 
 /// Mismatches of one operator.

@@ -73,11 +73,7 @@ pub struct Pushed {
 }
 
 /// Deletes what expired before a time, in batches. Returns how many.
-pub async fn purge(
-    db: impl PgExecutor<'_>,
-    before: Time,
-    limit: i64,
-) -> Result<i64, StoreError> {
+pub async fn purge(db: impl PgExecutor<'_>, before: Time, limit: i64) -> Result<i64, StoreError> {
     let done = sqlx::query!(
         r#"
         delete from pushed_requests

@@ -152,10 +152,7 @@ pub async fn move_number(
 
 /// Rows that still need another root key than the active one, by kind: epochs whose number nobody has
 /// shown since, and personal parts.
-pub async fn remaining(
-    db: &mut PgConnection,
-    active: &str,
-) -> Result<(i64, i64), StoreError> {
+pub async fn remaining(db: &mut PgConnection, active: &str) -> Result<(i64, i64), StoreError> {
     let row = sqlx::query!(
         r#"
         select (select count(*) from subject_epochs where key_id <> $1) as "epochs!",

@@ -41,8 +41,8 @@ pub struct Bucket {
 
 /// Bounds of the histograms, milliseconds; the last holds whatever took longer.
 pub const BOUNDS: [i32; 20] = [
-    50, 100, 150, 200, 300, 400, 500, 750, 1000, 1500, 2000, 3000, 4000, 5000, 7500, 10_000, 15_000,
-    30_000, 60_000, 3_600_000,
+    50, 100, 150, 200, 300, 400, 500, 750, 1000, 1500, 2000, 3000, 4000, 5000, 7500, 10_000,
+    15_000, 30_000, 60_000, 3_600_000,
 ];
 
 /// What was counted from one hour on and before another.
@@ -91,11 +91,10 @@ pub async fn latencies(
 
 /// The end of the last hour that was counted.
 pub async fn counted_until(db: &mut PgConnection) -> Result<Option<Time>, StoreError> {
-    let until = sqlx::query_scalar!(
-        "select max(hour) + interval '1 hour' from rollup_closed_hours"
-    )
-    .fetch_one(db)
-    .await?;
+    let until =
+        sqlx::query_scalar!("select max(hour) + interval '1 hour' from rollup_closed_hours")
+            .fetch_one(db)
+            .await?;
     Ok(until)
 }
 

@@ -113,7 +113,12 @@ pub async fn stage_next(
 /// The record of what the system does to a key by itself.
 fn record(vault: &Vault, now: Time, row: &SigningKeyRow, action: &str, to: Status) -> Record {
     let event = Event::AdminEvent {
-        operation: if action == "retire" { "UPDATE" } else { "CREATE" }.to_owned(),
+        operation: if action == "retire" {
+            "UPDATE"
+        } else {
+            "CREATE"
+        }
+        .to_owned(),
         resource: "key".to_owned(),
         id: row.kid.clone(),
         details: json!({ "action": action, "alg": row.alg, "status": to.as_str() }),

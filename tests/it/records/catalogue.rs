@@ -61,7 +61,12 @@ fn variants() -> Vec<Variant> {
 fn catalogue() -> String {
     let mut text = MARK.to_owned();
     for variant in variants() {
-        let _ = write!(text, "\n### {}\n\n{}\n", screaming(&variant.name), variant.words);
+        let _ = write!(
+            text,
+            "\n### {}\n\n{}\n",
+            screaming(&variant.name),
+            variant.words
+        );
         if !variant.fields.is_empty() {
             text.push_str("\n| field | type | meaning |\n|---|---|---|\n");
         }
@@ -145,7 +150,10 @@ fn every_thing_that_staff_change_and_every_act_is_in_the_catalogue() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     sources(root.join("admin"), &mut all);
     let lifecycle = root.join("token/lifecycle.rs");
-    all.push((lifecycle.clone(), std::fs::read_to_string(lifecycle).unwrap()));
+    all.push((
+        lifecycle.clone(),
+        std::fs::read_to_string(lifecycle).unwrap(),
+    ));
     let mut seen = 0;
     for (path, text) in all {
         for mark in ["resource: \"", "\"action\": \""] {

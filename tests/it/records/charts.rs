@@ -41,10 +41,9 @@ async fn hours_that_are_over_are_counted_and_say_what_the_records_say() {
             ("code_redeemed", 2),
         ]
     );
-    let answers: (i64, i64) = charts
-        .answers
-        .iter()
-        .fold((0, 0), |(yes, no), a| (yes + a.verified, no + a.not_verified));
+    let answers: (i64, i64) = charts.answers.iter().fold((0, 0), |(yes, no), a| {
+        (yes + a.verified, no + a.not_verified)
+    });
     assert_eq!(answers, (2, 1));
     assert!(charts.answers.iter().all(|a| a.operator == "simulator"));
     assert_eq!(charts.reasons.len(), 1);
@@ -56,7 +55,10 @@ async fn hours_that_are_over_are_counted_and_say_what_the_records_say() {
     assert!(charts.counted_until.unwrap() <= now);
     // Counted once: whoever comes second changes nothing.
     rollups::close_hours(db, now, now, 100).await.unwrap();
-    assert_eq!(charts::look(&app.desk(), &span("shop")).await.unwrap(), charts);
+    assert_eq!(
+        charts::look(&app.desk(), &span("shop")).await.unwrap(),
+        charts
+    );
     let other = charts::look(&app.desk(), &span("other")).await.unwrap();
     assert!(other.funnel.iter().all(|step| step.count == 0));
     let backwards = Span {

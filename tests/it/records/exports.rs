@@ -45,7 +45,13 @@ async fn lines_of_json_hold_the_exact_bytes_and_the_manifest_tells_whether_the_f
         let body: Value = serde_json::from_str(body).unwrap();
         kinds.push(body["type"].as_str().unwrap().to_owned());
     }
-    for kind in ["LOGIN_STARTED", "NUMBER_VERIFIED", "LOGIN", "CODE_TO_TOKEN", "ADMIN_EVENT"] {
+    for kind in [
+        "LOGIN_STARTED",
+        "NUMBER_VERIFIED",
+        "LOGIN",
+        "CODE_TO_TOKEN",
+        "ADMIN_EVENT",
+    ] {
         assert!(kinds.iter().any(|k| k == kind), "{kind}");
     }
     // Newest first.
@@ -75,7 +81,9 @@ async fn a_table_has_a_line_a_record_and_no_formula() {
     .execute(&mut owner)
     .await
     .unwrap();
-    clients::create(&app.desk(), new_client("other")).await.unwrap();
+    clients::create(&app.desk(), new_client("other"))
+        .await
+        .unwrap();
     let query = Query {
         client_id: Some(evil.to_owned()),
         ..Query::default()
@@ -126,7 +134,10 @@ async fn more_than_a_page_is_exported_once_each() {
     assert_eq!(seen, (1..=2500).collect::<Vec<_>>());
     assert_eq!(manifest.records, 2500);
     let row = &exports::list(&app.desk(), 1).await.unwrap()[0];
-    assert_eq!((row.state.as_str(), row.percent, row.written), ("done", 100, 2500));
+    assert_eq!(
+        (row.state.as_str(), row.percent, row.written),
+        ("done", 100, 2500)
+    );
     assert_eq!(row.sha256.as_deref().map(hex), Some(manifest.sha256));
 }
 

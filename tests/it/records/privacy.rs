@@ -24,7 +24,8 @@ async fn count(app: &App, sql: &'static str) -> i64 {
 async fn an_export_tells_the_owner_everything_that_is_kept_and_is_recorded() {
     let app = App::start().await;
     app.sign_in(&mut app.browser(), &Wish::of(NUMBER)).await;
-    app.sign_in(&mut app.browser(), &Wish::of(OTHER_NUMBER)).await;
+    app.sign_in(&mut app.browser(), &Wish::of(OTHER_NUMBER))
+        .await;
     let told = privacy::export(&app.desk(), &parsed(NUMBER)).await.unwrap();
     assert_eq!(told["number"], NUMBER);
     let records = told["records"].as_array().unwrap();
@@ -56,7 +57,8 @@ async fn an_erasure_leaves_records_without_a_person_and_one_that_lists_them() {
     let app = App::start().await;
     let erased_number = parsed(NUMBER);
     let signed_in = app.sign_in(&mut app.browser(), &Wish::of(NUMBER)).await;
-    app.sign_in(&mut app.browser(), &Wish::of(OTHER_NUMBER)).await;
+    app.sign_in(&mut app.browser(), &Wish::of(OTHER_NUMBER))
+        .await;
     // One more that is on its way.
     let mut away = app.browser();
     app.open(&mut away, &Wish::of(NUMBER)).await;
@@ -148,9 +150,10 @@ async fn a_legal_hold_keeps_personal_parts_until_it_is_released() {
     // What lives of it ends all the same.
     assert_eq!(count(&app, "select count(*) from sessions").await, 0);
     // The database too refuses, whoever asks it.
-    let forced = sqlx::query("select erase_personal(array(select record_id from audit_personal), '{}')")
-        .execute(app.state().db.durable())
-        .await;
+    let forced =
+        sqlx::query("select erase_personal(array(select record_id from audit_personal), '{}')")
+            .execute(app.state().db.durable())
+            .await;
     let error = forced.unwrap_err().to_string();
     assert!(error.contains("legal hold"), "{error}");
     retention::release(&desk, hold.id, "settled").await.unwrap();
@@ -163,12 +166,16 @@ async fn personal_parts_cannot_be_erased_without_a_record() {
     let app = App::start().await;
     app.sign_in(&mut app.browser(), &Wish::of(NUMBER)).await;
     let parts = count(&app, "select count(*) from audit_personal").await;
-    let forced = sqlx::query("select erase_personal(array(select record_id from audit_personal), '{}')")
-        .execute(app.state().db.durable())
-        .await;
+    let forced =
+        sqlx::query("select erase_personal(array(select record_id from audit_personal), '{}')")
+            .execute(app.state().db.durable())
+            .await;
     let error = forced.unwrap_err().to_string();
     assert!(error.contains("without a record"), "{error}");
-    assert_eq!(count(&app, "select count(*) from audit_personal").await, parts);
+    assert_eq!(
+        count(&app, "select count(*) from audit_personal").await,
+        parts
+    );
 }
 
 #[tokio::test]

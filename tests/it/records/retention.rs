@@ -38,7 +38,9 @@ async fn month(db: &Db, owner: &mut PgConnection, first: Time) {
 }
 
 async fn standing(desk: &Desk, table: &str, month: &str) -> Option<Standing> {
-    let months = retention::months(desk, &Retention::default()).await.unwrap();
+    let months = retention::months(desk, &Retention::default())
+        .await
+        .unwrap();
     let found = months
         .into_iter()
         .find(|(m, _)| m.table == table && m.first.to_string() == format!("{month}-01"));
@@ -57,17 +59,23 @@ async fn a_month_goes_when_it_is_old_and_sealed_its_personal_parts_first() {
     let (database, db, desk) = without_server().await;
     let mut owner = database.owner().await;
     // make_partitions makes three months each.
-    month(&db, &mut owner, at("2025-01-01T00:00:00Z")).await;
-    let now = at("2026-03-15T00:00:00Z");
+    month(&db, &mut owner, at("2021-01-01T00:00:00Z")).await;
+    let now = at("2022-03-15T00:00:00Z");
     let desk = Desk { now, ..desk };
     let keep = Retention::default();
     let all = ["audit_personal", "audit_records"];
     for table in all {
-        assert_eq!(standing(&desk, table, "2025-01").await, Some(Standing::Unsealed));
+        assert_eq!(
+            standing(&desk, table, "2021-01").await,
+            Some(Standing::Unsealed)
+        );
     }
     // Old logins need no seal. Nothing of the records goes.
     let gone = retention::run(&desk, &keep).await.unwrap();
-    assert!(gone.iter().all(|m| !all.contains(&m.table.as_str())), "{gone:?}");
+    assert!(
+        gone.iter().all(|m| !all.contains(&m.table.as_str())),
+        "{gone:?}"
+    );
     seal(&mut owner).await;
     let gone = retention::run(&desk, &keep).await.unwrap();
     let gone: Vec<String> = gone
@@ -75,12 +83,12 @@ async fn a_month_goes_when_it_is_old_and_sealed_its_personal_parts_first() {
         .filter(|m| all.contains(&m.table.as_str()))
         .map(|m| format!("{} {}", m.table, m.first))
         .collect();
-    // 13 months: of the records only January 2025, of the personal parts all three.
+    // 13 months: of the records only January 2021, of the personal parts all three.
     let expected = [
-        "audit_personal 2025-01-01",
-        "audit_records 2025-01-01",
-        "audit_personal 2025-02-01",
-        "audit_personal 2025-03-01",
+        "audit_personal 2021-01-01",
+        "audit_records 2021-01-01",
+        "audit_personal 2021-02-01",
+        "audit_personal 2021-03-01",
     ];
     assert_eq!(gone, expected);
     let tombstones: Vec<serde_json::Value> = sqlx::query_scalar(
@@ -91,9 +99,12 @@ async fn a_month_goes_when_it_is_old_and_sealed_its_personal_parts_first() {
     .unwrap();
     let of = |table: &str| {
         let of = |body: &&serde_json::Value| {
-            body["table"] == table && body["from"] == "2025-01-01T00:00:00Z"
+            body["table"] == table && body["from"] == "2021-01-01T00:00:00Z"
         };
-        tombstones.iter().find(of).unwrap_or_else(|| panic!("{table}: {tombstones:?}"))
+        tombstones
+            .iter()
+            .find(of)
+            .unwrap_or_else(|| panic!("{table}: {tombstones:?}"))
     };
     assert_eq!(of("audit_records")["rows"], 1);
     assert_eq!(of("audit_records")["retired"]["records"], 1);
@@ -105,24 +116,36 @@ async fn a_month_goes_when_it_is_old_and_sealed_its_personal_parts_first() {
 async fn a_legal_hold_keeps_a_month_until_it_is_released() {
     let (database, db, desk) = without_server().await;
     let mut owner = database.owner().await;
-    month(&db, &mut owner, at("2025-01-01T00:00:00Z")).await;
+    month(&db, &mut owner, at("2021-01-01T00:00:00Z")).await;
     seal(&mut owner).await;
-    let desk = Desk { now: at("2026-03-15T00:00:00Z"), ..desk };
-    let (from, until) = (at("2025-01-20T00:00:00Z"), at("2025-01-21T00:00:00Z"));
+    let desk = Desk {
+        now: at("2022-03-15T00:00:00Z"),
+        ..desk
+    };
+    let (from, until) = (at("2021-01-20T00:00:00Z"), at("2021-01-21T00:00:00Z"));
     for (from, until, reason) in [(until, from, "case"), (from, until, " ")] {
         let refused = retention::hold(&desk, from, until, reason).await;
         assert!(matches!(refused, Err(Refused::Invalid { .. })));
     }
-    let hold = retention::hold(&desk, from, until, "case 4711").await.unwrap();
-    assert_eq!(standing(&desk, "audit_personal", "2025-01").await, Some(Standing::Held));
-    assert_eq!(standing(&desk, "audit_personal", "2025-02").await, Some(Standing::Due));
+    let hold = retention::hold(&desk, from, until, "case 4711")
+        .await
+        .unwrap();
+    assert_eq!(
+        standing(&desk, "audit_personal", "2021-01").await,
+        Some(Standing::Held)
+    );
+    assert_eq!(
+        standing(&desk, "audit_personal", "2021-02").await,
+        Some(Standing::Due)
+    );
     let keep = Retention::default();
     let gone = retention::run(&desk, &keep).await.unwrap();
-    let held = |m: &retention::Month| m.table.starts_with("audit_") && m.first.to_string() == "2025-01-01";
+    let held =
+        |m: &retention::Month| m.table.starts_with("audit_") && m.first.to_string() == "2021-01-01";
     assert!(!gone.iter().any(held), "{gone:?}");
     // Whoever asks the database itself hears the same.
     let forced = sqlx::query(
-        "select drop_partition('audit_personal', '2025-01-01', now(), '90 days', '{}')",
+        "select drop_partition('audit_personal', '2021-01-01', now(), '90 days', '{}')",
     )
     .execute(db.durable())
     .await;
@@ -138,7 +161,7 @@ async fn a_legal_hold_keeps_a_month_until_it_is_released() {
 async fn the_database_drops_nothing_early_nothing_unrecorded_and_nothing_else() {
     let (database, db, desk) = without_server().await;
     let mut owner = database.owner().await;
-    month(&db, &mut owner, at("2025-01-01T00:00:00Z")).await;
+    month(&db, &mut owner, at("2021-01-01T00:00:00Z")).await;
     seal(&mut owner).await;
     let this_month = desk.now.format("%Y-%m-01").to_string();
     let call = |table: &str, month: &str, moment: &str, keep: &str| {
@@ -148,14 +171,38 @@ async fn the_database_drops_nothing_early_nothing_unrecorded_and_nothing_else() 
     let recent = this_month.as_str();
     for (sql, why) in [
         // A clock that runs ahead is not believed.
-        (call("audit_personal", recent, "2099-01-01", "90 days"), "too young"),
-        (call("audit_records", "2025-01-01", &now, "1 day"), "too young"),
-        (call("audit_records", "2025-01-01", &now, "60 days"), "still there"),
-        (call("audit_personal", "2025-01-01", &now, "90 days"), "without a record"),
-        (call("audit_personal", "2025-01-02", &now, "90 days"), "no partitions are dropped"),
-        (call("clients", "2025-01-01", &now, "90 days"), "no partitions are dropped"),
-        (call("audit_pending", "2025-01-01", &now, "90 days"), "no partitions are dropped"),
-        (call("audit_personal", "2001-01-01", &now, "90 days"), "no partition"),
+        (
+            call("audit_personal", recent, "2099-01-01", "90 days"),
+            "too young",
+        ),
+        (
+            call("audit_records", "2021-01-01", &now, "1 day"),
+            "too young",
+        ),
+        (
+            call("audit_records", "2021-01-01", &now, "60 days"),
+            "still there",
+        ),
+        (
+            call("audit_personal", "2021-01-01", &now, "90 days"),
+            "without a record",
+        ),
+        (
+            call("audit_personal", "2021-01-02", &now, "90 days"),
+            "no partitions are dropped",
+        ),
+        (
+            call("clients", "2021-01-01", &now, "90 days"),
+            "no partitions are dropped",
+        ),
+        (
+            call("audit_pending", "2021-01-01", &now, "90 days"),
+            "no partitions are dropped",
+        ),
+        (
+            call("audit_personal", "2001-01-01", &now, "90 days"),
+            "no partition",
+        ),
     ] {
         let refused = sqlx::query(AssertSqlSafe(sql.clone()))
             .execute(db.durable())
@@ -163,5 +210,5 @@ async fn the_database_drops_nothing_early_nothing_unrecorded_and_nothing_else() 
         let error = refused.unwrap_err().to_string();
         assert!(error.contains(why), "{sql}: {error}");
     }
-    assert!(standing(&desk, "audit_personal", "2025-01").await.is_some());
+    assert!(standing(&desk, "audit_personal", "2021-01").await.is_some());
 }

@@ -16,7 +16,7 @@ use crate::support::rp::Wish;
 /// Records in the seeded table.
 const SEEDED: i64 = 50_000;
 /// Rows a page may read beside those it shows: both tables, and what a second filter leaves out.
-const READ: i64 = 1_500;
+const READ: i64 = 2_500;
 /// Records of a page.
 const PAGE: i64 = 50;
 
@@ -25,7 +25,7 @@ async fn seed(owner: &mut PgConnection, now: Time) {
     sqlx::query(
         "with made as (
             select n, $1::timestamptz - make_interval(secs => n) as at,
-                (left(uuid_floor($1::timestamptz - make_interval(secs => n))::text, 19) || '-'
+                (left(uuid_floor($1::timestamptz - make_interval(secs => n))::text, 24)
                     || lpad(to_hex(n), 12, '0'))::uuid as id
             from generate_series(1, $2) as n
         ),
@@ -64,7 +64,12 @@ async fn seed(owner: &mut PgConnection, now: Time) {
     .execute(&mut *owner)
     .await
     .unwrap();
-    for table in ["audit_records", "audit_personal", "login_references", "record_words"] {
+    for table in [
+        "audit_records",
+        "audit_personal",
+        "login_references",
+        "record_words",
+    ] {
         sqlx::query(sqlx::AssertSqlSafe(format!("analyze {table}")))
             .execute(&mut *owner)
             .await
@@ -111,25 +116,97 @@ async fn every_filter_reads_little_more_than_the_page_it_shows() {
                 ..Filter::default()
             },
         ),
-        ("type", Filter { kind: some("LOGIN"), ..Filter::default() }),
-        ("client", Filter { client_id: some("shop"), ..Filter::default() }),
-        ("rare client", Filter { client_id: some("rare-99"), ..Filter::default() }),
-        ("operator", Filter { operator: some("big"), ..Filter::default() }),
-        ("rare operator", Filter { operator: some("small"), ..Filter::default() }),
-        ("unknown operator", Filter { operator: some("none"), ..Filter::default() }),
-        ("outcome", Filter { outcome: Some(Outcome::Verified), ..Filter::default() }),
-        ("rare outcome", Filter { outcome: Some(Outcome::Mismatch), ..Filter::default() }),
-        ("actor", Filter { actor: some("ada@example.com"), ..Filter::default() }),
-        ("login", Filter { login_id: Some(login), ..Filter::default() }),
+        (
+            "type",
+            Filter {
+                kind: some("LOGIN"),
+                ..Filter::default()
+            },
+        ),
+        (
+            "client",
+            Filter {
+                client_id: some("shop"),
+                ..Filter::default()
+            },
+        ),
+        (
+            "rare client",
+            Filter {
+                client_id: some("rare-99"),
+                ..Filter::default()
+            },
+        ),
+        (
+            "operator",
+            Filter {
+                operator: some("big"),
+                ..Filter::default()
+            },
+        ),
+        (
+            "rare operator",
+            Filter {
+                operator: some("small"),
+                ..Filter::default()
+            },
+        ),
+        (
+            "unknown operator",
+            Filter {
+                operator: some("none"),
+                ..Filter::default()
+            },
+        ),
+        (
+            "outcome",
+            Filter {
+                outcome: Some(Outcome::Verified),
+                ..Filter::default()
+            },
+        ),
+        (
+            "rare outcome",
+            Filter {
+                outcome: Some(Outcome::Mismatch),
+                ..Filter::default()
+            },
+        ),
+        (
+            "actor",
+            Filter {
+                actor: some("ada@example.com"),
+                ..Filter::default()
+            },
+        ),
+        (
+            "login",
+            Filter {
+                login_id: Some(login),
+                ..Filter::default()
+            },
+        ),
         (
             "number",
-            Filter { number_hashes: Some(vec![vec![0, 7]]), ..Filter::default() },
+            Filter {
+                number_hashes: Some(vec![vec![0, 7]]),
+                ..Filter::default()
+            },
         ),
         (
             "network",
-            Filter { network_hashes: Some(vec![vec![0xaa, 0, 7]]), ..Filter::default() },
+            Filter {
+                network_hashes: Some(vec![vec![0xaa, 0, 7]]),
+                ..Filter::default()
+            },
         ),
-        ("reference", Filter { reference: some(&last[28..]), ..Filter::default() }),
+        (
+            "reference",
+            Filter {
+                reference: some(&last[28..]),
+                ..Filter::default()
+            },
+        ),
     ];
     for (name, filter) in filters {
         let (page, rows) = read(&mut lent, &filter).await;
@@ -179,7 +256,10 @@ async fn a_login_is_found_by_its_reference_at_once_and_for_good() {
             reference: Some(wrong.to_owned()),
             ..Query::default()
         };
-        assert!(audit::list(&app.desk(), query, 50).await.is_err(), "{wrong}");
+        assert!(
+            audit::list(&app.desk(), query, 50).await.is_err(),
+            "{wrong}"
+        );
     }
 }
 
@@ -244,7 +324,9 @@ async fn a_number_is_shown_in_full_only_for_a_reason_and_on_record() {
     let desk = app.desk();
     assert!(audit::unmask(&desk, verified.id, " ").await.is_err());
     assert!(audit::unmask(&desk, Uuid::nil(), "curious").await.is_err());
-    let personal = audit::unmask(&desk, verified.id, "complaint 12").await.unwrap();
+    let personal = audit::unmask(&desk, verified.id, "complaint 12")
+        .await
+        .unwrap();
     assert_eq!(personal.number.as_deref(), Some(NUMBER));
     let acts = of_kind(&app, "ADMIN_EVENT").await;
     let acts: Vec<_> = acts

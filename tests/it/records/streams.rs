@@ -45,7 +45,10 @@ impl Given {
 }
 
 async fn take(State(given): State<Arc<Given>>, headers: HeaderMap, body: Bytes) -> StatusCode {
-    let signature = headers["numbercloak-signature"].to_str().unwrap().to_owned();
+    let signature = headers["numbercloak-signature"]
+        .to_str()
+        .unwrap()
+        .to_owned();
     given
         .deliveries
         .lock()
@@ -126,7 +129,11 @@ async fn a_webhook_gets_every_record_signed_and_again_what_it_did_not_take() {
         let time = time.strip_prefix("t=").unwrap();
         let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
         let expected = hmac::sign(&key, &[time.as_bytes(), b".", body].concat());
-        let expected: String = expected.as_ref().iter().map(|b| format!("{b:02x}")).collect();
+        let expected: String = expected
+            .as_ref()
+            .iter()
+            .map(|b| format!("{b:02x}"))
+            .collect();
         assert_eq!(tag, expected);
         assert!(!String::from_utf8_lossy(body).contains(&NUMBER[1..]));
     }
@@ -146,7 +153,10 @@ async fn a_syslog_server_gets_every_record_as_rfc_5424_frames() {
             into.lock().unwrap().extend(bytes);
         }
     });
-    let app = App::builder().config("streams.syslog", &target).start().await;
+    let app = App::builder()
+        .config("streams.syslog", &target)
+        .start()
+        .await;
     app.sign_in(&mut app.browser(), &Wish::of(NUMBER)).await;
     drained(&app).await;
     let mut rest = Vec::new();
@@ -161,7 +171,10 @@ async fn a_syslog_server_gets_every_record_as_rfc_5424_frames() {
     let mut kinds = Vec::new();
     while !rest.is_empty() {
         let space = rest.iter().position(|byte| *byte == b' ').unwrap();
-        let length: usize = std::str::from_utf8(&rest[..space]).unwrap().parse().unwrap();
+        let length: usize = std::str::from_utf8(&rest[..space])
+            .unwrap()
+            .parse()
+            .unwrap();
         let message = std::str::from_utf8(&rest[space + 1..space + 1 + length]).unwrap();
         assert!(message.starts_with("<110>1 "), "{message}");
         let (head, body) = message.split_once(" - {").unwrap();
@@ -181,7 +194,10 @@ async fn without_a_stream_nothing_is_queued_and_a_stream_that_is_gone_leaves_not
     app.sign_in(&mut app.browser(), &Wish::of(NUMBER)).await;
     let mut owner = app.database.owner().await;
     let queued = "select count(*) from record_outbox";
-    let waiting: i64 = sqlx::query_scalar(queued).fetch_one(&mut owner).await.unwrap();
+    let waiting: i64 = sqlx::query_scalar(queued)
+        .fetch_one(&mut owner)
+        .await
+        .unwrap();
     assert_eq!(waiting, 0);
     let streams = |names: &'static str| {
         sqlx::query("select set_record_streams(string_to_array($1, ','))").bind(names)
@@ -189,17 +205,26 @@ async fn without_a_stream_nothing_is_queued_and_a_stream_that_is_gone_leaves_not
     let role = app.state().db.durable();
     streams("webhook").execute(role).await.unwrap();
     app.sign_in(&mut app.browser(), &Wish::of(NUMBER)).await;
-    let waiting: i64 = sqlx::query_scalar(queued).fetch_one(&mut owner).await.unwrap();
+    let waiting: i64 = sqlx::query_scalar(queued)
+        .fetch_one(&mut owner)
+        .await
+        .unwrap();
     assert!(waiting >= 5, "{waiting}");
     streams("").execute(role).await.unwrap();
     app.sign_in(&mut app.browser(), &Wish::of(NUMBER)).await;
-    let waiting: i64 = sqlx::query_scalar(queued).fetch_one(&mut owner).await.unwrap();
+    let waiting: i64 = sqlx::query_scalar(queued)
+        .fetch_one(&mut owner)
+        .await
+        .unwrap();
     assert_eq!(waiting, 0);
 }
 
 #[tokio::test]
 async fn a_spike_of_mismatches_is_an_alert_once_an_hour() {
-    let app = App::builder().config("alerts.mismatches", "0").start().await;
+    let app = App::builder()
+        .config("alerts.mismatches", "0")
+        .start()
+        .await;
     let state = app.state();
     let settings = Alerts {
         mismatches: 3,
@@ -207,7 +232,9 @@ async fn a_spike_of_mismatches_is_an_alert_once_an_hour() {
     };
     let watch = async || {
         let (db, vault) = (state.db.durable(), &state.vault);
-        alerts::watch(db, vault, app.clock.now(), &settings).await.unwrap();
+        alerts::watch(db, vault, app.clock.now(), &settings)
+            .await
+            .unwrap();
         of_kind(&app, "ALERT").await
     };
     for tries in 1..=3 {

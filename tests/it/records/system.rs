@@ -69,7 +69,12 @@ async fn a_request_without_a_safe_way_back_is_recorded_with_its_reason() {
     assert_eq!(browser.page().status, 400);
     let records = of_kind(&app, "LOGIN_ERROR").await;
     assert_eq!(records.len(), 1);
-    assert!(records[0]["reason"].as_str().unwrap().contains("redirect_uri"));
+    assert!(
+        records[0]["reason"]
+            .as_str()
+            .unwrap()
+            .contains("redirect_uri")
+    );
     assert_eq!(records[0]["client_id"], "shop");
 }
 
