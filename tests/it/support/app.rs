@@ -257,7 +257,13 @@ async fn start_server(
         ("database.url", database_url.to_owned()),
         ("keys.root_key", root.reveal()),
     ];
-    let env = given.into_iter().map(|(key, value)| {
+    // A secret is no flag: every user of a machine can read those.
+    let (secrets, settings): (Vec<_>, Vec<_>) = settings
+        .iter()
+        .cloned()
+        .partition(|(key, _)| key.ends_with("_secret"));
+    let given = given.map(|(key, value)| (key.to_owned(), value));
+    let env = given.into_iter().chain(secrets).map(|(key, value)| {
         let name = key.replace('.', "__").to_uppercase();
         (format!("NUMBERCLOAK__{name}"), value)
     });
@@ -275,7 +281,7 @@ async fn start_server(
     let flags = defaults
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .into_iter()
-        .chain(settings.iter().cloned())
+        .chain(settings)
         .collect();
     let config = config::load(None, env, flags).unwrap();
     let management = TcpListener::bind("127.0.0.1:0").await.unwrap();
