@@ -52,7 +52,8 @@ async fn seed(owner: &mut PgConnection, now: Time) {
     .unwrap();
     sqlx::query(
         "insert into login_references (login_id, reference)
-        select distinct login_id, right(login_id::text, 8) from audit_records",
+        select distinct login_id, right(login_id::text, 8) from audit_records
+        where login_id is not null",
     )
     .execute(&mut *owner)
     .await
