@@ -8,7 +8,7 @@
 //! | 8 | `main`, [`cli`] |
 //! | 7 | [`server`], [`dev`] |
 //! | 6 | [`provider`], [`login`], [`console`] |
-//! | 5 | [`web`], [`admin`] |
+//! | 5 | [`web`], [`admin`], [`ledger`] |
 //! | 4 | [`operator`] |
 //! | 3 | [`token`] |
 //! | 2 | [`store`] |
@@ -20,6 +20,7 @@
 #![recursion_limit = "256"]
 
 pub mod admin;
+pub mod api;
 pub mod audit;
 pub mod cli;
 pub mod clock;

@@ -201,6 +201,22 @@ pub async fn unmask(desk: &Desk, id: Uuid, reason: &str) -> Result<Personal, Ref
     Ok(personal)
 }
 
+/// Records that the log was exported for verification with what is personal in it.
+///
+/// # Errors
+/// [`Refused::Database`]; nothing may be exported then.
+pub async fn exported(desk: &Desk, details: Value) -> Result<(), Refused> {
+    let mut tx = desk.begin().await?;
+    let act = Act {
+        operation: "ACTION",
+        resource: "audit_log",
+        id: "log",
+        details,
+    };
+    desk.record(&mut tx, act).await?;
+    commit(tx).await
+}
+
 pub(super) fn decode(desk: &Desk, row: &Listed) -> Entry {
     let authentic = desk
         .vault

@@ -1,8 +1,10 @@
 //! Which servers leave which operators alone.
 
 use chrono::TimeDelta;
+use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::admin::moment::Moment;
 use crate::admin::{Desk, Refused};
 use crate::audit::event::BreakerState;
 use crate::clock::Time;
@@ -12,7 +14,7 @@ use crate::store::breakers;
 const TOLD_FOR: TimeDelta = TimeDelta::minutes(10);
 
 /// A server that leaves an operator alone because its calls fail.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct OpenBreaker {
     /// The operator, by alias.
     #[serde(skip)]
@@ -22,8 +24,10 @@ pub struct OpenBreaker {
     /// `open`, or `half_open`: the next login tries.
     pub state: &'static str,
     /// When it opened, or a try failed last.
+    #[schemars(with = "Moment")]
     pub since: Time,
     /// When the next login may try.
+    #[schemars(with = "Moment")]
     pub until: Time,
 }
 

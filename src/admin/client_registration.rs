@@ -7,12 +7,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::admin::clients::{self, NewClient, Registered, find};
+use crate::admin::clients::{self, NewClient, Registered, end, find};
 use crate::admin::desk::{Act, commit};
 use crate::admin::{Desk, Refused};
 use crate::secret::{Token, new_id};
 use crate::store::client_registrations::{self as rows, InitialAccessToken};
-use crate::store::clients::{self as client_rows, Client};
+use crate::store::clients::Client;
 use crate::store::db::StoreError;
 
 /// The longest an initial access token may live.
@@ -148,19 +148,7 @@ pub async fn managed_by(desk: &Desk, access: &Token) -> Result<Client, Refused> 
 /// [`Refused::Stale`] if somebody changed it meanwhile.
 pub async fn remove(desk: &Desk, client: &Client) -> Result<(), Refused> {
     let mut tx = desk.begin().await?;
-    let ended = Client {
-        disabled_at: Some(desk.now),
-        ..client.clone()
-    };
-    client_rows::update(&mut tx, &ended, desk.now).await?;
-    client_rows::delete_secrets(&mut tx, client.id).await?;
     rows::delete(&mut tx, client.id).await?;
-    let act = Act {
-        operation: "DELETE",
-        resource: "client",
-        id: &client.client_id,
-        details: Value::Null,
-    };
-    desk.record(&mut tx, act).await?;
+    end(desk, &mut tx, client).await?;
     commit(tx).await
 }

@@ -351,6 +351,7 @@ mod tests {
             redirect_uris: own(&["https://a.example/cb"]),
             test: false,
             settings: Settings::default(),
+            managed_by: None,
         }
     }
 

@@ -8,12 +8,12 @@ use sqlx::PgConnection;
 use crate::admin::client_sector::{SectorDocument, sector_of};
 use crate::admin::client_settings;
 use crate::admin::desk::{Act, commit};
+use crate::admin::page::{MOST, Page, Wanted};
 use crate::admin::{Desk, Refused, change, client_secrets};
 use crate::secret::{Token, new_id, random};
 use crate::store::clients::{self, AuthMethod, Client, Kind, Settings};
+use crate::store::db::StoreError;
 use crate::store::operators;
-
-const PAGE: i64 = 200;
 
 /// What an app says about itself.
 #[derive(Clone, Debug)]
@@ -58,16 +58,20 @@ pub struct Editable {
     pub test: bool,
     /// Its policy.
     pub settings: Settings,
+    /// Whose file it is kept as.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub managed_by: Option<String>,
 }
 
 impl Editable {
-    fn of(client: &Client) -> Self {
+    pub(super) fn of(client: &Client) -> Self {
         Self {
             name: client.name.clone(),
             auth_method: client.auth_method,
             redirect_uris: client.redirect_uris.clone(),
             test: client.test,
             settings: client.settings.clone(),
+            managed_by: client.managed_by.clone(),
         }
     }
 }
@@ -78,11 +82,26 @@ impl Editable {
 /// # Errors
 /// [`Refused::Invalid`] naming the field, [`Refused::Taken`] if the `client_id` is in use.
 pub async fn create(desk: &Desk, new: NewClient) -> Result<Registered, Refused> {
-    let client = prepare(desk, new)?;
+    create_kept(desk, new, None).await
+}
+
+/// The same, kept as somebody's file says.
+pub(super) async fn create_kept(
+    desk: &Desk,
+    new: NewClient,
+    managed_by: Option<String>,
+) -> Result<Registered, Refused> {
+    let mut client = prepare(desk, new)?;
+    client.managed_by = managed_by;
     let mut tx = desk.begin().await?;
     let registered = insert(desk, &mut tx, client, Value::Null).await?;
     commit(tx).await?;
     Ok(registered)
+}
+
+/// Refuses what a client cannot be.
+pub(super) fn check(client: &Editable, kind: Kind) -> Result<(), Refused> {
+    client_settings::check(client, kind)
 }
 
 /// Checks a new client.
@@ -101,6 +120,7 @@ pub(super) fn prepare(desk: &Desk, new: NewClient) -> Result<Client, Refused> {
         redirect_uris: new.redirect_uris,
         test: new.test,
         settings: new.settings,
+        managed_by: None,
     };
     let sector = new.sector.as_ref();
     fields.settings.sector_identifier_uri = sector.map(|document| document.uri().to_owned());
@@ -122,6 +142,7 @@ pub(super) fn prepare(desk: &Desk, new: NewClient) -> Result<Client, Refused> {
         test: fields.test,
         settings: fields.settings,
         sector,
+        managed_by: None,
         revision: 1,
         disabled_at: None,
         created_at: desk.now,
@@ -174,16 +195,40 @@ pub(super) async fn insert(
 /// # Errors
 /// [`Refused::Database`].
 pub async fn list(desk: &Desk) -> Result<Vec<Client>, Refused> {
-    let mut tx = desk.begin().await?;
-    let mut all: Vec<Client> = Vec::new();
+    search(desk, "").await
+}
+
+/// All clients whose name or `client_id` holds these words.
+///
+/// # Errors
+/// [`Refused::Invalid`] if the words are too long.
+pub async fn search(desk: &Desk, words: &str) -> Result<Vec<Client>, Refused> {
+    let mut wanted = Wanted {
+        search: words.to_owned(),
+        limit: MOST,
+        ..Wanted::default()
+    };
+    let mut all = Vec::new();
     loop {
-        let after = all.last().map_or("", |client| client.client_id.as_str());
-        let page = clients::list(&mut tx, after, PAGE).await?;
-        if page.is_empty() {
-            return Ok(all);
+        let page = page(desk, &wanted).await?;
+        all.extend(page.items);
+        match page.next {
+            Some(next) => wanted.after = Some(next),
+            None => return Ok(all),
         }
-        all.extend(page);
     }
+}
+
+/// A page of clients, in the order of `client_id`. One statement, from an index.
+///
+/// # Errors
+/// [`Refused::Invalid`] if there can be no such page.
+pub async fn page(desk: &Desk, wanted: &Wanted) -> Result<Page<Client>, Refused> {
+    wanted.check()?;
+    let mut db = desk.db.acquire().await.map_err(StoreError::from)?;
+    let (search, after) = (wanted.search.trim(), wanted.begin());
+    let rows = clients::page(&mut db, search, after, wanted.rows()).await?;
+    Ok(wanted.page(rows, |client| client.client_id.clone()))
 }
 
 /// One client.
@@ -215,6 +260,43 @@ pub async fn set_disabled(desk: &Desk, client_id: &str, disabled: bool) -> Resul
     };
     desk.record(&mut tx, act).await?;
     commit(tx).await
+}
+
+/// Ends a client for good: its secrets are gone and it is refused everywhere. Its row stays, disabled:
+/// nobody else may ever be taken for it. `seen` is the revision that was looked at, if it was.
+///
+/// # Errors
+/// [`Refused::NotFound`], or [`Refused::Stale`] if the revision is another.
+pub async fn remove(desk: &Desk, client_id: &str, seen: Option<i32>) -> Result<(), Refused> {
+    let mut tx = desk.begin().await?;
+    let client = find(&mut tx, client_id).await?;
+    if seen.is_some_and(|seen| seen != client.revision) {
+        return Err(Refused::Stale);
+    }
+    end(desk, &mut tx, &client).await?;
+    commit(tx).await
+}
+
+/// Ends it in the caller's transaction.
+pub(super) async fn end(
+    desk: &Desk,
+    tx: &mut PgConnection,
+    client: &Client,
+) -> Result<(), Refused> {
+    let ended = Client {
+        disabled_at: client.disabled_at.or(Some(desk.now)),
+        managed_by: None,
+        ..client.clone()
+    };
+    clients::update(tx, &ended, desk.now).await?;
+    clients::delete_secrets(tx, client.id).await?;
+    let act = Act {
+        operation: "DELETE",
+        resource: "client",
+        id: &client.client_id,
+        details: Value::Null,
+    };
+    desk.record(tx, act).await
 }
 
 /// Changes what can be edited and returns the client as it is then. `seen` is the revision the
@@ -265,6 +347,7 @@ pub async fn update_in_sector(
     client.redirect_uris = after.redirect_uris;
     client.test = after.test;
     client.settings = after.settings;
+    client.managed_by = after.managed_by;
     clients::update(&mut tx, &client, desk.now).await?;
     if before.auth_method.is_secret() && !client.auth_method.is_secret() {
         // A secret that nobody uses any more must not work again after the next change.

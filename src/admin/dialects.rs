@@ -30,7 +30,18 @@ fn check_call(settings: &Settings) -> Result<(), Refused> {
             "is a path such as number-verification/v031/verify",
         );
     }
-    for (name, value) in &settings.api_headers {
+    let of_phone = [
+        ("device_ip_header", &settings.device_ip_header),
+        ("device_port_header", &settings.device_port_header),
+    ];
+    let of_phone = of_phone
+        .into_iter()
+        .filter_map(|(field, name)| Some((field, name.as_ref()?)));
+    let fixed = settings
+        .api_headers
+        .keys()
+        .map(|name| ("api_headers", name));
+    for (field, name) in fixed.chain(of_phone) {
         let name = name.to_ascii_lowercase();
         let ours = matches!(
             name.as_str(),
@@ -46,11 +57,12 @@ fn check_call(settings: &Settings) -> Result<(), Refused> {
         );
         if ours || HeaderName::try_from(&name).is_err() {
             let message = format!("`{}` cannot be set here", name.escape_debug());
-            return refuse("api_headers", &message);
+            return refuse(field, &message);
         }
-        if HeaderValue::try_from(value).is_err() {
-            return refuse("api_headers", "holds a value that fits no header");
-        }
+    }
+    let fits = |value: &String| HeaderValue::try_from(value).is_ok();
+    if !settings.api_headers.values().all(fits) {
+        return refuse("api_headers", "holds a value that fits no header");
     }
     Ok(())
 }

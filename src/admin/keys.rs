@@ -1,6 +1,8 @@
 //! Moving signing keys and sealed values, by hand. What the system moves by itself it records too,
 //! but not here.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use crate::admin::desk::{Act, commit};
@@ -11,6 +13,9 @@ use crate::store::keys::{self, SigningKeyRow};
 use crate::token::KeyError;
 use crate::token::lifecycle::{self, Rotated, Rotation};
 use crate::token::root::{self, Rewrapped};
+
+/// The longest a next key may have to wait.
+const LONGEST_WAIT: Duration = Duration::from_secs(366 * 24 * 3600);
 
 /// Why keys were not moved.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +37,15 @@ pub async fn list(desk: &Desk) -> Result<Vec<SigningKeyRow>, Refused> {
     Ok(keys::signing_keys(&mut db).await?)
 }
 
+/// Makes and publishes the next key of an algorithm, unless there is one. Says whether it did.
+///
+/// # Errors
+/// [`KeysRefused`].
+pub async fn stage(desk: &Desk, db: &Db, alg: SigningAlg) -> Result<bool, KeysRefused> {
+    record(desk, alg.as_str(), json!({ "action": "stage" })).await?;
+    Ok(lifecycle::stage_next(db, &desk.vault, alg, desk.now).await?)
+}
+
 /// Lets the next key of an algorithm sign. Recorded before and after: rotation has a transaction of
 /// its own, and an order without its outcome is better than an outcome that nobody ordered.
 ///
@@ -43,6 +57,11 @@ pub async fn rotate(
     alg: SigningAlg,
     why: Rotation,
 ) -> Result<Rotated, KeysRefused> {
+    if let Rotation::Planned { min_publish } = why
+        && min_publish > LONGEST_WAIT
+    {
+        return Err(Refused::invalid("published_for", "is at most 366 days").into());
+    }
     let compromised = why == Rotation::Compromised;
     let ordered = json!({ "action": "rotate", "compromised": compromised });
     record(desk, alg.as_str(), ordered).await?;

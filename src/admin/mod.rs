@@ -4,6 +4,9 @@
 //! Every function that changes something opens one transaction, changes rows, appends the record of
 //! the change and commits: there is neither without the other.
 
+pub mod api_tokens;
+pub mod apply;
+pub mod apply_file;
 pub mod audit;
 pub mod breakers;
 mod change;
@@ -12,6 +15,7 @@ pub mod client_registration;
 pub mod client_secrets;
 pub mod client_sector;
 mod client_settings;
+pub mod client_view;
 pub mod clients;
 mod desk;
 mod dialects;
@@ -20,16 +24,25 @@ pub mod exports;
 mod extras;
 pub mod finder;
 pub mod keys;
+pub mod moment;
 pub mod numbers;
+pub mod operator_view;
 pub mod operators;
+pub mod page;
+pub mod patch;
 pub mod presets;
 pub mod privacy;
 pub mod ranges;
 pub mod record_index;
 mod refused;
 pub mod retention;
+pub mod scopes;
 pub mod sessions;
 pub mod staff;
+mod staff_password;
+pub mod staff_sessions;
+pub mod staff_sign_in;
+mod staff_totp;
 pub mod usage;
 
 pub use desk::Desk;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -12,7 +13,7 @@ use crate::store::operators::Mode;
 const FILE: &str = include_str!("presets.toml");
 
 /// What an operator gives an admin to prove themselves with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Credential {
     /// A client secret.
@@ -121,6 +122,46 @@ mod tests {
             "vonage",
         ];
         assert_eq!(names, expected);
+    }
+
+    #[test]
+    fn the_documented_configurations_are_the_presets() {
+        const PAGE: &str = include_str!("../../docs/operators.md");
+        for (heading, preset, base) in [
+            ("## Telefónica Open Gateway", "telefonica", None),
+            ("## Vonage", "vonage", None),
+            (
+                "## Vodafone Number Verify",
+                "vodafone",
+                Some("https://HOST"),
+            ),
+            (
+                "### Vodafone's CAMARA door",
+                "vodafone-camara",
+                Some("https://HOST"),
+            ),
+            ("## Orange", "orange", None),
+            ("## TIM Brasil", "tim", None),
+            ("## Glide", "glide", Some("https://HOST")),
+        ] {
+            let (_, section) = PAGE.split_once(&format!("\n{heading}\n")).unwrap();
+            let (_, block) = section.split_once("```toml\n").unwrap();
+            let (block, _) = block.split_once("```").unwrap();
+            let table: toml::Table = block.parse().unwrap();
+            let Value::Object(written) = serde_json::to_value(table).unwrap() else {
+                panic!("{heading}");
+            };
+            let meant = find(preset).unwrap().settings(base, Mode::Live).unwrap();
+            // Whole, so that what a section leaves out is what a record has by itself.
+            let whole = |mut settings: Map<String, Value>| {
+                for yours in ["client_id", "prefixes"] {
+                    settings.remove(yours);
+                }
+                let read: Settings = serde_json::from_value(Value::Object(settings)).unwrap();
+                serde_json::to_value(read).unwrap()
+            };
+            assert_eq!(whole(written), whole(meant), "{heading}");
+        }
     }
 
     #[test]

@@ -4,16 +4,19 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::admin::desk::{Act, commit};
+use crate::admin::page::{Page, Wanted};
 use crate::admin::{Desk, Refused};
 use crate::phone::PhoneNumber;
+use crate::store::db::StoreError;
 use crate::store::sessions::{self, Seen, Which};
-
-/// Sessions on one page at most.
-pub const MOST: u16 = 1000;
 
 /// Which sessions are meant.
 #[derive(Clone, Debug)]
 pub enum Whose {
+    /// Everybody's; to look at, never to end.
+    Everyone,
+    /// One session.
+    One(Uuid),
     /// Those of a number.
     Number(PhoneNumber),
     /// Those that signed in to a client, by its `client_id`.
@@ -23,64 +26,75 @@ pub enum Whose {
 impl Whose {
     fn which(&self, desk: &Desk) -> Which {
         match self {
+            Self::Everyone => Which::default(),
+            Self::One(id) => Which {
+                id: Some(*id),
+                ..Which::default()
+            },
             Self::Number(number) => {
                 let hashes = desk.vault.search_hashes(number.e164());
                 Which {
                     number_hashes: Some(hashes.into_iter().map(|(_, hash)| hash).collect()),
-                    client_id: None,
+                    ..Which::default()
                 }
             }
             Self::Client(client_id) => Which {
-                number_hashes: None,
                 client_id: Some(client_id.clone()),
+                ..Which::default()
             },
         }
     }
 
-    /// What the record of an end names: never the number.
-    fn named(&self) -> &str {
+    /// What the record of an end names, and how it was found: never the number.
+    fn named(&self) -> (String, &'static str) {
         match self {
-            Self::Number(_) => "number",
-            Self::Client(client_id) => client_id,
+            Self::Everyone => ("everyone".to_owned(), "everyone"),
+            Self::One(id) => (id.to_string(), "id"),
+            Self::Number(_) => ("number".to_owned(), "number"),
+            Self::Client(client_id) => (client_id.clone(), "client"),
         }
     }
 }
 
-/// The live sessions, newest first, each with its number masked.
+/// A page of live sessions, newest first, each with its number masked. One statement.
 ///
 /// # Errors
-/// [`Refused::Database`].
-pub async fn list(
+/// [`Refused::Invalid`] if there can be no such page.
+pub async fn page(
     desk: &Desk,
     whose: &Whose,
-    limit: u16,
-) -> Result<Vec<(Seen, Option<String>)>, Refused> {
-    let mut tx = desk.begin().await?;
-    let limit = i64::from(limit.clamp(1, MOST));
-    let seen = sessions::list(&mut tx, &whose.which(desk), desk.now, limit).await?;
-    let masked = |session: Seen| {
+    wanted: &Wanted,
+) -> Result<Page<(Seen, Option<String>)>, Refused> {
+    wanted.check()?;
+    let before = wanted.id_cursor()?;
+    let mut db = desk.db.acquire().await.map_err(StoreError::from)?;
+    let which = whose.which(desk);
+    let rows = sessions::page(&mut db, &which, before, desk.now, wanted.rows()).await?;
+    let page = wanted.page(rows, |session: &Seen| session.id.to_string());
+    Ok(page.map(|session| {
         let number = session.number(&desk.vault).ok();
         (session, number.map(|number| number.masked()))
-    };
-    Ok(seen.into_iter().map(masked).collect())
+    }))
 }
 
 /// Ends the live sessions: they answer nothing any more, what was granted in them is over, and their
 /// browsers' go-aheads are forgotten. Returns which they were.
 ///
 /// # Errors
-/// [`Refused::Database`].
+/// [`Refused::Invalid`] for everybody's.
 pub async fn end(desk: &Desk, whose: &Whose) -> Result<Vec<Uuid>, Refused> {
+    if matches!(whose, Whose::Everyone) {
+        let message =
+            "name a session, a number or a client; nobody ends everybody's sessions at once";
+        return Err(Refused::invalid("client_id", message));
+    }
     let mut tx = desk.begin().await?;
     let ended = sessions::end(&mut tx, &whose.which(desk), desk.now).await?;
-    let by = match whose {
-        Whose::Number(_) => "number",
-        Whose::Client(_) => "client",
-    };
+    let (named, by) = whose.named();
     let act = Act {
         operation: "ACTION",
         resource: "session",
-        id: whose.named(),
+        id: &named,
         details: json!({ "action": "end", "by": by, "sessions": ended }),
     };
     desk.record(&mut tx, act).await?;

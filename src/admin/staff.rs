@@ -79,7 +79,7 @@ pub async fn disable(desk: &Desk, email: &str) -> Result<(), Refused> {
     if account.disabled_at.is_some() {
         return Ok(());
     }
-    if account.role == Role::Owner && all.iter().filter(|other| is_owner(other)).count() == 1 {
+    if account.role == Role::Owner && all.iter().filter(|other| other.is_owner()).count() == 1 {
         let message = format!("{email} is the last owner; make another owner first");
         return Err(Refused::invalid("email", message));
     }
@@ -112,7 +112,7 @@ pub async fn setup_link(desk: &Desk, email: Option<&str>) -> Result<SetupLink, R
             let message = format!("{} is disabled", account.email);
             return Err(Refused::invalid("email", message));
         }
-        None if all.iter().any(is_owner) => {
+        None if all.iter().any(Staff::is_owner) => {
             let message = "there is an owner already; name the account the link is for";
             return Err(Refused::invalid("email", message));
         }
@@ -146,10 +146,6 @@ async fn insert_link(
     Ok(link)
 }
 
-fn is_owner(account: &Staff) -> bool {
-    account.role == Role::Owner && account.disabled_at.is_none()
-}
-
 fn find<'a>(all: &'a [Staff], email: &str) -> Result<&'a Staff, Refused> {
     all.iter()
         .find(|account| account.email.to_lowercase() == email.to_lowercase())
@@ -157,7 +153,7 @@ fn find<'a>(all: &'a [Staff], email: &str) -> Result<&'a Staff, Refused> {
 }
 
 /// Only the shape: the person proves the address by the link we let somebody send there.
-fn check_email(email: &str) -> Result<(), Refused> {
+pub(super) fn check_email(email: &str) -> Result<(), Refused> {
     let parts = email.split_once('@');
     let shape = parts.is_some_and(|(local, domain)| {
         !local.is_empty() && !domain.is_empty() && !domain.contains('@')

@@ -305,6 +305,37 @@ pub enum Event {
         /// What was seen, in one sentence.
         message: String,
     },
+    /// A log began; its first record.
+    AuditLogStarted {
+        /// Its name in checkpoints.
+        origin: String,
+        /// The key that checks its checkpoints, as Go's note package writes it.
+        key: String,
+        /// Why.
+        reason: LogBeginning,
+        /// The log before, if there was one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        previous: Option<PreviousLog>,
+    },
+    /// The records that a server knows committed since its last manifest.
+    AuditManifest {
+        /// The server, new with every start.
+        server: String,
+        /// 1, 2, … for each server.
+        serial: u64,
+        /// Their ids, the manifest before among them.
+        records: Vec<Uuid>,
+        /// Whether the server stopped in good order after this one.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        last: bool,
+    },
+    /// What stood among the records to be sealed was not sealed.
+    AuditRecordRefused {
+        /// The id that stood there.
+        record: Uuid,
+        /// Why not.
+        reason: SealRefusal,
+    },
     /// Staff or the system changed something.
     AdminEvent {
         /// `CREATE`, `UPDATE`, `DELETE` or `ACTION`.
@@ -351,6 +382,9 @@ impl Event {
             Self::PartitionDropped { .. } => "PARTITION_DROPPED",
             Self::ExpiredDataPurged { .. } => "EXPIRED_DATA_PURGED",
             Self::Alert { .. } => "ALERT",
+            Self::AuditLogStarted { .. } => "AUDIT_LOG_STARTED",
+            Self::AuditManifest { .. } => "AUDIT_MANIFEST",
+            Self::AuditRecordRefused { .. } => "AUDIT_RECORD_REFUSED",
             Self::AdminEvent { .. } => "ADMIN_EVENT",
         }
     }
@@ -376,6 +410,51 @@ pub struct Retired {
     pub records: i64,
     /// By the log's origin, their leaves as `[first, end]`, the end not included.
     pub leaves: BTreeMap<String, Vec<[i64; 2]>>,
+}
+
+/// Why a log began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogBeginning {
+    /// There was none.
+    First,
+    /// Sealed records are gone that an outside checkpoint or a server's memory covers: a restore.
+    RecordsLost,
+    /// The tree in the database is not the one that was sealed.
+    TreeAltered,
+}
+
+/// What is known of the log before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PreviousLog {
+    /// Its name.
+    pub origin: String,
+    /// The leaves that were left of it in the database.
+    pub size: u64,
+    /// The root over them as the database had it, hexadecimal.
+    pub root: String,
+    /// The checkpoint that says more than was left.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<String>,
+    /// Where that checkpoint was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
+}
+
+/// Why a pending record was not sealed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SealRefusal {
+    /// There is no such record.
+    Missing,
+    /// It does not carry our MAC.
+    Mac,
+    /// It names a root key that is not given.
+    Key,
+    /// Its bytes are those of another record.
+    OtherId,
+    /// It is a leaf already.
+    SealedBefore,
 }
 
 /// Who said that a number belongs to somebody else now.

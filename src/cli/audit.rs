@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::admin::audit::{self, Entry, MOST, Query};
+use crate::cli::audit_log::{self, LogCommand};
 use crate::cli::failure::{FINDING, Failure, OK};
 use crate::cli::input::{When, phone_number, when, word};
 use crate::cli::office::Globals;
@@ -38,6 +39,8 @@ pub enum AuditCommand {
     /// How long records stay, and legal holds.
     #[command(subcommand)]
     Keep(super::audit_keep::KeepCommand),
+    #[command(flatten)]
+    Log(LogCommand),
 }
 
 /// `audit list`.
@@ -127,6 +130,7 @@ pub async fn run(globals: &Globals, command: AuditCommand) -> Result<u8, Failure
             return super::audit_export::list(globals, &exports).await;
         }
         AuditCommand::Keep(command) => return super::audit_keep::run(globals, command).await,
+        AuditCommand::Log(command) => return audit_log::run(globals, command).await,
     };
     let office = globals.office().await?;
     let limit = list.limit;

@@ -30,7 +30,11 @@ pub enum ClientCommand {
     Create(Box<Create>),
     /// List the apps.
     #[command(after_help = JSON_FIELDS)]
-    List,
+    List {
+        /// Only those whose name or client_id holds this.
+        #[arg(long, default_value = "")]
+        search: String,
+    },
     /// Show one app: what is set, and its secrets with their ends and last uses.
     #[command(after_help = JSON_FIELDS)]
     Show {
@@ -81,6 +85,16 @@ pub enum ClientCommand {
     Disable {
         /// Its client_id.
         client_id: String,
+    },
+    /// End an app for good: its secrets are gone and it is refused everywhere. Nobody else ever gets its
+    /// client_id.
+    #[command(after_help = "JSON fields: client_id, removed.")]
+    Remove {
+        /// Its client_id.
+        client_id: String,
+        /// You know that its secrets cannot be had back.
+        #[arg(long)]
+        yes: bool,
     },
     /// Let a disabled app work again.
     #[command(after_help = "JSON fields: client_id, disabled.")]
@@ -146,7 +160,9 @@ pub async fn run(globals: &Globals, command: ClientCommand) -> Result<u8, Failur
     let desk = &office.desk;
     match command {
         ClientCommand::Create(create) => register(globals, &office, *create).await?,
-        ClientCommand::List => client_shown::many(globals, &clients::list(desk).await?, desk.now),
+        ClientCommand::List { search } => {
+            client_shown::many(globals, &clients::search(desk, &search).await?, desk.now);
+        }
         ClientCommand::Show { client_id } => {
             let client = clients::show(desk, &client_id).await?;
             client_shown::one(globals, &client, None, desk.now);
@@ -178,6 +194,20 @@ pub async fn run(globals: &Globals, command: ClientCommand) -> Result<u8, Failur
         ClientCommand::Disable { client_id } => {
             clients::set_disabled(desk, &client_id, true).await?;
             switched(globals, &client_id, true);
+        }
+        ClientCommand::Remove { client_id, yes } => {
+            if !yes {
+                let fix =
+                    "Repeat the command with --yes, or use `client disable`, which can be undone.";
+                let message = format!("{client_id} would be ended for good");
+                return Err(Failure::new(FINDING, message, fix));
+            }
+            clients::remove(desk, &client_id, None).await?;
+            if globals.json {
+                print_json(&json!({ "client_id": client_id, "removed": true }));
+            } else {
+                print(&format!("{client_id} is ended for good."));
+            }
         }
         ClientCommand::Enable { client_id } => {
             clients::set_disabled(desk, &client_id, false).await?;

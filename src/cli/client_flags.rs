@@ -36,6 +36,18 @@ fn seconds_or_none(text: &str) -> Result<OrNone<u32>, String> {
     }
 }
 
+fn count_or_none(text: &str) -> Result<OrNone<u32>, String> {
+    match text {
+        "none" => Ok(OrNone(None)),
+        text => {
+            let count = text
+                .parse()
+                .map_err(|_| "write a number, or none".to_owned());
+            count.map(Some).map(OrNone)
+        }
+    }
+}
+
 fn seconds(span: Duration) -> u32 {
     u32::try_from(span.as_secs()).unwrap_or(u32::MAX)
 }
@@ -356,6 +368,9 @@ struct Policy {
     /// Whether prompt=none may ask an operator: true or false.
     #[arg(long, value_name = "BOOL")]
     silent_check: Option<bool>,
+    /// Billable calls a month after which staff are alerted; nothing is refused; none for no quota.
+    #[arg(long, value_name = "CALLS", value_parser = count_or_none)]
+    quota_per_month: Option<OrNone<u32>>,
 }
 
 impl Policy {
@@ -367,6 +382,7 @@ impl Policy {
         }
         set(&mut settings.fresh_for_s, self.fresh_for.map(seconds));
         set(&mut settings.silent_check, self.silent_check);
+        set_or_none(&mut settings.quota_per_month, self.quota_per_month);
     }
 }
 

@@ -1,91 +1,29 @@
 //! How clients are printed.
 
-use serde::Serialize;
-use uuid::Uuid;
-
+use crate::admin::client_view::{ClientView, SecretView};
 use crate::cli::office::Globals;
 use crate::cli::output::{fields, note, print, print_json, shown, spelt, table};
 use crate::clock::Time;
-use crate::store::clients::{AuthMethod, Client, Kind, Settings};
-
-#[derive(Serialize)]
-struct View<'a> {
-    client_id: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    client_secret: Option<String>,
-    name: &'a str,
-    #[serde(rename = "type")]
-    kind: Kind,
-    redirect_uris: &'a [String],
-    token_endpoint_auth_method: AuthMethod,
-    test: bool,
-    sector: &'a str,
-    settings: &'a Settings,
-    secrets: Vec<SecretView<'a>>,
-    revision: i32,
-    disabled_at: Option<Time>,
-    created_at: Time,
-    updated_at: Time,
-}
-
-#[derive(Serialize)]
-struct SecretView<'a> {
-    id: Uuid,
-    hint: &'a str,
-    created_at: Time,
-    expires_at: Option<Time>,
-    last_used_at: Option<Time>,
-}
-
-fn view(client: &Client, client_secret: Option<String>, now: Time) -> View<'_> {
-    let live = client
-        .secrets
-        .iter()
-        .filter(|secret| secret.expires_at.is_none_or(|end| end > now));
-    View {
-        client_id: &client.client_id,
-        client_secret,
-        name: &client.name,
-        kind: client.kind,
-        redirect_uris: &client.redirect_uris,
-        token_endpoint_auth_method: client.auth_method,
-        test: client.test,
-        sector: &client.sector,
-        settings: &client.settings,
-        secrets: live
-            .map(|secret| SecretView {
-                id: secret.id,
-                hint: &secret.hint,
-                created_at: secret.created_at,
-                expires_at: secret.expires_at,
-                last_used_at: secret.last_used_at,
-            })
-            .collect(),
-        revision: client.revision,
-        disabled_at: client.disabled_at,
-        created_at: client.created_at,
-        updated_at: client.updated_at,
-    }
-}
+use crate::store::clients::{Client, Settings};
 
 /// Prints one client, with its secret if one was just made.
 pub fn one(globals: &Globals, client: &Client, client_secret: Option<String>, now: Time) {
-    let view = view(client, client_secret, now);
+    let view = ClientView::of(client, client_secret, now);
     if globals.json {
         return print_json(&view);
     }
-    let mut pairs = vec![("client_id", view.client_id.to_owned())];
+    let mut pairs = vec![("client_id", view.client_id.clone())];
     if let Some(secret) = &view.client_secret {
         pairs.push(("client_secret", secret.clone()));
     }
     let method = view.token_endpoint_auth_method;
     pairs.extend([
-        ("name", shown(view.name)),
+        ("name", shown(&view.name)),
         ("type", spelt(&view.kind)),
         ("redirect URIs", view.redirect_uris.join("  ")),
         ("authentication", method.as_str().to_owned()),
         ("test", view.test.to_string()),
-        ("sector", view.sector.to_owned()),
+        ("sector", view.sector.clone()),
     ]);
     if method.is_secret() {
         let secrets: Vec<String> = view.secrets.iter().map(secret_line).collect();
@@ -93,7 +31,7 @@ pub fn one(globals: &Globals, client: &Client, client_secret: Option<String>, no
     }
     let disabled = view.disabled_at.map(|at| at.to_rfc3339());
     pairs.push(("disabled", disabled.unwrap_or_default()));
-    let settings = settings_lines(view.settings);
+    let settings = settings_lines(&view.settings);
     pairs.extend(
         settings
             .iter()
@@ -105,7 +43,7 @@ pub fn one(globals: &Globals, client: &Client, client_secret: Option<String>, no
     }
 }
 
-fn secret_line(secret: &SecretView<'_>) -> String {
+fn secret_line(secret: &SecretView) -> String {
     let used = match secret.last_used_at {
         Some(at) => format!("last used {}", at.to_rfc3339()),
         None => "not used yet".to_owned(),
@@ -149,7 +87,10 @@ fn settings_lines(settings: &Settings) -> Vec<(String, String)> {
 /// Prints a table of clients.
 pub fn many(globals: &Globals, clients: &[Client], now: Time) {
     if globals.json {
-        let views: Vec<_> = clients.iter().map(|c| view(c, None, now)).collect();
+        let views: Vec<_> = clients
+            .iter()
+            .map(|c| ClientView::of(c, None, now))
+            .collect();
         return print_json(&views);
     }
     let row = |client: &Client| {

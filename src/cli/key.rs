@@ -35,6 +35,13 @@ pub enum KeyCommand {
         retiring_at, retired_at)."
     )]
     List,
+    /// Make and publish the next key of an algorithm, unless there is one.
+    #[command(after_help = "JSON fields: alg, made (false: there was one).")]
+    Stage {
+        /// The algorithm, such as RS256.
+        #[arg(long, value_parser = word::<SigningAlg>)]
+        alg: SigningAlg,
+    },
     /// Let the next key of an algorithm sign from now on.
     #[command(after_help = "JSON fields: alg, old, active, next.")]
     Rotate(Rotate),
@@ -70,6 +77,18 @@ pub async fn run(globals: &Globals, command: KeyCommand) -> Result<u8, Failure> 
             let office = globals.office().await?;
             let rows = keys::list(&office.desk).await?;
             list(globals, office.desk.vault.key_id(), &rows);
+            Ok(OK)
+        }
+        KeyCommand::Stage { alg } => {
+            let office = globals.office().await?;
+            let made = keys::stage(&office.desk, &office.db, alg).await?;
+            if globals.json {
+                print_json(&json!({ "alg": alg, "made": made }));
+            } else if made {
+                print("The next key is published.");
+            } else {
+                print("There is a next key already.");
+            }
             Ok(OK)
         }
         KeyCommand::Rotate(rotate) => {

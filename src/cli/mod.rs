@@ -1,9 +1,12 @@
 //! The command line: reads arguments, calls [`crate::admin`] or a part of the program that runs, and
 //! prints. One file per noun.
 
+mod api_token;
+mod apply;
 mod audit;
 mod audit_export;
 mod audit_keep;
+mod audit_log;
 mod check_flags;
 mod client;
 mod client_flags;
@@ -24,13 +27,14 @@ mod privacy;
 mod ranges;
 mod serve;
 mod session;
+mod shell;
 mod simulator;
 mod staff;
 mod usage;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use failure::{FINDING, Failure};
 use office::Globals;
@@ -73,6 +77,9 @@ enum Command {
     /// Browsers that are signed in.
     #[command(subcommand)]
     Session(session::SessionCommand),
+    /// Tokens of the admin API.
+    #[command(subcommand)]
+    ApiToken(api_token::ApiTokenCommand),
     /// The root key and the keys that sign tokens.
     #[command(subcommand)]
     Key(key::KeyCommand),
@@ -82,12 +89,23 @@ enum Command {
     /// What people may ask of us about their number: to see what is kept, and to have it erased.
     #[command(subcommand)]
     Privacy(privacy::PrivacyCommand),
-    /// Calls that operators charge for, per day (UTC), app and operator, from the audit records.
+    /// Verifications and calls that operators charge for, per day (UTC), app and operator, from the audit
+    /// records.
     #[command(
-        after_help = "JSON fields: a list of day, client_id, operator, call (verify, device_phone_number, sim_swap, \
-        number_recycling), billable (answered), unsure (sent, no answer came)."
+        after_help = "JSON fields: a list of day, client_id, operator, verifications (trips that ended), verified, \
+        billable (calls that were answered), unsure (calls sent, no answer came), calls (the billable ones by kind: verify, \
+        device_phone_number, sim_swap, number_recycling); with --quotas: subject, name, quota, used."
     )]
     Usage(usage::Usage),
+    /// Make apps, operators and the telco finder as a file says.
+    #[command(
+        after_help = "JSON fields: a list of action (create, update, end), resource, id, changes (per field: before, \
+        after), client_secret (of an app that was made)."
+    )]
+    Apply(apply::Apply),
+    /// Write the file that `apply` reads, as everything is now. No secret is in it.
+    #[command(after_help = "JSON fields: owner, clients, operators, telco_finder, as in the file.")]
+    Export(apply::Export),
     /// What was recorded.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -99,6 +117,17 @@ enum Command {
         after_help = "JSON fields: ok, findings (check, level: ok, warn or fail, message, fix)."
     )]
     Doctor,
+    /// Print what a shell needs to complete our commands.
+    Completions {
+        /// bash, elvish, fish, powershell or zsh.
+        shell: clap_complete::Shell,
+    },
+    /// Write our manual pages into a folder.
+    #[command(after_help = "JSON fields: folder, pages.")]
+    Man {
+        /// The folder; made if it is not there.
+        folder: std::path::PathBuf,
+    },
     /// Run a pretend operator.
     Simulator(simulator::Simulator),
     /// Run the demo app against a server that runs elsewhere.
@@ -139,10 +168,15 @@ async fn dispatch(line: Line) -> Result<u8, Failure> {
         Command::Operator(command) => operator::run(globals, command).await,
         Command::Staff(command) => staff::run(globals, command).await,
         Command::Session(command) => session::run(globals, command).await,
+        Command::ApiToken(command) => api_token::run(globals, command).await,
         Command::Key(command) => key::run(globals, command).await,
         Command::Number(command) => number::run(globals, command).await,
         Command::Privacy(command) => privacy::run(globals, command).await,
         Command::Usage(options) => usage::run(globals, options).await,
+        Command::Apply(options) => apply::apply(globals, options).await,
+        Command::Export(options) => apply::export(globals, options).await,
+        Command::Completions { shell } => Ok(shell::completions(shell, Line::command())),
+        Command::Man { folder } => shell::man(globals, &folder, Line::command()),
         Command::Audit(command) => audit::run(globals, command).await,
         Command::Config(command) => config::run(globals, &command),
         Command::Doctor => doctor::run(globals).await,
@@ -153,8 +187,6 @@ async fn dispatch(line: Line) -> Result<u8, Failure> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]
@@ -194,6 +226,25 @@ mod tests {
             }
         }
         walk(&Line::command());
+    }
+
+    #[test]
+    fn every_command_has_a_manual_page_and_is_completed() {
+        let tail = crate::secret::b64(&crate::secret::random::<12>());
+        let folder = std::env::temp_dir().join(format!("numbercloak-man-{tail}"));
+        std::fs::create_dir_all(&folder).unwrap();
+        clap_mangen::generate_to(Line::command(), &folder).unwrap();
+        let mut text = Vec::new();
+        let shell = clap_complete::Shell::Bash;
+        clap_complete::generate(shell, &mut Line::command(), "numbercloak", &mut text);
+        let text = String::from_utf8(text).unwrap();
+        for command in Line::command().get_subcommands() {
+            let name = command.get_name();
+            let page = folder.join(format!("numbercloak-{name}.1"));
+            assert!(page.exists(), "{name}");
+            assert!(text.contains(name), "{name}");
+        }
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]

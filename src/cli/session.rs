@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use serde_json::json;
+use uuid::Uuid;
 
-use crate::admin::sessions::{self, MOST, Whose};
+use crate::admin::page::{MOST, Wanted};
+use crate::admin::sessions::{self, Whose};
 use crate::cli::failure::{Failure, OK};
 use crate::cli::input::phone_number;
 use crate::cli::office::Globals;
@@ -21,7 +23,10 @@ pub enum SessionCommand {
     )]
     List {
         #[command(flatten)]
-        of: Of,
+        of: Filter,
+        /// The page after this one: the last id of the page before.
+        #[arg(long, value_name = "ID")]
+        after: Option<String>,
         /// Sessions at most.
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=i64::from(MOST)))]
         limit: u16,
@@ -34,10 +39,21 @@ pub enum SessionCommand {
     },
 }
 
+/// Whose sessions; everybody's if none is named.
+#[derive(Args, Debug)]
+#[group(required = false, multiple = false)]
+pub struct Filter {
+    #[command(flatten)]
+    of: Option<Of>,
+}
+
 /// Whose sessions.
 #[derive(Args, Debug)]
 #[group(required = true, multiple = false)]
 pub struct Of {
+    /// One session, by its id.
+    #[arg(long, value_name = "ID")]
+    id: Option<Uuid>,
     /// Those of one number, international: read from this file, or from standard input for -, because
     /// every user of this machine can read arguments.
     #[arg(long, value_name = "FILE")]
@@ -49,9 +65,10 @@ pub struct Of {
 
 impl Of {
     fn whose(self) -> Result<Whose, Failure> {
-        match (self.number_file, self.client) {
-            (Some(file), _) => Ok(Whose::Number(phone_number(&file)?)),
-            (None, client) => Ok(Whose::Client(client.unwrap_or_default())),
+        match (self.id, self.number_file, self.client) {
+            (Some(id), ..) => Ok(Whose::One(id)),
+            (None, Some(file), _) => Ok(Whose::Number(phone_number(&file)?)),
+            (None, None, client) => Ok(Whose::Client(client.unwrap_or_default())),
         }
     }
 }
@@ -59,7 +76,15 @@ impl Of {
 /// Runs it.
 pub async fn run(globals: &Globals, command: SessionCommand) -> Result<u8, Failure> {
     match command {
-        SessionCommand::List { of, limit } => list(globals, &of.whose()?, limit).await?,
+        SessionCommand::List { of, after, limit } => {
+            let whose = of.of.map_or(Ok(Whose::Everyone), Of::whose)?;
+            let wanted = Wanted {
+                after,
+                limit,
+                ..Wanted::default()
+            };
+            list(globals, &whose, &wanted).await?;
+        }
         SessionCommand::End { of } => {
             let whose = of.whose()?;
             let ended = sessions::end(&globals.office().await?.desk, &whose).await?;
@@ -73,8 +98,9 @@ pub async fn run(globals: &Globals, command: SessionCommand) -> Result<u8, Failu
     Ok(OK)
 }
 
-async fn list(globals: &Globals, whose: &Whose, limit: u16) -> Result<(), Failure> {
-    let seen = sessions::list(&globals.office().await?.desk, whose, limit).await?;
+async fn list(globals: &Globals, whose: &Whose, wanted: &Wanted) -> Result<(), Failure> {
+    let page = sessions::page(&globals.office().await?.desk, whose, wanted).await?;
+    let seen = page.items;
     if globals.json {
         let views: Vec<_> = seen
             .iter()

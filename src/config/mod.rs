@@ -6,6 +6,7 @@
 //! the JSON Schema made of them.
 
 mod check;
+mod checkpoints;
 mod clients;
 mod faults;
 mod issuer;
@@ -28,6 +29,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+pub use checkpoints::{Checkpoints, S3};
 pub use clients::{Mtls, Registration};
 pub use faults::{Fault, Faults};
 pub use issuer::Issuer;
@@ -73,6 +75,8 @@ pub struct Config {
     pub streams: Streams,
     /// When people should look.
     pub alerts: Alerts,
+    /// Where the audit log's checkpoints go.
+    pub checkpoints: Checkpoints,
     /// Logs.
     pub log: Log,
     /// What people see of the deployment's owner.
@@ -284,6 +288,7 @@ fn resolve(
         retention: settings.retention,
         streams: settings.streams,
         alerts: settings.alerts,
+        checkpoints: settings.checkpoints,
         log: settings.log,
         dpop: settings.dpop,
         branding: settings.branding,

@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::checkpoints::Checkpoints;
 use super::clients::{MtlsSection, Registration};
 use super::issuer::Issuer;
 use super::lifetimes::Lifetimes;
@@ -38,6 +39,7 @@ pub(super) struct Settings {
     pub(super) retention: Retention,
     pub(super) streams: Streams,
     pub(super) alerts: Alerts,
+    pub(super) checkpoints: Checkpoints,
     pub(super) log: Log,
     pub(super) branding: Branding,
 }

@@ -1,33 +1,109 @@
-//! Pages for staff. The console comes with a later issue; until then its addresses, which the command
-//! line and dev mode print, say what to use instead.
+//! Pages for staff, rendered here and usable without scripts. Every route stands in [`made`] with
+//! who may use it; what they do is [`crate::admin`]'s, the same as for the API and the command line.
 
-use askama::Template;
+mod account;
+mod clients;
+mod frame;
+mod keys;
+mod operators;
+mod overview;
+mod qr;
+pub mod rule;
+mod sessions;
+mod settings;
+mod setup;
+mod sign_in;
+mod staff;
+mod trouble;
+mod visit;
+
+use std::sync::LazyLock;
+
 use axum::Router;
-use axum::extract::State;
-use axum::response::Response;
-use axum::routing::get;
-use http::StatusCode;
 
+use crate::console::rule::{ADMINS, OWNERS, READERS, Routes, Rule, STAFF, Who};
 use crate::web::app::App;
-use crate::web::browser::Browser;
-use crate::web::headers::PageClass;
-use crate::web::page::{Frame, render};
 
 /// The routes.
 pub fn routes() -> Router<App> {
-    Router::new()
-        .route("/admin", get(not_yet))
-        .route("/setup/{token}", get(not_yet))
+    made().finish().0
 }
 
-#[derive(Template)]
-#[template(path = "console/not_yet.html")]
-struct NotYet {
-    frame: Frame,
+/// Every route's rule.
+pub fn rules() -> &'static [Rule] {
+    static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| made().finish().1);
+    &RULES
 }
 
-/// A setup link stays unused: nothing here looks at it.
-async fn not_yet(State(app): State<App>, browser: Browser) -> Response {
-    let frame = Frame::branded(&app.config.branding, browser.language(None));
-    render(StatusCode::NOT_FOUND, PageClass::Console, &NotYet { frame })
+fn made() -> Routes {
+    Routes::default()
+        .page("/setup/{token}", Who::Anybody, setup::show)
+        .act("/setup/{token}", Who::Anybody, setup::set_up)
+        .page("/admin/login", Who::Anybody, sign_in::show)
+        .act("/admin/login", Who::Anybody, sign_in::sign_in)
+        .act("/admin/logout", STAFF, sign_in::sign_out)
+        .page("/admin/confirm", STAFF, sign_in::ask_again)
+        .act("/admin/confirm", STAFF, sign_in::prove_again)
+        .page("/admin", STAFF, overview::show)
+        .page("/admin/account", STAFF, account::show)
+        .act("/admin/account/end", STAFF, account::end)
+        .page("/admin/clients", READERS, clients::list::show)
+        .page("/admin/clients/new", ADMINS, clients::new::show)
+        .act("/admin/clients/new", ADMINS, clients::new::create)
+        .page("/admin/clients/{client_id}", READERS, clients::one::show)
+        .act(
+            "/admin/clients/{client_id}/enabled",
+            ADMINS,
+            clients::one::set_enabled,
+        )
+        .page(
+            "/admin/clients/{client_id}/code",
+            READERS,
+            clients::one::code,
+        )
+        .page(
+            "/admin/clients/{client_id}/settings",
+            ADMINS,
+            clients::edit::show,
+        )
+        .act(
+            "/admin/clients/{client_id}/settings",
+            ADMINS,
+            clients::edit::save,
+        )
+        .act_proven(
+            "/admin/clients/{client_id}/rotate",
+            ADMINS,
+            clients::secrets::rotate,
+        )
+        .act_proven(
+            "/admin/clients/{client_id}/revoke",
+            ADMINS,
+            clients::secrets::revoke,
+        )
+        .page("/admin/operators", READERS, operators::list)
+        .page("/admin/operators/new", ADMINS, operators::new::choose)
+        .page(
+            "/admin/operators/new/{preset}",
+            ADMINS,
+            operators::new::show,
+        )
+        .act_proven("/admin/operators/new/{preset}", ADMINS, operators::new::add)
+        .page("/admin/operators/{alias}", READERS, operators::show)
+        .act("/admin/operators/{alias}/test", ADMINS, operators::test)
+        .act(
+            "/admin/operators/{alias}/enabled",
+            ADMINS,
+            operators::set_enabled,
+        )
+        .page("/admin/sessions", ADMINS, sessions::show)
+        .act("/admin/sessions", ADMINS, sessions::find)
+        .act("/admin/sessions/end", ADMINS, sessions::end)
+        .page("/admin/keys", READERS, keys::show)
+        .act_proven("/admin/keys/rotate", OWNERS, keys::rotate)
+        .page("/admin/staff", OWNERS, staff::list)
+        .act_proven("/admin/staff/invite", OWNERS, staff::invite)
+        .act_proven("/admin/staff/link", OWNERS, staff::link)
+        .act_proven("/admin/staff/disable", OWNERS, staff::disable)
+        .page("/admin/settings", READERS, settings::show)
 }

@@ -13,7 +13,6 @@ use crate::secret::{RootKey, b64, random};
 
 const ROOT_KEY: &str = "root.key";
 const CONFIG: &str = "numbercloak.toml";
-const DEMO_SECRET: &str = "demo-client-secret";
 
 /// The file with the root key; made if it is missing.
 pub fn root_key(data: &Path) -> anyhow::Result<PathBuf> {
@@ -39,10 +38,14 @@ pub fn root_key_of(database_url: &str) -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
-/// The demo client's secret, if one is kept.
-pub fn demo_secret(data: &Path) -> Option<String> {
-    let text = std::fs::read_to_string(data.join(DEMO_SECRET)).ok()?;
+/// A demo client's secret, if one is kept.
+pub fn client_secret(data: &Path, client_id: &str) -> Option<String> {
+    let text = std::fs::read_to_string(data.join(secret_file(client_id))).ok()?;
     Some(text.trim().to_owned())
+}
+
+fn secret_file(client_id: &str) -> String {
+    format!("{client_id}-client-secret")
 }
 
 /// Writes the stack's configuration file.
@@ -52,14 +55,16 @@ pub fn write_config(data: &Path, toml: &str) -> anyhow::Result<PathBuf> {
     Ok(path)
 }
 
-/// Keeps the demo client's secret.
-pub fn keep_demo_secret(data: &Path, secret: &str) -> anyhow::Result<()> {
-    write_private(&data.join(DEMO_SECRET), secret)
+/// Keeps a demo client's secret.
+pub fn keep_client_secret(data: &Path, client_id: &str, secret: &str) -> anyhow::Result<()> {
+    write_private(&data.join(secret_file(client_id)), secret)
 }
 
 /// Removes what is kept.
 pub fn reset(data: &Path) -> anyhow::Result<()> {
-    for name in [ROOT_KEY, CONFIG, DEMO_SECRET] {
+    let secrets = ["demo", "demo-strict"].map(secret_file);
+    let kept = [ROOT_KEY, CONFIG].map(str::to_owned);
+    for name in kept.into_iter().chain(secrets) {
         match std::fs::remove_file(data.join(name)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
             _ => {}

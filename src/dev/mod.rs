@@ -1,31 +1,34 @@
 //! Dev mode: the whole stack on one machine with nothing configured. A private Postgres, the server,
-//! a simulated operator and a demo app, each a site of its own as in the field: the issuer on
-//! `localhost`, the demo on `127.0.0.1`, the operator on another loopback address.
+//! simulated operators with a radio network, and two demo apps, each a site of its own as in the field:
+//! the issuer on `localhost`, the demos on `127.0.0.1`, the operators on another loopback address.
 
+mod addresses;
+mod database;
 mod files;
+mod networks;
 pub mod personas;
 mod seed;
 
 pub use files::root_key_of;
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use serde_json::json;
 use tokio::net::TcpListener;
 
+use addresses::neighbour;
+use database::Database;
+use networks::Networks;
+
 use crate::admin::Desk;
 use crate::clock::Clock;
 use crate::config;
 use crate::demo;
-use crate::embedded_postgres::{self, APP_ROLE, Cluster, Durability, OWNER_ROLE, SUPERUSER};
+use crate::embedded_postgres::{self, Cluster};
 use crate::secret::Redacted;
 use crate::server::{self, Server, Start};
-use crate::simulator::{self, Persona, Simulator};
-
-/// The database's name.
-const DATABASE: &str = "numbercloak";
 
 /// What `numbercloak dev` is told.
 #[derive(Debug)]
@@ -50,10 +53,10 @@ pub struct Options {
 /// In one sentence, what keeps it from starting.
 pub async fn run(options: Options) -> anyhow::Result<()> {
     let stack = Stack::start(&options).await?;
-    stack.announce();
     if let Some(path) = &options.ready_file {
         stack.write_ready_file(path)?;
     }
+    stack.announce();
     server::stop_signal().await?;
     stack.stop().await;
     if let Some(path) = &options.ready_file {
@@ -64,10 +67,10 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
 
 struct Stack {
     server: Server,
-    simulator: Simulator,
-    /// The other personas.
-    others: Vec<Simulator>,
+    networks: Networks,
     demo: demo::Demo,
+    /// The same app under a registration that requires both extra checks.
+    strict: demo::Demo,
     cluster: Option<Cluster>,
     database_url: String,
     config_file: PathBuf,
@@ -103,39 +106,37 @@ impl Stack {
             ..Start::new(config)
         })
         .await?;
-        let simulator = simulator::start(simulator::Settings {
-            clock: clock.clone(),
-            ..simulator::Settings::new(neighbour(address, Ipv4Addr::new(127, 0, 0, 2), 2).await)
-        })
-        .await
-        .context("the simulated operator cannot listen")?;
-        let beside = neighbour(address, Ipv4Addr::LOCALHOST, 1).await;
-        let demo = demo::bind(beside, None)
-            .await
-            .context("the demo app cannot listen")?;
+        let networks = Networks::start(address, &clock).await?;
+        let demo = bind(address, 1).await?;
+        let strict = bind(address, 4).await?;
         let desk = Desk {
             db: server.app.db.durable().clone(),
             vault: server.app.vault.clone(),
             now: clock.now(),
             actor: "dev".to_owned(),
         };
-        seed::operator(&desk, &server.app.config.issuer, &simulator).await?;
-        let others = start_others(address, &clock).await?;
-        seed::others(&desk, &server.app.config.issuer, &others).await?;
-        let client = seed::client(&desk, &data, &demo.redirect_uri()).await?;
-        let setup_link = seed::setup_link(&desk, &server.app.config.issuer).await?;
-        let demo = demo.serve(demo::Settings {
-            issuer: server.app.config.issuer.as_str().to_owned(),
-            client_id: client.client_id.clone(),
-            client_secret: Some(client.secret.clone()),
-            clock,
-            simulator_url: Some(simulator.issuer().to_owned()),
-        })?;
+        let issuer = &server.app.config.issuer;
+        seed::operator(&desk, issuer, &networks).await?;
+        seed::others(&desk, issuer, &networks).await?;
+        let client = seed::client(&desk, &data, &seed::DEMO, &demo.redirect_uri()).await?;
+        let wary = seed::client(&desk, &data, &seed::STRICT, &strict.redirect_uri()).await?;
+        let setup_link = seed::setup_link(&desk, issuer).await?;
+        let serve = |bound: demo::Bound, client: &seed::DemoClient| {
+            bound.serve(demo::Settings {
+                issuer: issuer.as_str().to_owned(),
+                client_id: client.client_id.clone(),
+                client_secret: Some(client.secret.clone()),
+                clock: clock.clone(),
+                simulator_url: Some(networks.usual.issuer().to_owned()),
+            })
+        };
+        let demo = serve(demo, &client)?;
+        let strict = serve(strict, &wary)?;
         Ok(Self {
             server,
-            simulator,
-            others,
+            networks,
             demo,
+            strict,
             cluster: database.cluster,
             database_url: database.url,
             config_file,
@@ -151,14 +152,20 @@ impl Stack {
             "  Demo app    {}   <- open this and press the button",
             self.demo.url()
         );
-        println!("  Issuer      {}", self.server.app.config.issuer);
         println!(
-            "  Operator    {}/sim   the simulated network and its SIMs",
-            self.simulator.issuer()
+            "  Strict app  {}   requires the SIM swap and recycling checks",
+            self.strict.url()
         );
-        for other in &self.others {
+        println!("  Issuer      {}", self.server.app.config.issuer);
+        let operator = self.networks.usual.issuer();
+        println!("  Operator    {operator}/sim   the simulated network and its SIMs");
+        for other in &self.networks.others {
             let alias = personas::alias(other.persona());
             println!("              {}   idp_hint={alias}", other.issuer());
+        }
+        if let Some(proxy) = self.networks.proxy() {
+            println!("  Phone       a browser with the proxy {proxy}");
+            println!("              {operator}/sim/phone   puts it on Wi-Fi or mobile data");
         }
         if let Some(link) = &self.setup_link {
             println!("  Admin       {link}   (once, within 60 minutes)");
@@ -177,9 +184,11 @@ impl Stack {
             "issuer": self.server.app.config.issuer.as_str(),
             "database_url": self.database_url,
             "demo_app": self.demo.url(),
+            "strict_app": self.strict.url(),
             "console": self.server.app.config.issuer.url("/admin"),
             "setup_link": self.setup_link,
-            "simulator": self.simulator.issuer(),
+            "simulator": self.networks.usual.issuer(),
+            "radio": self.networks.proxy(),
             "management": format!("http://{}", self.server.management),
             "pid": std::process::id(),
             "client": {
@@ -194,11 +203,9 @@ impl Stack {
 
     async fn stop(self) {
         self.demo.stop().await;
+        self.strict.stop().await;
         self.server.stop().await;
-        self.simulator.stop().await;
-        for other in self.others {
-            other.stop().await;
-        }
+        self.networks.stop().await;
         if let Some(cluster) = self.cluster {
             let stopped = tokio::task::spawn_blocking(move || cluster.stop()).await;
             if let Ok(Err(error)) = stopped {
@@ -208,57 +215,11 @@ impl Stack {
     }
 }
 
-/// Every other persona, each at an address of its own beside the usual one.
-async fn start_others(server: SocketAddr, clock: &Clock) -> anyhow::Result<Vec<Simulator>> {
-    let mut all = Vec::new();
-    for (persona, distance) in Persona::ALL.into_iter().skip(1).zip(10..) {
-        let address = neighbour(server, Ipv4Addr::new(127, 0, 0, 2), distance).await;
-        all.push(simulator::Settings {
-            persona,
-            clock: clock.clone(),
-            ..simulator::Settings::new(address)
-        });
-    }
-    let started = simulator::start_all(all).await;
-    started.context("a simulated operator cannot listen")
-}
-
-/// The database: the one given, or a private cluster in the data folder.
-struct Database {
-    url: String,
-    migrator_url: String,
-    cluster: Option<Cluster>,
-}
-
-impl Database {
-    async fn open(options: &Options, data: &Path) -> anyhow::Result<Self> {
-        let cluster_options = embedded_postgres::Options {
-            data: data.to_path_buf(),
-            durability: Durability::Durable,
-            settings: Vec::new(),
-        };
-        if options.reset {
-            let reset = cluster_options.clone();
-            tokio::task::spawn_blocking(move || Cluster::reset(&reset)).await??;
-            files::reset(data)?;
-        }
-        if let Some(url) = &options.database_url {
-            std::fs::create_dir_all(data)?;
-            return Ok(Self {
-                url: url.reveal().to_owned(),
-                migrator_url: url.reveal().to_owned(),
-                cluster: None,
-            });
-        }
-        let cluster =
-            tokio::task::spawn_blocking(move || Cluster::start(&cluster_options)).await??;
-        embedded_postgres::prepare(&cluster.url(SUPERUSER, "postgres"), DATABASE).await?;
-        Ok(Self {
-            url: cluster.url(APP_ROLE, DATABASE),
-            migrator_url: cluster.url(OWNER_ROLE, DATABASE),
-            cluster: Some(cluster),
-        })
-    }
+/// A demo app's address, so many ports after the server's.
+async fn bind(server: SocketAddr, distance: u16) -> anyhow::Result<demo::Bound> {
+    let beside = neighbour(server, Ipv4Addr::LOCALHOST, distance).await;
+    let bound = demo::bind(beside, None).await;
+    bound.context("a demo app cannot listen")
 }
 
 /// The configuration, as a file: the command line works on the same stack with it.
@@ -278,19 +239,4 @@ fn settings(address: SocketAddr, database: &Database, root_key: &Path) -> String
         migrator = quoted(&database.migrator_url),
         key = quoted(&root_key.display().to_string()),
     )
-}
-
-/// A free address beside the server's: the same ports at every start where possible, so that an open
-/// tab still works; another loopback address where the system has one.
-async fn neighbour(server: SocketAddr, ip: Ipv4Addr, distance: u16) -> SocketAddr {
-    let wanted = server.port().checked_add(distance).unwrap_or(0);
-    for ip in [ip, Ipv4Addr::LOCALHOST] {
-        for port in [wanted, 0] {
-            let address = SocketAddr::new(IpAddr::V4(ip), port);
-            if TcpListener::bind(address).await.is_ok() {
-                return address;
-            }
-        }
-    }
-    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0)
 }

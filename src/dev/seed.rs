@@ -1,4 +1,4 @@
-//! What dev mode puts into the database: the simulated operator, the demo client, the first owner's
+//! What dev mode puts into the database: the simulated operators, the demo clients, the first owner's
 //! setup link. Run at every start; changes only what differs.
 
 use std::path::Path;
@@ -8,19 +8,40 @@ use crate::admin::operators::{self, NewOperator};
 use crate::admin::{Desk, Refused, client_secrets, staff};
 use crate::config::Issuer;
 use crate::dev::files;
+use crate::dev::networks::{Networks, OPERATOR};
 use crate::dev::personas::{OurKeys, register as register_persona};
 use crate::oauth::signing_alg::SigningAlg;
 use crate::secret::{Redacted, Token, same};
-use crate::simulator::{SimulatedClient, Simulator};
+use crate::simulator::SimulatedClient;
+use crate::store::checks::{CheckContract, Offered, Policy};
 use crate::store::clients::{Kind, Settings as ClientSettings};
 use crate::store::operators::{
     Credentials, HintForm, IdTokenRule, Mode, Settings as OperatorSettings,
 };
 
-const OPERATOR: &str = "simulator";
-const CLIENT: &str = "demo";
+/// A demo app as it is registered.
+pub(super) struct App {
+    id: &'static str,
+    name: &'static str,
+    /// What becomes of a login whose extra checks fail or cannot be made.
+    checks: Policy,
+}
 
-/// The demo app's registration.
+/// The one whose button people press first.
+pub(super) const DEMO: App = App {
+    id: "demo",
+    name: "Demo app",
+    checks: Policy::Off,
+};
+
+/// The one that shows what the extra checks refuse.
+pub(super) const STRICT: App = App {
+    id: "demo-strict",
+    name: "Strict demo app",
+    checks: Policy::Require,
+};
+
+/// A demo app's registration.
 pub struct DemoClient {
     /// Its `client_id`.
     pub client_id: String,
@@ -30,7 +51,12 @@ pub struct DemoClient {
 
 /// Registers the simulator as an operator, and us with the simulator. Its address and our secret
 /// there are new at every start.
-pub async fn operator(desk: &Desk, issuer: &Issuer, simulator: &Simulator) -> anyhow::Result<()> {
+pub(super) async fn operator(
+    desk: &Desk,
+    issuer: &Issuer,
+    networks: &Networks,
+) -> anyhow::Result<()> {
+    let simulator = &networks.usual;
     let secret = Token::random().reveal();
     simulator.handle().register(SimulatedClient {
         client_id: "numbercloak".to_owned(),
@@ -48,6 +74,12 @@ pub async fn operator(desk: &Desk, issuer: &Issuer, simulator: &Simulator) -> an
         require_iss: true,
         // Longer than those of the other personas, so that this one is asked if nobody names another.
         prefixes: (0..10).map(|digit| format!("990{digit}")).collect(),
+        ip_ranges: networks.addresses_of(OPERATOR),
+        checks: Offered {
+            sim_swap: Some(CheckContract::default()),
+            number_recycling: Some(CheckContract::default()),
+            ..Offered::default()
+        },
         ..OperatorSettings::default()
     };
     let credentials = Credentials {
@@ -65,12 +97,18 @@ pub async fn operator(desk: &Desk, issuer: &Issuer, simulator: &Simulator) -> an
 }
 
 /// Registers the other personas as operators, and us with them.
-pub async fn others(desk: &Desk, issuer: &Issuer, others: &[Simulator]) -> anyhow::Result<()> {
+pub(super) async fn others(
+    desk: &Desk,
+    issuer: &Issuer,
+    networks: &Networks,
+) -> anyhow::Result<()> {
     let keys = tokio::task::spawn_blocking(OurKeys::generate).await??;
-    for simulator in others {
+    for simulator in &networks.others {
         let callback = |alias: &str| issuer.url(&format!("/broker/{alias}/endpoint"));
-        let registered =
+        let mut registered =
             register_persona(simulator.persona(), simulator.issuer(), callback, &keys)?;
+        let alias = &registered.operator.alias;
+        registered.operator.settings.ip_ranges = networks.addresses_of(alias);
         simulator.handle().register(registered.client);
         put(desk, registered.operator).await?;
     }
@@ -96,20 +134,25 @@ async fn put(desk: &Desk, operator: NewOperator) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Registers the demo app, or finds it with the secret that is kept.
-pub async fn client(desk: &Desk, data: &Path, redirect_uri: &str) -> anyhow::Result<DemoClient> {
-    let known = match clients::show(desk, CLIENT).await {
+/// Registers a demo app, or finds it with the secret that is kept.
+pub(super) async fn client(
+    desk: &Desk,
+    data: &Path,
+    app: &App,
+    redirect_uri: &str,
+) -> anyhow::Result<DemoClient> {
+    let known = match clients::show(desk, app.id).await {
         Ok(client) => client,
-        Err(Refused::NotFound { .. }) => return register(desk, data, redirect_uri).await,
+        Err(Refused::NotFound { .. }) => return register(desk, data, app, redirect_uri).await,
         Err(error) => return Err(error.into()),
     };
     if known.redirect_uris != [redirect_uri] {
-        clients::update(desk, CLIENT, None, |client| {
+        clients::update(desk, app.id, None, |client| {
             client.redirect_uris = vec![redirect_uri.to_owned()];
         })
         .await?;
     }
-    let kept = files::demo_secret(data).filter(|secret| {
+    let kept = files::client_secret(data, app.id).filter(|secret| {
         Token::parse(secret).is_some_and(|token| {
             let hash = token.hash();
             known.secrets.iter().any(|live| same(&live.hash, &hash))
@@ -119,30 +162,38 @@ pub async fn client(desk: &Desk, data: &Path, redirect_uri: &str) -> anyhow::Res
         Some(secret) => secret,
         None => {
             let rotated =
-                client_secrets::rotate(desk, CLIENT, std::time::Duration::ZERO, None).await?;
+                client_secrets::rotate(desk, app.id, std::time::Duration::ZERO, None).await?;
             let secret = rotated.secret.reveal();
-            files::keep_demo_secret(data, &secret)?;
+            files::keep_client_secret(data, app.id, &secret)?;
             secret
         }
     };
     Ok(DemoClient {
-        client_id: CLIENT.to_owned(),
+        client_id: app.id.to_owned(),
         secret: Redacted::new(secret),
     })
 }
 
-async fn register(desk: &Desk, data: &Path, redirect_uri: &str) -> anyhow::Result<DemoClient> {
+async fn register(
+    desk: &Desk,
+    data: &Path,
+    app: &App,
+    redirect_uri: &str,
+) -> anyhow::Result<DemoClient> {
+    let mut settings = ClientSettings::default();
+    settings.checks.sim_swap.policy = app.checks;
+    settings.checks.number_recycling.policy = app.checks;
     let registered = clients::create(
         desk,
         NewClient {
-            name: "Demo app".to_owned(),
+            name: app.name.to_owned(),
             kind: Kind::Web,
             auth_method: None,
             sector: None,
             redirect_uris: vec![redirect_uri.to_owned()],
             test: true,
-            client_id: Some(CLIENT.to_owned()),
-            settings: ClientSettings::default(),
+            client_id: Some(app.id.to_owned()),
+            settings,
         },
     )
     .await?;
@@ -150,9 +201,9 @@ async fn register(desk: &Desk, data: &Path, redirect_uri: &str) -> anyhow::Resul
         .secret
         .map(|secret| secret.reveal())
         .unwrap_or_default();
-    files::keep_demo_secret(data, &secret)?;
+    files::keep_client_secret(data, app.id, &secret)?;
     Ok(DemoClient {
-        client_id: CLIENT.to_owned(),
+        client_id: app.id.to_owned(),
         secret: Redacted::new(secret),
     })
 }

@@ -285,7 +285,7 @@ async fn record_misled(
     };
     let recorder = browser.recorder(app, app.clock.now());
     let record = recorder.record(subject, &event);
-    crate::store::audit::append(app.db.relaxed(), [record]).await?;
+    crate::store::audit::append_alone(&app.db, app.db.relaxed(), [record]).await?;
     Ok(())
 }
 
@@ -307,7 +307,7 @@ pub async fn refuse(
         reason: Some(error.description.clone()),
     };
     let record = browser.recorder(app, now).record(subject, &event);
-    crate::store::audit::append(app.db.relaxed(), [record]).await?;
+    crate::store::audit::append_alone(&app.db, app.db.relaxed(), [record]).await?;
     answer::at_once(app, browser, client, redirect, &Answer::from(error))
 }
 

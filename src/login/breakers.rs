@@ -35,7 +35,7 @@ pub async fn settle(app: &App) {
         recorder.record(subject, &event)
     });
     let records: Vec<_> = records.collect();
-    if let Err(error) = audit::append(app.db.durable(), records).await {
+    if let Err(error) = audit::append_alone(&app.db, app.db.durable(), records).await {
         tracing::warn!(%error, "a breaker that turned is not recorded yet");
         app.operators.give_back_breaker_changes(changes);
     }

@@ -204,7 +204,7 @@ async fn lost_state(
             reason: reason.to_owned(),
         };
         let record = browser.recorder(app, now).record(subject, &event);
-        audit::append(app.db.relaxed(), [record]).await?;
+        audit::append_alone(&app.db, app.db.relaxed(), [record]).await?;
     }
     Ok(match browser.cookies(app).newest_login() {
         Some(login) => show::again(login),

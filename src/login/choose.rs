@@ -27,6 +27,8 @@ use crate::web::page::{Frame, render};
 
 /// What the form says for: mine is not listed. No alias starts so.
 const NONE: &str = "-";
+/// What another page's form says for: let me choose again.
+pub const LIST: &str = "-list";
 
 /// Why the person is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,7 +89,12 @@ pub async fn post(
         let frame = entry.frame(&app, &browser);
         let may_change = may_change(&entry.client, login);
         let number = number.as_ref();
-        return Ok(page(frame, &able, number, may_change, Why::NotOnTheList));
+        let why = if named == Some(LIST) {
+            Why::Unknown
+        } else {
+            Why::NotOnTheList
+        };
+        return Ok(page(frame, &able, number, may_change, why));
     }
     let source = login.number_source;
     depart::from_page(&app, &browser, &entry, &way, source, Vec::new()).await

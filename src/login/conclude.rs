@@ -15,7 +15,7 @@ use crate::login::release::{self, Check, Confirmed, Context, Released};
 use crate::login::{breakers, counted, extras};
 use crate::oauth::error::{ErrorCode, OAuthError};
 use crate::oauth::redirect::Answer;
-use crate::operator::{self, Ask, Callback};
+use crate::operator::{self, Ask, Callback, Phone};
 use crate::phone::PhoneNumber;
 use crate::secret::{Handle, new_id};
 use crate::store::audit::{self, Appended};
@@ -104,6 +104,7 @@ impl Conclusion {
             state: &self.state.reveal(),
             now,
             silent: true,
+            phone: self.phone(),
         };
         let recorder = self.browser.recorder(&self.app, now);
         let about = Subject {
@@ -137,6 +138,7 @@ impl Conclusion {
             state: &self.state.reveal(),
             now: self.now,
             silent: true,
+            phone: self.phone(),
         };
         let kept = operator::Kept {
             nonce: kept.nonce.clone(),
@@ -146,6 +148,13 @@ impl Conclusion {
             .operators
             .conclude(&ask, &kept, &self.callback, &self.app.clock)
             .await
+    }
+
+    fn phone(&self) -> Phone {
+        Phone {
+            address: self.browser.address,
+            port: self.browser.port,
+        }
     }
 
     /// An operator's word counts only inside its authority, whatever rule chose it (P5), and only
@@ -378,7 +387,7 @@ impl Conclusion {
         };
         let recorder = self.browser.recorder(&self.app, now);
         let record = recorder.record_of(&proof.number, self.about(Outcome::Expired), &event);
-        audit::append(self.app.db.durable(), [record]).await?;
+        audit::append_alone(&self.app.db, self.app.db.durable(), [record]).await?;
         Ok(Concluded::Page)
     }
 
@@ -414,7 +423,7 @@ impl Conclusion {
             Ok(()) => Ok(Concluded::Page),
             // The login had ended meanwhile; what the operator said may be billed all the same.
             Err(StoreError::Stale) => {
-                audit::append(self.app.db.durable(), [record]).await?;
+                audit::append_alone(&self.app.db, self.app.db.durable(), [record]).await?;
                 Ok(Concluded::Page)
             }
             Err(error) => Err(error.into()),

@@ -1,11 +1,13 @@
 //! Departure: which operator is asked, how, and where the browser goes. Opens a leg.
 
+mod prepared;
+
 use std::sync::Arc;
 
-use axum::response::{IntoResponse as _, Response};
-use http::StatusCode;
-use http::header::{CACHE_CONTROL, LOCATION};
-use uuid::Uuid;
+use axum::response::Response;
+
+use prepared::GaveWay;
+pub use prepared::Prepared;
 
 use crate::audit::event::{Event, Subject};
 use crate::audit::record::Record;
@@ -14,10 +16,9 @@ use crate::login::admit::admit;
 use crate::login::authorize::{about, seal_number};
 use crate::login::entry::{Entry, frame};
 use crate::login::release::number_hashes;
-use crate::login::view::Checking;
-use crate::login::{breakers, choose, counted, policy, show};
-use crate::operator::Ask;
+use crate::login::{breakers, choose, show};
 use crate::operator::routing::{self, Choice, NoOperator, Question, Rule};
+use crate::operator::{Ask, Phone};
 use crate::phone::PhoneNumber;
 use crate::secret::{Handle, Token, new_id};
 use crate::store::audit::Appended;
@@ -25,13 +26,11 @@ use crate::store::clients::Client;
 use crate::store::db::StoreError;
 use crate::store::logins::{Kept, Login, NumberSource, Stage};
 use crate::store::operators::Operator;
-use crate::store::path::{self, Chosen, Departed, Departing};
+use crate::store::path::{self, Chosen, Departed};
 use crate::verdict::{Evidence, Method, Outcome, Refusal};
-use crate::web::app::{App, LiveOperator, Registry};
+use crate::web::app::{App, Registry};
 use crate::web::browser::Browser;
 use crate::web::failure::Failure;
-use crate::web::headers::PageClass;
-use crate::web::page::{Frame, render};
 
 /// Why no leg departs.
 pub enum Stopped {
@@ -50,116 +49,11 @@ pub struct Way<'a> {
     pub picked: Option<&'a str>,
     /// The operator that was asked already and is asked once more, by alias, whatever chose it.
     pub again: Option<&'a str>,
+    /// The operator of the leg before, by alias: asked again where otherwise the person would have to
+    /// choose. They did so before.
+    pub before: Option<&'a str>,
     /// The operators that said that the number is not theirs.
     pub declined: &'a [String],
-}
-
-/// An operator that said before the departure that the number is not its own.
-struct GaveWay {
-    operator: String,
-    evidence: Evidence,
-}
-
-/// A leg that is ready to depart.
-pub struct Prepared {
-    leg: Uuid,
-    live: Arc<LiveOperator>,
-    method: Method,
-    rule: Rule,
-    gave_way: Option<GaveWay>,
-    state_hash: Vec<u8>,
-    sealed: Vec<u8>,
-    number_hashes: Vec<Vec<u8>>,
-    tries_per_hour: i64,
-    url: String,
-    now: Time,
-    expires_at: Time,
-}
-
-impl Prepared {
-    /// Whether the operator never interacts with the person.
-    pub fn is_silent(&self) -> bool {
-        self.live.operator.settings.guarantees_silence
-    }
-
-    /// The redirect that leads to the operator, for a leg that has departed. Only where no form of ours
-    /// led here: `form-action` stands in its way then.
-    pub fn redirect(self) -> Response {
-        counted::departure(&self.live.operator.alias, self.rule);
-        let headers = [(LOCATION, self.url.as_str()), (CACHE_CONTROL, "no-store")];
-        (StatusCode::SEE_OTHER, headers).into_response()
-    }
-
-    /// The page that leads to the operator, for a leg that has departed.
-    pub fn leave(self, frame: Frame) -> Response {
-        counted::departure(&self.live.operator.alias, self.rule);
-        let page = Checking {
-            frame,
-            operator_name: self.live.operator.name.clone(),
-            url: self.url,
-        };
-        render(StatusCode::OK, PageClass::Journey, &page)
-    }
-
-    /// The leg's row.
-    pub fn departing(&self) -> Departing<'_> {
-        Departing {
-            leg: self.leg,
-            operator: &self.live.operator.alias,
-            operator_revision: self.live.operator.revision,
-            method: self.method,
-            rule: self.rule.as_str(),
-            state_hash: &self.state_hash,
-            sealed: &self.sealed,
-            number_hashes: &self.number_hashes,
-            tries_per_hour: self.tries_per_hour,
-            legs_at_most: policy::LEGS,
-            now: self.now,
-            expires_at: self.expires_at,
-        }
-    }
-
-    /// The records of the departure.
-    pub fn records(
-        &self,
-        app: &App,
-        browser: &Browser,
-        login: &Login,
-        number: Option<&PhoneNumber>,
-    ) -> Vec<Record> {
-        let recorder = browser.recorder(app, self.now);
-        let gave_way = self.gave_way.as_ref().map(|gave_way| {
-            let subject = Subject {
-                operator: Some(gave_way.operator.clone()),
-                outcome: Some(Outcome::OperatorUnsupportedNumber),
-                ..about(login)
-            };
-            let evidence = gave_way.evidence.clone();
-            (subject, Event::OperatorSelectedError { evidence })
-        });
-        let events = gave_way.into_iter().chain([self.event(login)]);
-        events
-            .map(|(subject, event)| match number {
-                Some(number) => recorder.record_of(number, subject, &event),
-                None => recorder.record(subject, &event),
-            })
-            .collect()
-    }
-
-    fn event(&self, login: &Login) -> (Subject, Event) {
-        let subject = Subject {
-            operator: Some(self.live.operator.alias.clone()),
-            ..about(login)
-        };
-        let event = Event::OperatorSelected {
-            leg: self.leg,
-            rule: self.rule.as_str().to_owned(),
-            method: self.method,
-            revision: self.live.operator.revision,
-            pressed: login.pressed,
-        };
-        (subject, event)
-    }
 }
 
 /// The callback of an operator: the redirect URI it has registered for us.
@@ -250,6 +144,15 @@ async fn choose_operator(
             return Ok(Err(Stopped::Refused(Box::new(unknown))));
         }
     };
+    if let Some(operator) = several
+        .iter()
+        .find(|operator| way.before == Some(operator.alias.as_str()))
+    {
+        return Ok(Ok(Choice {
+            operator: operator.clone(),
+            rule: Rule::Again,
+        }));
+    }
     if let Some(finder) = registry.finder()
         && let Some(name) = app
             .operators
@@ -321,6 +224,8 @@ async fn prepare_at(
         state: &state.reveal(),
         now,
         silent: !(wants_a_page && operator.settings.retry_with_page),
+        // Told at the callback: on its way there the phone may change networks.
+        phone: Phone::default(),
     };
     let departure = app.operators.depart(&ask).await;
     breakers::settle(app).await;

@@ -8,7 +8,7 @@ use crate::login::depart::{self, Way};
 use crate::login::entry::{Entry, posted};
 use crate::login::{policy, release, session, show};
 use crate::phone::PhoneNumber;
-use crate::store::logins::Stage;
+use crate::store::logins::{Login, Stage};
 use crate::verdict::Outcome;
 use crate::web::app::App;
 use crate::web::browser::Browser;
@@ -58,14 +58,26 @@ async fn again(
 ) -> Result<Response, Failure> {
     let way = Way {
         number: number.as_ref(),
+        before: asked_before(&entry.login),
         ..Way::default()
     };
     let source = entry.login.number_source;
     depart::from_page(app, browser, entry, &way, source, Vec::new()).await
 }
 
+/// The operator that another try is for: the one of the leg before, unless that try was about whose number
+/// it is.
+fn asked_before(login: &Login) -> Option<&str> {
+    let whose = matches!(
+        login.outcome,
+        Some(Outcome::OperatorUnknown | Outcome::OperatorUnsupportedNumber)
+    );
+    let problem = login.stage == Stage::Problem && !whose;
+    login.operator.as_deref().filter(|_| problem)
+}
+
 /// Whether another leg may depart: within the limits, and not after an outcome that is final.
-pub fn may_depart(login: &crate::store::logins::Login) -> bool {
+pub fn may_depart(login: &Login) -> bool {
     let final_outcome = login.stage == Stage::Problem
         && login.outcome.is_some_and(|outcome| {
             !(outcome.may_be_retried()

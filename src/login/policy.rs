@@ -81,6 +81,7 @@ pub(super) mod tests {
                 ..Settings::default()
             },
             sector: "c".into(),
+            managed_by: None,
             revision: 1,
             disabled_at: None,
             created_at: now,

@@ -139,17 +139,9 @@ pub async fn page(
     let number = login.number(&app.vault)?;
     let may_change = policy::may_change_number(client, login.number_source);
     Ok(match login.stage {
-        // The number is there, and the person has said to go on: only the operator is missing.
-        Stage::Open if number.is_none() || login.pressed => {
-            let offered = choose::offered(app, browser, login, client, number.as_ref()).await?;
-            if offered.is_empty() {
-                ask(frame, number, may_change)
-            } else {
-                let number = number.as_ref();
-                choose::page(frame, &offered, number, may_change, choose::Why::Unknown)
-            }
+        Stage::Open | Stage::Away => {
+            missing(app, browser, login, client, frame, number, may_change).await?
         }
-        Stage::Open | Stage::Away => ask(frame, number, may_change),
         Stage::Checking => ok(&view::Checking {
             url: format!("/login/{}", login.id),
             operator_name: operator_name(app, &frame, login).await?,
@@ -172,6 +164,19 @@ pub async fn page(
                 choose::page(frame, &offered, number.as_ref(), may_change, why)
             }
         }
+        // The leg was closed for what somebody else did with it, or came too late: ask again.
+        Stage::Problem if closed_from_elsewhere(login) => {
+            missing(app, browser, login, client, frame, number, may_change).await?
+        }
+        Stage::Problem if login.outcome == Some(Outcome::NotOnMobileNetwork) => {
+            let offered = choose::offered(app, browser, login, client, number.as_ref()).await?;
+            ok(&view::NotMobile {
+                frame,
+                may_change,
+                connection: Some(view::Connection::Unknown),
+                may_choose: !offered.is_empty(),
+            })
+        }
         Stage::Problem => problem(app, frame, login, number, may_change).await?,
         Stage::Ended => ended(app, frame, login, client).await?,
     })
@@ -179,6 +184,35 @@ pub async fn page(
 
 fn ok(page: &impl Template) -> Response {
     render(StatusCode::OK, PageClass::Journey, page)
+}
+
+fn closed_from_elsewhere(login: &Login) -> bool {
+    matches!(
+        login.outcome,
+        Some(Outcome::BrowserMismatch | Outcome::Abandoned | Outcome::Expired)
+    )
+}
+
+/// Asks for what is missing: the operator where only that is, because the person has said to go on.
+async fn missing(
+    app: &App,
+    browser: &Browser,
+    login: &Login,
+    client: &Client,
+    frame: Frame,
+    number: Option<PhoneNumber>,
+    may_change: bool,
+) -> Result<Response, Failure> {
+    if number.is_some() && !login.pressed {
+        return Ok(ask(frame, number, may_change));
+    }
+    let offered = choose::offered(app, browser, login, client, number.as_ref()).await?;
+    Ok(if offered.is_empty() {
+        ask(frame, number, may_change)
+    } else {
+        let number = number.as_ref();
+        choose::page(frame, &offered, number, may_change, choose::Why::Unknown)
+    })
 }
 
 /// Asks for what is missing: the go-ahead for a known number, or the number.
@@ -254,11 +288,6 @@ async fn problem(
                 tries_left: left.unsigned_abs(),
             })
         }
-        Outcome::NotOnMobileNetwork => ok(&view::NotMobile {
-            frame,
-            may_change,
-            connection: Some(view::Connection::Unknown),
-        }),
         Outcome::OperatorUnknown | Outcome::OperatorUnsupportedNumber => {
             ok(&view::Unsupported { frame, may_change })
         }
@@ -273,10 +302,6 @@ async fn problem(
                 .map_or(0, |at| seconds_until(at, app.clock.now()));
             let left_alone = wait(app, login).await?.unwrap_or(0);
             operator_down(frame, operator_name, told.max(left_alone))
-        }
-        // The leg was closed for what somebody else did with it, or came too late: ask again.
-        Outcome::BrowserMismatch | Outcome::Abandoned | Outcome::Expired => {
-            ask(frame, number, may_change)
         }
         Outcome::SimSwapped => ok(&view::Refused {
             frame,

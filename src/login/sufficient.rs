@@ -167,6 +167,7 @@ mod tests {
                 ..operators::Settings::default()
             },
             sealed_credentials: None,
+            managed_by: None,
             revision: 1,
             disabled_at: None,
             created_at: now,

@@ -164,6 +164,8 @@ pub struct NotMobile {
     pub may_change: bool,
     /// What the connection looks like; `None` if it looks like the operator's own.
     pub connection: Option<Connection>,
+    /// Whether the person may choose another operator: the one they chose sees no other's SIMs.
+    pub may_choose: bool,
 }
 
 impl NotMobile {

@@ -1,6 +1,7 @@
 //! What goes into a leg and what comes back: the question, the departure, the callback.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use url::Url;
 
@@ -32,6 +33,17 @@ pub struct Ask<'a> {
     /// Whether the operator is asked to show no page, if it takes `prompt=none` at all
     /// (`settings.prompt_none`). False only when a leg is repeated with the operator's page.
     pub silent: bool,
+    /// Where the phone's connection comes from, where it is known.
+    pub phone: Phone,
+}
+
+/// The other end of the phone's connection to us.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct Phone {
+    /// Its address.
+    pub address: Option<IpAddr>,
+    /// Its port: behind a carrier's NAT many phones share one address.
+    pub port: Option<u16>,
 }
 
 impl fmt::Debug for Ask<'_> {

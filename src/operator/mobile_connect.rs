@@ -105,7 +105,7 @@ fn match_request(
         .header(header::CONTENT_TYPE, "application/json")
         .body(body.to_string().into_bytes())
         .map_err(|_| Failure::misconfigured("the API root is no URL"))?;
-    authorize(&mut request, access_token, settings)?;
+    authorize(&mut request, access_token, ask)?;
     Ok(request)
 }
 

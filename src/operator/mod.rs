@@ -40,7 +40,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use moka::future::Cache;
 
-pub use ask::{Ask, Callback, Departure, Kept};
+pub use ask::{Ask, Callback, Departure, Kept, Phone};
 pub use checks::Extras;
 pub use finder::LiveFinder;
 pub use gate::BreakerChange;

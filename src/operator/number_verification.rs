@@ -59,7 +59,7 @@ pub(super) fn request(
         .header("x-correlator", correlator)
         .body(body.into_bytes())
         .map_err(|_| Failure::misconfigured("the API root is no URL"))?;
-    authorize(&mut request, access_token, settings)?;
+    authorize(&mut request, access_token, ask)?;
     Ok(request)
 }
 
@@ -67,15 +67,24 @@ pub(super) fn request(
 pub(super) fn authorize(
     request: &mut Request<Vec<u8>>,
     access_token: &Redacted,
-    settings: &Settings,
+    ask: &Ask<'_>,
 ) -> Result<(), Failure> {
+    let settings = &ask.operator.settings;
+    let address = ask.phone.address.map(|address| address.to_string());
+    let port = ask.phone.port.map(|port| port.to_string());
+    let of_phone = [
+        (&settings.device_ip_header, address),
+        (&settings.device_port_header, port),
+    ];
+    let of_phone = of_phone
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.clone()?, value?)));
+    let fixed = settings.api_headers.clone().into_iter();
     let headers = request.headers_mut();
-    for (name, value) in &settings.api_headers {
-        let (Ok(name), Ok(value)) = (
-            HeaderName::try_from(name.as_str()),
-            HeaderValue::try_from(value.as_str()),
-        ) else {
-            return Err(Failure::misconfigured("api_headers holds no header"));
+    for (name, value) in fixed.chain(of_phone) {
+        let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value))
+        else {
+            return Err(Failure::misconfigured("a header on the record is none"));
         };
         headers.insert(name, value);
     }

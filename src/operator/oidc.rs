@@ -1,47 +1,37 @@
-//! OpenID Connect towards an operator. The only file that uses the `openidconnect` crate; none of
-//! its types leave. The crate makes the authorization URL and the token request, and checks the ID
+//! OpenID Connect towards an operator. Only this file and those below it use the `openidconnect` crate;
+//! none of its types leave. The crate makes the authorization URL and the token request, and checks the ID
 //! token. What it does not check (`azp`, `iat`, `amr`, leeway, per-operator algorithms) is added
 //! here, and token answers are straightened before it reads them.
 
+mod discovery;
+mod id_token;
 mod published_key;
 
 use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 
-use chrono::TimeDelta;
-use http::{Request, Response, StatusCode};
-use openidconnect::core::{
-    CoreAuthPrompt, CoreAuthenticationFlow, CoreClient, CoreIdToken, CoreJsonWebKeySet,
-    CoreJwsSigningAlgorithm, CoreProviderMetadata,
-};
+use openidconnect::core::{CoreAuthPrompt, CoreAuthenticationFlow, CoreClient, CoreJsonWebKeySet};
 use openidconnect::{
-    AsyncHttpClient, AuthType, AuthUrl, AuthorizationCode, ClaimsVerificationError, ClientId,
-    ClientSecret, CsrfToken, HttpRequest, HttpResponse, IdTokenVerifier, IssuerUrl, JsonWebKeySet,
-    JsonWebKeySetUrl, LoginHint, Nonce, OAuth2TokenResponse as _, PkceCodeChallenge,
-    PkceCodeVerifier, RedirectUrl, RequestTokenError, Scope, SignatureVerificationError, TokenUrl,
+    AsyncHttpClient, AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken,
+    HttpRequest, HttpResponse, IssuerUrl, LoginHint, Nonce, OAuth2TokenResponse as _,
+    PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RequestTokenError, Scope, TokenUrl,
 };
 use serde_json::Map;
 use url::Url;
 
-use published_key::PublishedKey;
+pub(super) use discovery::{ANOTHER_ISSUER, Endpoints, Keys, discover, fetch_keys};
+pub(super) use id_token::{IdTokenFault, check_id_token};
 
 use crate::clock::Time;
-use crate::oauth::signing_alg::SigningAlg;
 use crate::operator::ask::{Ask, Departure, Kept};
 use crate::operator::errors::Failure;
 use crate::operator::sign::Signer;
-use crate::operator::{amr, limits, token_answer};
-use crate::outbound::{Limits, Outbound, OutboundError};
+use crate::operator::{limits, token_answer};
+use crate::outbound::{Limits, Outbound};
 use crate::secret::{Redacted, b64, random};
-use crate::store::operators::{HintForm, IdTokenRule, Settings, TokenAuth};
-use crate::verdict::{Method, Outcome};
+use crate::store::operators::{HintForm, Settings, TokenAuth};
+use crate::verdict::Method;
 
-/// How long an ID token is still good after its `exp`: clocks differ.
-const LEEWAY: TimeDelta = TimeDelta::seconds(30);
-/// How far `iat` may lie from our time.
-const FRESHNESS: TimeDelta = TimeDelta::seconds(300);
-/// What is wrong with a discovery document of somebody else.
-pub(super) const ANOTHER_ISSUER: &str = "the discovery document names another issuer";
 /// What the request itself sets; `authorize_params` may not.
 const OURS: [&str; 14] = [
     "response_type",
@@ -61,55 +51,6 @@ const OURS: [&str; 14] = [
 ];
 /// What stands beside a request object, too (ICM security profile).
 const BESIDE_REQUEST_OBJECT: [&str; 4] = ["response_type", "client_id", "redirect_uri", "scope"];
-
-/// An operator's endpoints, from its record or its discovery document.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Endpoints {
-    pub(super) authorization: Option<String>,
-    pub(super) token: Option<String>,
-    pub(super) jwks: Option<String>,
-}
-
-impl Endpoints {
-    /// Those on the record.
-    pub(super) fn by_hand(settings: &Settings) -> Self {
-        Self {
-            authorization: settings.authorization_endpoint.clone(),
-            token: settings.token_endpoint.clone(),
-            jwks: settings.jwks_uri.clone(),
-        }
-    }
-
-    /// Where the code is exchanged.
-    pub(super) fn token(&self) -> Result<&str, Failure> {
-        let unknown = || Failure::misconfigured("the token endpoint is not known");
-        self.token.as_deref().ok_or_else(unknown)
-    }
-
-    pub(super) fn suffice(&self, settings: &Settings) -> bool {
-        self.authorization.is_some()
-            && self.token.is_some()
-            && (self.jwks.is_some() || settings.id_token == IdTokenRule::Ignored)
-    }
-
-    /// These where they are set, `others` where they are not.
-    pub(super) fn or(self, others: &Self) -> Self {
-        Self {
-            authorization: self.authorization.or_else(|| others.authorization.clone()),
-            token: self.token.or_else(|| others.token.clone()),
-            jwks: self.jwks.or_else(|| others.jwks.clone()),
-        }
-    }
-}
-
-/// An operator's public keys.
-pub(super) struct Keys(JsonWebKeySet<PublishedKey>);
-
-impl Keys {
-    pub(super) fn count(&self) -> usize {
-        self.0.keys().len()
-    }
-}
 
 /// What the code was exchanged for. A refresh token, if one came, is not even kept.
 pub(super) struct Tokens {
@@ -144,86 +85,6 @@ impl<'c> AsyncHttpClient<'c> for Caller<'_> {
             Ok(answer)
         })
     }
-}
-
-/// Where the operator's discovery document is. Never made from the host: an issuer may have a path
-/// (Telefónica's ends in `/oauth2/authorize`).
-pub(super) fn discovery_url(issuer: &str) -> Result<Url, Failure> {
-    IssuerUrl::new(issuer.to_owned())
-        .and_then(|issuer| issuer.join(".well-known/openid-configuration"))
-        .map_err(|_| Failure::misconfigured("the issuer is no URL"))
-}
-
-/// Reads the operator's discovery document.
-pub(super) async fn discover(
-    outbound: &Outbound,
-    settings: &Settings,
-) -> Result<Endpoints, Failure> {
-    let issuer = settings
-        .issuer
-        .as_deref()
-        .ok_or_else(|| Failure::misconfigured("discovery needs the issuer"))?;
-    let url = discovery_url(issuer)?;
-    let request = || Request::get(url.as_str()).header("accept", "application/json");
-    let answer = get(outbound, settings, || request().body(Vec::new())).await?;
-    if answer.status() != StatusCode::OK {
-        return Err(document_missing(&answer, "the discovery document"));
-    }
-    let metadata: CoreProviderMetadata = serde_json::from_slice(answer.body())
-        .map_err(|_| Failure::misconfigured("the discovery document cannot be read"))?;
-    // Character by character (OpenID Connect Discovery section 4.3): the mix-up defence.
-    if metadata.issuer().as_str() != issuer {
-        return Err(Failure::misconfigured(ANOTHER_ISSUER));
-    }
-    Ok(Endpoints {
-        authorization: Some(metadata.authorization_endpoint().to_string()),
-        token: metadata.token_endpoint().map(ToString::to_string),
-        jwks: Some(metadata.jwks_uri().to_string()),
-    })
-}
-
-/// Reads the operator's public keys.
-pub(super) async fn fetch_keys(
-    outbound: &Outbound,
-    settings: &Settings,
-    jwks_uri: &str,
-) -> Result<Keys, Failure> {
-    let url = JsonWebKeySetUrl::new(jwks_uri.to_owned())
-        .map_err(|_| Failure::misconfigured("jwks_uri is no URL"))?;
-    let request = || Request::get(url.as_str()).header("accept", "application/json");
-    let answer = get(outbound, settings, || request().body(Vec::new())).await?;
-    if answer.status() != StatusCode::OK {
-        return Err(document_missing(&answer, "the key set"));
-    }
-    serde_json::from_slice(answer.body())
-        .map(Keys)
-        .map_err(|_| Failure::violation("the key set cannot be read"))
-}
-
-/// A GET that may be repeated once when nothing was sent: it changes nothing over there.
-async fn get(
-    outbound: &Outbound,
-    settings: &Settings,
-    request: impl Fn() -> Result<Request<Vec<u8>>, http::Error>,
-) -> Result<Response<Vec<u8>>, Failure> {
-    let made = || request().map_err(|_| Failure::misconfigured("an endpoint is no URL"));
-    match outbound.send(made()?, limits(settings)).await {
-        Err(OutboundError::Connect {
-            timed_out: false, ..
-        }) => Ok(outbound.send(made()?, limits(settings)).await?),
-        other => Ok(other?),
-    }
-}
-
-fn document_missing(answer: &Response<Vec<u8>>, what: &str) -> Failure {
-    let outcome = match answer.status().as_u16() {
-        429 => Outcome::OperatorRateLimited,
-        500.. => Outcome::OperatorUnavailable,
-        _ => Outcome::OperatorMisconfigured,
-    };
-    let mut failure = Failure::new(outcome, format!("{what} is not there"));
-    failure.http_status = Some(answer.status().as_u16());
-    failure
 }
 
 /// Makes the URL the phone's browser goes to.
@@ -364,92 +225,6 @@ pub(super) async fn exchange(
         }),
         id,
     })
-}
-
-/// Why an ID token does not count.
-pub(super) enum IdTokenFault {
-    /// None of the keys we have is the one that signed it; there may be newer ones.
-    UnknownKey,
-    /// Anything else.
-    Failure(Failure),
-}
-
-/// Checks an ID token (OpenID Connect Core section 3.1.3.7): by the crate its signature, `iss`,
-/// `aud`, `exp` and `nonce`; by us `azp`, `iat` and `amr`.
-pub(super) fn check_id_token(
-    settings: &Settings,
-    keys: &Keys,
-    id_token: &Redacted,
-    nonce: &str,
-    now: Time,
-) -> Result<(), IdTokenFault> {
-    let fault = |failure| IdTokenFault::Failure(failure);
-    let issuer = settings
-        .issuer
-        .clone()
-        .and_then(|issuer| IssuerUrl::new(issuer).ok())
-        .ok_or_else(|| {
-            fault(Failure::misconfigured(
-                "an ID token came, and the record has no issuer to check it against",
-            ))
-        })?;
-    let id_token: CoreIdToken = id_token
-        .reveal()
-        .parse()
-        .map_err(|_| fault(Failure::violation("the ID token cannot be read")))?;
-    // A verifier of a public client takes no HMAC, whatever the list of algorithms says.
-    let client_id = ClientId::new(settings.client_id.clone());
-    let verifier = IdTokenVerifier::new_public_client(client_id, issuer, keys.0.clone())
-        .set_allowed_algs(settings.id_token_algs.iter().map(|alg| match alg {
-            SigningAlg::RS256 => CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
-            SigningAlg::PS256 => CoreJwsSigningAlgorithm::RsaSsaPssSha256,
-            SigningAlg::ES256 => CoreJwsSigningAlgorithm::EcdsaP256Sha256,
-            SigningAlg::EdDSA => CoreJwsSigningAlgorithm::EdDsa,
-        }))
-        .set_time_fn(move || now - LEEWAY)
-        .set_issue_time_verifier_fn(move |issued| {
-            if (issued - now).abs() <= FRESHNESS {
-                Ok(())
-            } else {
-                Err(String::new())
-            }
-        });
-    let claims = id_token
-        .claims(&verifier, &Nonce::new(nonce.to_owned()))
-        .map_err(|err| match err {
-            ClaimsVerificationError::SignatureVerification(
-                SignatureVerificationError::NoMatchingKey,
-            ) => IdTokenFault::UnknownKey,
-            other => fault(Failure::violation(id_token_fault(&other))),
-        })?;
-    if claims
-        .authorized_party()
-        .is_some_and(|azp| azp.as_str() != settings.client_id)
-    {
-        return Err(fault(Failure::violation("the ID token's azp is not us")));
-    }
-    if let Some(methods) = claims.auth_method_refs() {
-        let methods: Vec<&str> = methods.iter().map(|method| method.as_str()).collect();
-        amr::check(&methods, &settings.accepted_amr).map_err(fault)?;
-    }
-    Ok(())
-}
-
-/// The crate's own texts quote the token; ours do not.
-fn id_token_fault(err: &ClaimsVerificationError) -> &'static str {
-    match err {
-        ClaimsVerificationError::Expired(_) => "the ID token has expired, or its iat is far off",
-        ClaimsVerificationError::InvalidAudience(_) => "the ID token is for another audience",
-        ClaimsVerificationError::InvalidIssuer(_) => "the ID token is from another issuer",
-        ClaimsVerificationError::InvalidNonce(_) => "the ID token has another nonce or none",
-        ClaimsVerificationError::SignatureVerification(
-            SignatureVerificationError::DisallowedAlg(_)
-            | SignatureVerificationError::UnsupportedAlg(_)
-            | SignatureVerificationError::NoSignature,
-        ) => "the ID token's algorithm is not allowed",
-        ClaimsVerificationError::SignatureVerification(_) => "the ID token's signature is wrong",
-        _ => "the ID token is not acceptable",
-    }
 }
 
 fn client(ask: &Ask<'_>, names_redirect: bool) -> Result<CoreClient, Failure> {

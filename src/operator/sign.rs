@@ -156,15 +156,18 @@ mod tests {
         let now = Clock::system().now();
         let ec = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
         let rsa = rcgen::KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256).unwrap();
+        let ed = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
         for (key, alg, algorithm) in [
             (&ec, SigningAlg::ES256, Algorithm::ES256),
             (&rsa, SigningAlg::RS256, Algorithm::RS256),
             (&rsa, SigningAlg::PS256, Algorithm::PS256),
+            (&ed, SigningAlg::EdDSA, Algorithm::EdDSA),
         ] {
             let signer = Signer::new(&settings(alg), &credentials(key)).unwrap();
             let public = key.public_key_pem();
             let decoding = match alg {
                 SigningAlg::ES256 => DecodingKey::from_ec_pem(public.as_bytes()),
+                SigningAlg::EdDSA => DecodingKey::from_ed_pem(public.as_bytes()),
                 _ => DecodingKey::from_rsa_pem(public.as_bytes()),
             }
             .unwrap();
@@ -208,7 +211,7 @@ mod tests {
     fn a_key_that_cannot_sign_says_what_to_mend() {
         let ec = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
         let wrong = Signer::new(&settings(SigningAlg::RS256), &credentials(&ec));
-        assert!(wrong.unwrap_err().contains("RSA"));
+        assert!(wrong.unwrap_err().contains("another kind"));
         let none = Signer::new(&settings(SigningAlg::ES256), &Credentials::default());
         assert!(none.unwrap_err().contains("no private key"));
         let garbage = Credentials {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use url::Url;
 
 use crate::clock::{Clock, Time};
-use crate::operator::ask::{Ask, Kept};
+use crate::operator::ask::{Ask, Kept, Phone};
 use crate::operator::errors::Failure;
 use crate::operator::oidc::{self, Endpoints};
 use crate::operator::{Operators, back_channel, limits};
@@ -103,6 +103,7 @@ pub async fn walk(
         state: &state,
         now: clock.now(),
         silent: true,
+        phone: Phone::default(),
     };
     steps.push(check_departure(&operators, &ask, &endpoints).await);
     if settings.id_token != IdTokenRule::Ignored

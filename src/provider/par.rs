@@ -133,7 +133,7 @@ async fn record(call: &Call, refused: Refusal) -> Refusal {
     };
     let recorder = call.browser.recorder(&call.app, call.now);
     let record = recorder.record(call.subject(None), &event);
-    match crate::store::audit::append(call.app.db.relaxed(), [record]).await {
+    match crate::store::audit::append_alone(&call.app.db, call.app.db.relaxed(), [record]).await {
         Ok(_) => refused,
         Err(error) => Refusal::from(Failure::from(error)),
     }

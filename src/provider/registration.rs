@@ -209,7 +209,7 @@ async fn wrong_token(app: &App, browser: &Browser, client_id: Option<&str>, now:
         ..Subject::default()
     };
     let record = browser.recorder(app, now).record(subject, &event);
-    match audit::append(app.db.relaxed(), [record]).await {
+    match audit::append_alone(&app.db, app.db.relaxed(), [record]).await {
         Ok(()) => No::Token,
         Err(error) => No::Failure(error.into()),
     }

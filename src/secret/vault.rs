@@ -254,6 +254,12 @@ impl Vault {
             .to_vec()
     }
 
+    /// Whether the root key of this id is given.
+    #[must_use]
+    pub fn has_key(&self, key_id: &str) -> bool {
+        self.0.iter().any(|root| root.id == key_id)
+    }
+
     /// Whether `mac` is the MAC of `record` under the root key `key_id`.
     #[must_use]
     pub fn audit_mac_is_valid(&self, key_id: &str, record: &[u8], mac: &[u8]) -> bool {

@@ -8,15 +8,19 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::admin::{Desk, record_index, retention};
+use crate::admin::usage::QuotaUse;
+use crate::admin::{self, Desk, record_index, retention};
 use crate::audit::event::Event;
 use crate::audit::record::{Recorder, SYSTEM};
-use crate::ledger::alerts;
 use crate::ledger::streams::Stream;
+use crate::ledger::{Ledger, alerts};
 use crate::login::{breakers, sweep};
 use crate::provider::logout::backchannel;
 use crate::server::tls::Reloaded;
-use crate::store::{assertions, audit, clients, db, grants, pushed, rollups, usage};
+use crate::store::{
+    api_answers, api_tokens, assertions, audit, clients, db, grants, pushed, rollups,
+    staff_sessions, usage,
+};
 use crate::token::lifecycle;
 use crate::web::app::App;
 
@@ -24,6 +28,8 @@ use crate::web::app::App;
 const SWEEP: Duration = Duration::from_secs(15);
 /// How soon a logout that could not be delivered at once is found again.
 const DELIVER: Duration = Duration::from_secs(5);
+/// How often records are sealed and named in manifests.
+const SEAL: Duration = Duration::from_secs(1);
 /// How often what is over is deleted.
 const PURGE: Duration = Duration::from_secs(600);
 /// How often partitions are looked after, callers forgotten and certificates compared.
@@ -47,6 +53,7 @@ const PURGE_BATCH: i64 = 1000;
 pub fn spawn(
     tasks: &mut JoinSet<()>,
     app: &App,
+    ledger: &Arc<Ledger>,
     certificates: Vec<Arc<Reloaded>>,
     streams: Vec<Stream>,
     stop: &watch::Receiver<bool>,
@@ -75,6 +82,8 @@ pub fn spawn(
             certificates.iter().for_each(|tls| tls.refresh());
         }
     }));
+    tasks.spawn(until_stopped(stop, seal(ledger.clone())));
+    tasks.spawn(until_stopped(stop, name_committed(ledger.clone())));
     tasks.spawn(write_secret_uses(app.clone(), stop.clone()));
 }
 
@@ -106,6 +115,30 @@ where
     }
 }
 
+/// Seals what is pending, and looks after checkpoints.
+async fn seal(ledger: Arc<Ledger>) {
+    let mut ticks = tokio::time::interval(SEAL);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = ledger.tick().await {
+            tracing::warn!(%error, "the audit log did not get on; it will be tried again");
+        }
+    }
+}
+
+/// Names what this server has committed.
+async fn name_committed(ledger: Arc<Ledger>) {
+    let mut ticks = tokio::time::interval(SEAL);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = ledger.manifest().await {
+            tracing::warn!(%error, "a manifest could not be written; it will be tried again");
+        }
+    }
+}
+
 /// Hears from the database that cached rows changed; after a lost connection everything is forgotten.
 async fn listen(app: App) {
     loop {
@@ -124,7 +157,7 @@ async fn listen(app: App) {
     }
 }
 
-/// Writes when client secrets were used, now and then and once more at the end.
+/// Writes when client secrets and API tokens were used, now and then and once more at the end.
 async fn write_secret_uses(app: App, mut stop: watch::Receiver<bool>) {
     loop {
         let stopped = tokio::time::timeout(CARE, stop.wait_for(|stop| *stop))
@@ -133,6 +166,10 @@ async fn write_secret_uses(app: App, mut stop: watch::Receiver<bool>) {
         let uses = app.secret_uses.take();
         if let Err(error) = clients::secrets_used(app.db.relaxed(), &uses).await {
             tracing::warn!(%error, "when client secrets were used could not be written");
+        }
+        let uses = app.api_token_uses.take();
+        if let Err(error) = api_tokens::used(app.db.relaxed(), &uses).await {
+            tracing::warn!(%error, "when API tokens were used could not be written");
         }
         if stopped {
             return;
@@ -208,7 +245,30 @@ async fn purge(app: App) -> anyhow::Result<()> {
             break;
         }
     }
+    staff_sessions::purge(app.db.relaxed(), before, PURGE_BATCH).await?;
+    api_answers::purge(app.db.relaxed(), before).await?;
     usage::close_days(app.db.relaxed(), app.clock.now(), DAYS_BATCH).await?;
+    alert_of_quotas(&app).await?;
+    Ok(())
+}
+
+async fn alert_of_quotas(app: &App) -> anyhow::Result<()> {
+    let desk = Desk {
+        db: app.db.durable().clone(),
+        vault: app.vault.clone(),
+        now: app.clock.now(),
+        actor: "system".to_owned(),
+    };
+    for (quota, percent) in admin::usage::alert(&desk).await? {
+        let QuotaUse {
+            subject,
+            name,
+            used,
+            quota,
+        } = quota;
+        tracing::warn!(subject, name, percent, used, quota, "a quota is reached");
+        metrics::counter!("numbercloak_quota_alerts_total", "subject" => subject).increment(1);
+    }
     Ok(())
 }
 

@@ -18,6 +18,7 @@ use crate::web::failure::Failure;
 use crate::web::headers::PageClass;
 use crate::web::page::{Frame, render};
 use crate::web::plain::{ErrorPage, Problem};
+use crate::web::problem_details::ProblemDetails;
 use crate::web::text::Language;
 
 /// Who reads the answers.
@@ -27,6 +28,8 @@ pub enum Reader {
     Person,
     /// A program: errors as JSON (RFC 6749 section 5.2).
     Program,
+    /// A program of staff: problems (RFC 9457).
+    Admin,
 }
 
 /// The bounds of a request.
@@ -96,6 +99,7 @@ async fn read(request: Request, bounds: Bounds) -> Result<Request, Refused> {
 fn refuse(reader: Reader, status: StatusCode, reason: &'static str) -> Response {
     match reader {
         Reader::Program => json(status, OAuthError::invalid_request(reason)),
+        Reader::Admin => ProblemDetails::new(status, "malformed", reason).into_response(),
         Reader::Person => {
             let page = ErrorPage {
                 frame: Frame::plain_page("Numbercloak", Language::default()),
@@ -110,6 +114,7 @@ fn late(reader: Reader) -> Response {
     let failure = Failure::new(StatusCode::SERVICE_UNAVAILABLE, "the request took too long");
     match reader {
         Reader::Person => failure.into_response(),
+        Reader::Admin => ProblemDetails::from(failure).into_response(),
         Reader::Program => {
             let description = format!("reference {}", failure.reference);
             let error = OAuthError::new(ErrorCode::TemporarilyUnavailable, description);

@@ -2,6 +2,7 @@
 
 mod background;
 mod bounds;
+mod checkpoint;
 mod client_certificates;
 mod listener;
 mod log;
@@ -24,7 +25,9 @@ use tokio::task::JoinSet;
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::ledger::places::Place;
 use crate::ledger::streams::Stream;
+use crate::ledger::{Ledger, Parts};
 use crate::operator::Operators;
 use crate::outbound::{Outbound, Rules};
 use crate::secret::Vault;
@@ -71,6 +74,8 @@ impl Start {
 pub struct Server {
     /// Its state.
     pub app: App,
+    /// Its hand in the audit log.
+    pub ledger: Arc<Ledger>,
     /// Where browsers and apps reach it.
     pub address: SocketAddr,
     /// Where apps with certificates reach it, if mutual TLS is on.
@@ -152,8 +157,10 @@ pub async fn start(start: Start) -> anyhow::Result<Server> {
             client_authorities,
         },
     );
+    let ledger = Arc::new(open_ledger(&app).await?);
     let (stopping, stop) = watch::channel(false);
     let mut server = Server {
+        ledger: ledger.clone(),
         address: listener.local_addr()?,
         mtls: match &mtls {
             Some((listener, _)) => Some(listener.local_addr()?),
@@ -174,7 +181,7 @@ pub async fn start(start: Start) -> anyhow::Result<Server> {
     server.tasks.spawn(listener::serve(
         listener,
         front(tls.clone()),
-        routes::router(&app),
+        routes::router(&app, &ledger),
         app.config.clone(),
         stop.clone(),
     ));
@@ -197,8 +204,28 @@ pub async fn start(start: Start) -> anyhow::Result<Server> {
     ));
     let streams = Stream::all(&app.config.streams, &app.replica);
     Stream::announce(&streams, app.db.durable()).await?;
-    background::spawn(&mut server.tasks, &app, certificates, streams, &stop);
+    background::spawn(
+        &mut server.tasks,
+        &app,
+        &ledger,
+        certificates,
+        streams,
+        &stop,
+    );
     Ok(server)
+}
+
+async fn open_ledger(app: &App) -> anyhow::Result<Ledger> {
+    let parts = Parts {
+        db: app.db.clone(),
+        vault: app.vault.clone(),
+        clock: app.clock.clone(),
+        issuer: app.config.issuer.as_str().to_owned(),
+        server: app.replica.clone(),
+        checkpoint_every: app.config.checkpoints.every,
+        places: Place::configured(&app.config.checkpoints, &app.outbound)?,
+    };
+    Ok(Ledger::open(parts).await?)
 }
 
 fn open_database(config: &Config, clock: &Clock) -> anyhow::Result<Db> {
@@ -259,6 +286,9 @@ impl Server {
         let drained = async {
             while self.tasks.join_next().await.is_some() {}
             unfinished.all_done().await;
+            if let Err(error) = self.ledger.finish().await {
+                tracing::warn!(%error, "the last manifest could not be written");
+            }
         };
         if tokio::time::timeout(self.grace, drained).await.is_err() {
             tracing::warn!("some requests did not end in time");

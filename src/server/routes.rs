@@ -1,6 +1,7 @@
 //! All public routes, and what every request passes through, outermost first: security headers,
 //! panics become answers, metrics, load shedding, limits of size and time.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
@@ -16,8 +17,10 @@ use tower::limit::GlobalConcurrencyLimitLayer;
 use tower::load_shed::LoadShedLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 
+use crate::ledger::Ledger;
 use crate::secret::{b64, random};
 use crate::server::bounds::{self, Bounds, Reader};
+use crate::server::checkpoint;
 use crate::web::app::App;
 use crate::web::assets;
 use crate::web::browser::Browser;
@@ -25,10 +28,10 @@ use crate::web::failure::Failure;
 use crate::web::headers::{self, PageClass};
 use crate::web::page::{Frame, render};
 use crate::web::plain::{ErrorPage, Home, Problem};
-use crate::{console, login, provider};
+use crate::{api, console, login, provider};
 
 /// The public router.
-pub fn router(app: &App) -> Router {
+pub fn router(app: &App, ledger: &Arc<Ledger>) -> Router {
     let limits = &app.config.limits;
     let within = |reader| from_fn_with_state(Bounds::new(limits, reader), bounds::hold);
     let pages = Router::new()
@@ -39,8 +42,11 @@ pub fn router(app: &App) -> Router {
         .route("/", get(home))
         .fallback(not_found)
         .layer(within(Reader::Person));
-    let programs = provider::routes().layer(within(Reader::Program));
-    passing(app, Router::new().merge(programs).merge(pages))
+    let programs = provider::routes()
+        .merge(checkpoint::routes(ledger))
+        .layer(within(Reader::Program));
+    let api = api::router(app).layer(within(Reader::Admin));
+    passing(app, Router::new().merge(programs).merge(api).merge(pages))
 }
 
 /// The router of the listener for mutual TLS: what apps' servers call, and no page.

@@ -3,7 +3,7 @@
 //! no possession of a SIM, so none of them is ever good for Number Verification.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
 use axum::extract::State;
@@ -29,6 +29,8 @@ const REQUEST_LIFE: Duration = Duration::from_secs(120);
 const INTERVAL: u32 = 1;
 /// How often a slow request is told to wait.
 const PENDING: u32 = 2;
+/// How much longer a client has to wait after `slow_down` (CIBA Core section 11).
+const SLOWER: Duration = Duration::from_secs(5);
 
 /// What a token for the checks is good for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,6 +53,8 @@ struct Waiting {
     scope: CheckScope,
     number: PhoneNumber,
     polls: u32,
+    /// Not by the clock, which tests move: clients wait in real time.
+    polled_at: Option<Instant>,
 }
 
 /// What the back channel remembers.
@@ -175,6 +179,7 @@ fn begin(
         scope,
         number,
         polls: 0,
+        polled_at: None,
     };
     let id = network
         .back_channel
@@ -200,13 +205,19 @@ fn ciba(
             return None;
         }
         waiting.polls += 1;
-        Some((waiting.polls, waiting.number.clone()))
+        let paused = waiting.polled_at.replace(Instant::now());
+        let paused = paused.map(|at| at.elapsed());
+        Some((waiting.polls, paused, waiting.number.clone()))
     });
-    let (polls, number) = polled.flatten().ok_or_else(unknown)?;
+    let (polls, paused, number) = polled.flatten().ok_or_else(unknown)?;
     match at_back_channel(&number) {
         Some(AtBackChannel::Pending) if polls <= PENDING => {
             acted(network, entry, &number);
             return Err(error("authorization_pending", "not yet"));
+        }
+        Some(AtBackChannel::SlowDown) if paused.is_none_or(|paused| paused < SLOWER) => {
+            acted(network, entry, &number);
+            return Err(error("slow_down", "too often"));
         }
         Some(AtBackChannel::Expired) => {
             acted(network, entry, &number);

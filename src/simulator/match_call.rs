@@ -53,6 +53,14 @@ fn read(
                 "Consent is not said to be given.",
             ));
         }
+        let address = headers.get("x-request-deviceip");
+        let is_none = |value: &http::HeaderValue| {
+            let text = value.to_str().unwrap_or("");
+            text.parse::<std::net::IpAddr>().is_err()
+        };
+        if address.is_some_and(is_none) {
+            return Err(Fault::argument("X-Request-deviceIp is no address."));
+        }
         if body.get("correlation_id").and_then(Value::as_str) != token.correlation.as_deref() {
             return Err(Fault::argument("correlation_id is another."));
         }

@@ -231,6 +231,8 @@ pub enum AtCheck {
 pub enum AtBackChannel {
     /// Two polls too early, then the token.
     Pending,
+    /// `slow_down` until the client waits longer between two polls.
+    SlowDown,
     /// `expired_token`.
     Expired,
     /// `unknown_user_id`.
@@ -407,6 +409,7 @@ pub const TABLE: &[Scenario] = &[
     row(5002, Discovery(D::KeysDown), "Keys: an unknown one was used, and 503 at the next request for them."),
     row(5003, Discovery(D::KeyRotated), "Keys: a new one is used and published."),
     row(6000, BackChannel(B::Pending), "CIBA: authorization_pending twice, then the token."),
+    row(6001, BackChannel(B::SlowDown), "CIBA: slow_down until the client polls five seconds less often."),
     row(6002, BackChannel(B::Expired), "CIBA: expired_token."),
     row(6003, BackChannel(B::UnknownUser), "CIBA: unknown_user_id."),
 ];

@@ -3,19 +3,29 @@
 //! The path's composite statements call the database's `append_audit` with [`Appended`]; nothing
 //! else writes here.
 
-use sqlx::postgres::{PgHasArrayType, PgTypeInfo};
-use sqlx::{PgExecutor, Postgres};
+use sqlx::encode::IsNull;
+use sqlx::error::BoxDynError;
+use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo};
+use sqlx::{PgExecutor, PgPool, Postgres};
 use uuid::Uuid;
 
 use crate::audit::record::Record;
 use crate::clock::Time;
-use crate::store::db::StoreError;
+use crate::store::db::{Db, StoreError};
 use crate::verdict::Outcome;
 
 /// Records in the shape `append_audit` takes: one parameter of a statement.
-#[derive(Debug, sqlx::Encode)]
-#[sqlx(transparent)]
-pub struct Appended(Vec<Entry>);
+#[derive(Debug)]
+pub struct Appended {
+    entries: Vec<Entry>,
+    ids: Vec<Uuid>,
+}
+
+impl sqlx::Encode<'_, Postgres> for Appended {
+    fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        self.entries.encode_by_ref(buffer)
+    }
+}
 
 /// The database's composite type of this name, field by field in its order.
 #[derive(Debug, sqlx::Encode)]
@@ -58,7 +68,19 @@ impl Appended {
     /// The records as one parameter of a statement.
     #[must_use]
     pub fn new(records: impl IntoIterator<Item = Record>) -> Self {
-        Self(records.into_iter().map(Entry::of).collect())
+        let entries: Vec<Entry> = records.into_iter().map(Entry::of).collect();
+        Self {
+            ids: entries.iter().map(|entry| entry.id).collect(),
+            entries,
+        }
+    }
+}
+
+impl Appended {
+    /// The records' ids.
+    #[must_use]
+    pub fn ids(&self) -> &[Uuid] {
+        &self.ids
     }
 }
 
@@ -91,8 +113,22 @@ impl Entry {
     }
 }
 
-/// Appends records that stand alone: refusals that change no row, and what staff do (in the
-/// caller's transaction).
+/// Appends records that stand alone, refusals that change no row, on one of the server's pools, and
+/// notes that they are committed.
+pub async fn append_alone(
+    db: &Db,
+    pool: &PgPool,
+    records: impl IntoIterator<Item = Record>,
+) -> Result<(), StoreError> {
+    let records = Appended::new(records);
+    sqlx::query_scalar!("select append_audit($1)", &records as _)
+        .fetch_one(pool)
+        .await?;
+    db.committed().note(&records);
+    Ok(())
+}
+
+/// Appends records in the caller's transaction: what staff do.
 pub async fn append(
     db: impl PgExecutor<'_>,
     records: impl IntoIterator<Item = Record>,

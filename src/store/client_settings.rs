@@ -105,6 +105,7 @@ pub enum CertificateSubject {
 /// [`Settings::from_input`], which is strict.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
+#[schemars(rename = "ClientSettings")]
 pub struct Settings {
     /// The scopes it may ask for.
     pub scopes: Vec<String>,
@@ -192,6 +193,8 @@ pub struct Settings {
     pub default_locale: Option<String>,
     /// What else is asked about a number, and how often an operator is asked.
     pub checks: Checks,
+    /// Billable calls a month (UTC) after which staff are alerted; absent: nobody is. Nothing is refused.
+    pub quota_per_month: Option<u32>,
 }
 
 impl Settings {
@@ -281,6 +284,7 @@ impl Default for Settings {
             tos_uri: None,
             default_locale: None,
             checks: Checks::default(),
+            quota_per_month: None,
         }
     }
 }

@@ -34,6 +34,8 @@ pub struct Client {
     pub settings: Settings,
     /// What its pairwise `sub` is made of; fixed at registration.
     pub sector: String,
+    /// Whose file it is kept as by `numbercloak apply`; absent: only people change it.
+    pub managed_by: Option<String>,
     /// Counts the edits.
     pub revision: i32,
     /// Set: refused everywhere.
@@ -174,6 +176,7 @@ struct Row {
     test: bool,
     settings: Json<Settings>,
     sector: String,
+    managed_by: Option<String>,
     revision: i32,
     disabled_at: Option<Time>,
     created_at: Time,
@@ -220,6 +223,7 @@ impl From<Row> for Client {
             test: row.test,
             settings: row.settings.0,
             sector: row.sector,
+            managed_by: row.managed_by,
             revision: row.revision,
             disabled_at: row.disabled_at,
             created_at: row.created_at,
@@ -236,7 +240,7 @@ pub async fn find(db: &mut PgConnection, client_id: &str) -> Result<Option<Clien
         r#"
         select id, client_id, name, kind as "kind: Kind",
             token_endpoint_auth_method as "token_endpoint_auth_method: AuthMethod",
-            redirect_uris, test, settings as "settings: Json<Settings>", sector, revision,
+            redirect_uris, test, settings as "settings: Json<Settings>", sector, managed_by, revision,
             disabled_at, created_at, updated_at,
             (select coalesce(json_agg(json_build_object(
                 'id', s.id, 'hash', encode(s.hash, 'hex'), 'hint', s.hint,
@@ -254,9 +258,11 @@ pub async fn find(db: &mut PgConnection, client_id: &str) -> Result<Option<Clien
     Ok(row.map(Client::from))
 }
 
-/// A page of clients in the order of `client_id`, after the given one.
-pub async fn list(
+/// A page of clients in the order of `client_id`, after the given one: those whose `client_id` or name
+/// holds the words searched for. The page is chosen from an index alone, then its rows are read.
+pub async fn page(
     db: &mut PgConnection,
+    search: &str,
     after: &str,
     limit: i64,
 ) -> Result<Vec<Client>, StoreError> {
@@ -265,7 +271,7 @@ pub async fn list(
         r#"
         select id, client_id, name, kind as "kind: Kind",
             token_endpoint_auth_method as "token_endpoint_auth_method: AuthMethod",
-            redirect_uris, test, settings as "settings: Json<Settings>", sector, revision,
+            redirect_uris, test, settings as "settings: Json<Settings>", sector, managed_by, revision,
             disabled_at, created_at, updated_at,
             (select coalesce(json_agg(json_build_object(
                 'id', s.id, 'hash', encode(s.hash, 'hex'), 'hint', s.hint,
@@ -274,11 +280,17 @@ pub async fn list(
             from client_secrets s where s.client = clients.id)
                 as "secrets!: Json<Vec<SecretRow>>"
         from clients
-        where client_id > $1
+        where client_id in (
+            select c.client_id
+            from clients c
+            where c.client_id > $1 and ($2 = '' or strpos(c.search, lower($2)) > 0)
+            order by c.client_id
+            limit $3
+        )
         order by client_id
-        limit $2
         "#,
         after,
+        search,
         limit
     )
     .fetch_all(db)
@@ -295,8 +307,8 @@ pub async fn insert(db: &mut PgConnection, client: &Client) -> Result<(), StoreE
         r#"
         insert into clients
             (id, client_id, name, kind, token_endpoint_auth_method, redirect_uris, test, settings,
-            sector, revision, created_at, updated_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)
+            sector, revision, created_at, updated_at, managed_by)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12)
         "#,
         client.id,
         client.client_id,
@@ -309,6 +321,7 @@ pub async fn insert(db: &mut PgConnection, client: &Client) -> Result<(), StoreE
         client.sector,
         client.revision,
         client.created_at,
+        client.managed_by,
     )
     .execute(db)
     .await?;
@@ -324,7 +337,8 @@ pub async fn update(db: &mut PgConnection, client: &Client, now: Time) -> Result
         r#"
         update clients
         set name = $3, token_endpoint_auth_method = $4, redirect_uris = $5, test = $6,
-            settings = $7, disabled_at = $8, revision = revision + 1, updated_at = $9
+            settings = $7, disabled_at = $8, managed_by = $10, revision = revision + 1,
+            updated_at = $9
         where id = $1 and revision = $2
         "#,
         client.id,
@@ -336,6 +350,7 @@ pub async fn update(db: &mut PgConnection, client: &Client, now: Time) -> Result
         Json(&client.settings) as _,
         client.disabled_at,
         now,
+        client.managed_by,
     )
     .execute(db)
     .await?;

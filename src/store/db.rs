@@ -8,6 +8,7 @@ use sqlx::{Executor as _, PgPool};
 
 use crate::clock::{Clock, Time};
 use crate::secret::Unsealable;
+use crate::store::committed::Committed;
 use crate::store::lane::Lane;
 
 /// Why a statement failed.
@@ -83,6 +84,7 @@ pub struct Db {
     relaxed: PgPool,
     durable_steps: Lane,
     relaxed_steps: Lane,
+    committed: Committed,
 }
 
 /// Connections in each pool: what staff and background tasks need beside the lanes.
@@ -119,6 +121,7 @@ impl Db {
                 .acquire_timeout(access.acquire_timeout)
                 .connect_lazy_with(options(synchronous_commit))
         };
+        let committed = Committed::default();
         let lane = |synchronous_commit| {
             let (most, wait) = (access.max_connections, access.acquire_timeout);
             Lane::new(
@@ -126,6 +129,7 @@ impl Db {
                 most,
                 wait,
                 access.clock.clone(),
+                committed.clone(),
             )
         };
         Ok(Self {
@@ -133,6 +137,7 @@ impl Db {
             relaxed: pool("off"),
             durable_steps: lane("on"),
             relaxed_steps: lane("off"),
+            committed,
         })
     }
 
@@ -160,6 +165,12 @@ impl Db {
     #[must_use]
     pub fn relaxed(&self) -> &PgPool {
         &self.relaxed
+    }
+
+    /// The records this server knows committed, for its next manifest.
+    #[must_use]
+    pub fn committed(&self) -> &Committed {
+        &self.committed
     }
 
     /// Connections per way: its name, how many wait, how many are at work.
@@ -243,8 +254,8 @@ pub async fn make_partitions(pool: &PgPool, now: Time) -> Result<(), StoreError>
     sqlx::query_scalar!(
         r#"
         select make_partitions(name, $1)
-        from unnest(array['audit_records', 'audit_personal', 'logins', 'legs', 'record_words',
-            'login_references']) as name
+        from unnest(array['audit_records', 'audit_personal', 'log_leaves', 'logins', 'legs',
+            'record_words', 'login_references']) as name
         "#,
         now
     )

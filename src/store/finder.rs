@@ -45,6 +45,7 @@ pub enum FinderAuth {
 /// A telco finder's contract.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(rename = "TelcoFinderSettings")]
 pub struct Settings {
     /// Where it is asked, the whole of it: `https://finder.example/telco-finder/v1/search`.
     pub url: String,

@@ -242,11 +242,18 @@ pub enum SealedTable {
     SigningKeys,
     /// `operators.credentials`, by id.
     Operators,
+    /// `staff.totp`, by id.
+    Staff,
 }
 
 impl SealedTable {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::WrappedKeys, Self::SigningKeys, Self::Operators];
+    pub const ALL: [Self; 4] = [
+        Self::WrappedKeys,
+        Self::SigningKeys,
+        Self::Operators,
+        Self::Staff,
+    ];
 
     /// The table's and the column's name, as in the seal's place.
     #[must_use]
@@ -255,6 +262,7 @@ impl SealedTable {
             Self::WrappedKeys => ("wrapped_keys", "sealed"),
             Self::SigningKeys => ("signing_keys", "sealed"),
             Self::Operators => ("operators", "credentials"),
+            Self::Staff => ("staff", "totp"),
         }
     }
 }
@@ -325,6 +333,22 @@ pub async fn sealed_rows(
             .fetch_all(db)
             .await?
         }
+        SealedTable::Staff => {
+            sqlx::query_as!(
+                SealedRow,
+                r#"
+                select id::text as "key!", totp as "sealed!"
+                from staff
+                where id::text > $1 and totp is not null
+                order by id::text
+                limit $2
+                "#,
+                after,
+                limit,
+            )
+            .fetch_all(db)
+            .await?
+        }
     };
     Ok(rows)
 }
@@ -376,6 +400,21 @@ pub async fn replace_sealed(
                 update operators
                 set credentials = $3
                 where id = $1 and credentials = $2
+                "#,
+                id,
+                row.sealed,
+                sealed,
+            )
+            .execute(db)
+            .await?
+        }
+        SealedTable::Staff => {
+            let id = Uuid::parse_str(&row.key).map_err(|_| StoreError::Stale)?;
+            sqlx::query!(
+                r#"
+                update staff
+                set totp = $3
+                where id = $1 and totp = $2
                 "#,
                 id,
                 row.sealed,

@@ -18,6 +18,8 @@ use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::clock::{Clock, Time};
+use crate::store::audit::Appended;
+use crate::store::committed::Committed;
 
 /// A connection that was good so short a time ago gets a statement unasked. Under load that is every
 /// one; an idle server pays a tenth of a millisecond.
@@ -34,6 +36,7 @@ struct Shared {
     wait: Duration,
     permits: Arc<Semaphore>,
     clock: Clock,
+    committed: Committed,
     idle: Mutex<Idle>,
 }
 
@@ -55,7 +58,13 @@ pub struct Lent {
 }
 
 impl Lane {
-    pub(super) fn new(options: PgConnectOptions, most: u32, wait: Duration, clock: Clock) -> Self {
+    pub(super) fn new(
+        options: PgConnectOptions,
+        most: u32,
+        wait: Duration,
+        clock: Clock,
+        committed: Committed,
+    ) -> Self {
         let most = usize::try_from(most).unwrap_or(usize::MAX).max(1);
         Self(Arc::new(Shared {
             options,
@@ -63,6 +72,7 @@ impl Lane {
             wait,
             permits: Arc::new(Semaphore::new(most)),
             clock,
+            committed,
             idle: Mutex::default(),
         }))
     }
@@ -138,6 +148,14 @@ impl Lent {
         self.connection
             .as_mut()
             .expect("only giving it back takes it away")
+    }
+
+    /// Gives it back after a statement that ended well and may have appended records.
+    pub(super) fn give_back_after(self, records: &Appended, appended: bool) {
+        if appended {
+            self.lane.0.committed.note(records);
+        }
+        self.give_back();
     }
 
     /// Gives it back after a statement that ended well.

@@ -99,11 +99,12 @@ pub async fn end_session(
         session,
         now,
         browser_hash,
-        records as _,
+        &records as _,
     )
     .fetch_all(lent.connection())
     .await?;
-    lent.give_back();
+    // Without anybody to tell, the answer does not say whether the session had ended already.
+    lent.give_back_after(&records, !told.is_empty());
     Ok(told)
 }
 

@@ -43,11 +43,11 @@ pub async fn insert(
         sealed,
         number_hashes,
         expires_at,
-        records as _,
+        &records as _,
     )
     .fetch_one(lent.connection())
     .await?;
-    lent.give_back();
+    lent.give_back_after(&records, true);
     Ok(())
 }
 

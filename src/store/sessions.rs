@@ -198,9 +198,11 @@ pub async fn look_up(
     })
 }
 
-/// Which sessions staff mean; every field given narrows it, and one must be.
+/// Which sessions staff mean; every field given narrows it.
 #[derive(Clone, Debug, Default)]
 pub struct Which {
+    /// This one.
+    pub id: Option<Uuid>,
     /// Of this number: its keyed hashes under every live root key.
     pub number_hashes: Option<Vec<Vec<u8>>>,
     /// In which this client takes part.
@@ -236,10 +238,11 @@ impl Seen {
     }
 }
 
-/// Lists live sessions, newest first.
-pub async fn list(
+/// A page of live sessions, newest first, before the given one.
+pub async fn page(
     db: &mut PgConnection,
     which: &Which,
+    before: Option<Uuid>,
     now: Time,
     limit: i64,
 ) -> Result<Vec<Seen>, StoreError> {
@@ -255,6 +258,8 @@ pub async fn list(
             and ($1::bytea[] is null or number_hash = any($1))
             and ($2::text is null or exists (
                 select from grants where session_id = sessions.id and client_id = $2))
+            and ($5::uuid is null or id = $5)
+            and ($6::uuid is null or id < $6)
         order by id desc
         limit $4
         "#,
@@ -262,6 +267,8 @@ pub async fn list(
         which.client_id,
         now,
         limit,
+        which.id,
+        before,
     )
     .fetch_all(db)
     .await?;
@@ -281,6 +288,7 @@ pub async fn end(db: &mut PgConnection, which: &Which, now: Time) -> Result<Vec<
                 and ($1::bytea[] is null or number_hash = any($1))
                 and ($2::text is null or exists (
                     select from grants where session_id = sessions.id and client_id = $2))
+                and ($4::uuid is null or id = $4)
             returning id, browser_hash
         ),
         go_ahead as (
@@ -293,6 +301,7 @@ pub async fn end(db: &mut PgConnection, which: &Which, now: Time) -> Result<Vec<
         which.number_hashes.as_deref(),
         which.client_id,
         now,
+        which.id,
     )
     .fetch_all(&mut *db)
     .await?;

@@ -1,5 +1,6 @@
 //! Staff: accounts and the single-use links that let a person set a password.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -8,7 +9,7 @@ use crate::clock::Time;
 use crate::store::db::StoreError;
 
 /// What a staff member may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, sqlx::Type)]
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
 pub enum Role {
@@ -37,6 +38,14 @@ pub struct Staff {
     pub disabled_at: Option<Time>,
     /// When it was made.
     pub created_at: Time,
+}
+
+impl Staff {
+    /// Whether it may do everything, now.
+    #[must_use]
+    pub fn is_owner(&self) -> bool {
+        self.role == Role::Owner && self.disabled_at.is_none()
+    }
 }
 
 /// All accounts, by address.

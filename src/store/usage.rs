@@ -79,6 +79,141 @@ pub async fn list(
     Ok(rows)
 }
 
+/// Verifications by one client at one operator on one day (UTC).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified {
+    /// The day.
+    pub day: NaiveDate,
+    /// The client's `client_id`.
+    pub client_id: String,
+    /// The operator, by alias.
+    pub operator: String,
+    /// Trips to the operator that ended with a word of it, or without one.
+    pub verifications: i64,
+    /// Those that ended with the number confirmed.
+    pub verified: i64,
+}
+
+/// What was verified from one day to another, both included.
+pub async fn verifications(
+    db: &mut PgConnection,
+    from: NaiveDate,
+    to: NaiveDate,
+) -> Result<Vec<Verified>, StoreError> {
+    let rows = sqlx::query_as!(
+        Verified,
+        r#"
+        with open as (
+            select greatest($1::date, coalesce(max(day) + 1, $1::date)) as day
+            from usage_closed_days
+        )
+        select day as "day!", client_id as "client_id!", operator as "operator!",
+            verifications as "verifications!", verified as "verified!"
+        from (
+            select day, client_id, operator, verifications, verified
+            from usage_verifications
+            where day between $1 and $2
+            union all
+            select (at at time zone 'UTC')::date, coalesce(client_id, ''), coalesce(operator, ''),
+                count(*), count(*) filter (where type = 'NUMBER_VERIFIED')
+            from audit_records
+            where type in ('NUMBER_VERIFIED', 'NUMBER_NOT_VERIFIED')
+                and id >= uuid_floor((select day from open)::timestamp at time zone 'UTC')
+                and id < uuid_floor(($2::date + 1)::timestamp at time zone 'UTC')
+            group by 1, 2, 3
+        ) verified
+        order by 1, 2, 3
+        "#,
+        from,
+        to,
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(rows)
+}
+
+/// A quota that staff set, and what was used of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QuotaUse {
+    /// `client` or `operator`.
+    pub subject: String,
+    /// Its `client_id` or alias.
+    pub name: String,
+    /// Billable calls a month, as set.
+    pub quota: i64,
+    /// Billable calls this month (UTC).
+    pub used: i64,
+}
+
+/// All quotas, with what was used from the first day of a month until now.
+pub async fn quotas(
+    db: &mut PgConnection,
+    month: NaiveDate,
+    today: NaiveDate,
+) -> Result<Vec<QuotaUse>, StoreError> {
+    let quotas = sqlx::query!(
+        r#"
+        select 'client' as "subject!", client_id as "name!",
+            (settings ->> 'quota_per_month')::bigint as "quota!"
+        from clients
+        where settings ->> 'quota_per_month' is not null
+        union all
+        select 'operator', alias, (settings ->> 'quota_per_month')::bigint
+        from operators
+        where settings ->> 'quota_per_month' is not null
+        order by 1, 2
+        "#
+    )
+    .fetch_all(&mut *db)
+    .await?;
+    if quotas.is_empty() {
+        // Whoever set none does not pay for counting.
+        return Ok(Vec::new());
+    }
+    let calls = list(db, month, today).await?;
+    let used = |subject: &str, name: &str| {
+        let its_own = |row: &&Used| match subject {
+            "client" => row.client_id == name,
+            _ => row.operator == name,
+        };
+        calls.iter().filter(its_own).map(|row| row.billable).sum()
+    };
+    let with_use = quotas.into_iter().map(|row| QuotaUse {
+        used: used(&row.subject, &row.name),
+        subject: row.subject,
+        name: row.name,
+        quota: row.quota,
+    });
+    Ok(with_use.collect())
+}
+
+/// Notes that a share of a quota was reached this month; says whether nobody had noted it.
+pub async fn note_alert(
+    db: &mut PgConnection,
+    month: NaiveDate,
+    reached: &QuotaUse,
+    percent: i32,
+    now: Time,
+) -> Result<bool, StoreError> {
+    let done = sqlx::query!(
+        r#"
+        insert into quota_alerts (month, subject, name, percent, used, quota, at)
+        values ($1, $2, $3, $4, $5, $6, $7)
+        on conflict (month, subject, name, percent) do nothing
+        "#,
+        month,
+        reached.subject,
+        reached.name,
+        percent,
+        reached.used,
+        reached.quota,
+        now,
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
 /// Counts the days that are over and were not counted, oldest first, at most `most`; returns how
 /// many it did. Two servers may try the same day; one does it.
 pub async fn close_days(db: &PgPool, now: Time, most: usize) -> Result<usize, StoreError> {
@@ -114,6 +249,17 @@ async fn close_day(db: &PgPool, day: NaiveDate, now: Time) -> Result<(), StoreEr
             values ($1, $2)
             on conflict (day) do nothing
             returning day
+        ),
+        verified as (
+            insert into usage_verifications (day, client_id, operator, verifications, verified)
+            select closed.day, coalesce(r.client_id, ''), coalesce(r.operator, ''), count(*),
+                count(*) filter (where r.type = 'NUMBER_VERIFIED')
+            from closed
+            join audit_records r
+                on r.type in ('NUMBER_VERIFIED', 'NUMBER_NOT_VERIFIED')
+                and r.id >= uuid_floor(closed.day::timestamp at time zone 'UTC')
+                and r.id < uuid_floor((closed.day + 1)::timestamp at time zone 'UTC')
+            group by 1, 2, 3
         )
         insert into usage_days (day, client_id, operator, call, billable, unsure)
         select closed.day, coalesce(r.client_id, ''), coalesce(r.operator, ''), c.call,

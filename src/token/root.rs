@@ -182,7 +182,7 @@ fn seal_anew(
     let id;
     let key = match table {
         SealedTable::WrappedKeys | SealedTable::SigningKeys => row.key.as_bytes(),
-        SealedTable::Operators => {
+        SealedTable::Operators | SealedTable::Staff => {
             id = Uuid::parse_str(&row.key).map_err(|_| unreadable(table, row))?;
             id.as_bytes()
         }
@@ -275,7 +275,9 @@ mod tests {
         for table in SealedTable::ALL {
             let (name, column) = table.names();
             let (key, bytes) = match table {
-                SealedTable::Operators => (id.to_string(), id.as_bytes().to_vec()),
+                SealedTable::Operators | SealedTable::Staff => {
+                    (id.to_string(), id.as_bytes().to_vec())
+                }
                 _ => ("k".to_owned(), b"k".to_vec()),
             };
             let place = Place {

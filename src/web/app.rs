@@ -62,6 +62,8 @@ pub struct Parts {
     pub client_authorities: Option<ClientAuthorities>,
     /// When client secrets were used.
     pub secret_uses: SecretUses,
+    /// When tokens of the admin API were used.
+    pub api_token_uses: SecretUses,
     /// Names cookies.
     pub cookies: Cookies,
     /// Counts what callers cost.
@@ -170,6 +172,7 @@ impl App {
             operators,
             client_authorities,
             secret_uses: SecretUses::default(),
+            api_token_uses: SecretUses::default(),
             client_keys: ClientKeys::new(outbound.clone()),
             outbound,
             clients: Cache::builder()

@@ -50,6 +50,28 @@ static ICON: LazyLock<Asset> = LazyLock::new(|| {
     )
 });
 
+static CONSOLE_STYLESHEET: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new(
+        "console",
+        "css",
+        "text/css; charset=utf-8",
+        include_bytes!("../../static/console.css"),
+    )
+});
+
+static CONSOLE_SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new(
+        "console",
+        "js",
+        "text/javascript; charset=utf-8",
+        include_bytes!("../../static/console.js"),
+    )
+});
+
+static CONSOLE_STYLESHEET_PATH: LazyLock<String> =
+    LazyLock::new(|| format!("/static/{}", CONSOLE_STYLESHEET.name));
+static CONSOLE_SCRIPT_PATH: LazyLock<String> =
+    LazyLock::new(|| format!("/static/{}", CONSOLE_SCRIPT.name));
 static STYLESHEET_PATH: LazyLock<String> = LazyLock::new(|| format!("/static/{}", STYLESHEET.name));
 static ICON_PATH: LazyLock<String> = LazyLock::new(|| format!("/static/{}", ICON.name));
 
@@ -65,13 +87,25 @@ pub fn icon() -> &'static str {
     &ICON_PATH
 }
 
+/// The path of the console's own stylesheet.
+#[must_use]
+pub fn console_stylesheet() -> &'static str {
+    &CONSOLE_STYLESHEET_PATH
+}
+
+/// The path of the console's script.
+#[must_use]
+pub fn console_script() -> &'static str {
+    &CONSOLE_SCRIPT_PATH
+}
+
 /// The route that serves them.
 pub fn static_files<S: Clone + Send + Sync + 'static>() -> Router<S> {
     Router::new().route("/static/{name}", get(serve))
 }
 
 async fn serve(Path(name): Path<String>) -> Response {
-    let all = [&*STYLESHEET, &*ICON];
+    let all = [&*STYLESHEET, &*ICON, &*CONSOLE_STYLESHEET, &*CONSOLE_SCRIPT];
     let Some(asset) = all.into_iter().find(|asset| asset.name == name) else {
         return StatusCode::NOT_FOUND.into_response();
     };
@@ -100,6 +134,8 @@ mod tests {
         for (path, kind) in [
             (stylesheet(), "text/css; charset=utf-8"),
             (icon(), "image/svg+xml"),
+            (console_stylesheet(), "text/css; charset=utf-8"),
+            (console_script(), "text/javascript; charset=utf-8"),
         ] {
             let response = ask(path).await;
             assert_eq!(response.status(), StatusCode::OK, "{path}");

@@ -26,6 +26,8 @@ pub struct Peer(pub SocketAddr);
 pub struct Browser {
     /// Its address, as far as the trusted proxies tell it.
     pub address: Option<IpAddr>,
+    /// Its port, where its connection ends here or a proxy tells it (the PROXY protocol).
+    pub port: Option<u16>,
     /// The request's headers.
     pub headers: HeaderMap,
     /// The certificate it proved itself with, on the listener for mutual TLS.
@@ -38,15 +40,18 @@ impl FromRequestParts<App> for Browser {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
-        let peer = parts.extensions.get::<Peer>().map(|peer| peer.0.ip());
+        let peer = parts.extensions.get::<Peer>().map(|peer| peer.0);
         let trusted = &app.config.proxies.trusted;
         let certificate = ClientCertificate::from_request_parts(parts, app).await?;
+        let address = peer.map(|peer| client_address(peer.ip(), &parts.headers, trusted));
+        let ends_here = |peer: &SocketAddr| address == Some(peer.ip().to_canonical());
         let cookies = app.cookies.read(&parts.headers);
         let chosen = cookies.language();
         Ok(Self {
             certificate,
             chosen_language: chosen.and_then(|(tag, at)| Some((Language::tagged(tag)?, at))),
-            address: peer.map(|peer| client_address(peer, &parts.headers, trusted)),
+            address,
+            port: peer.filter(ends_here).map(|peer| peer.port()),
             headers: parts.headers.clone(),
         })
     }

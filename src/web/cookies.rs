@@ -78,6 +78,33 @@ impl Cookies {
         self.write(name, &token.reveal(), max_age.as_secs())
     }
 
+    /// The name of the cookie of staff who are signed in to the console.
+    #[must_use]
+    pub fn staff(self) -> &'static str {
+        if self.https {
+            "__Host-nc_staff"
+        } else {
+            "nc_staff"
+        }
+    }
+
+    /// The name of the cookie that the console's sign-in form belongs to.
+    #[must_use]
+    pub fn staff_form(self) -> &'static str {
+        if self.https {
+            "__Host-nc_staff_form"
+        } else {
+            "nc_staff_form"
+        }
+    }
+
+    /// The same as [`Cookies::set`] for the console, which nobody is to reach from another site:
+    /// `Strict`.
+    #[must_use]
+    pub fn set_strict(self, name: &str, token: &Token, max_age: Duration) -> HeaderValue {
+        self.write_for(name, &token.reveal(), max_age.as_secs(), "Strict")
+    }
+
     /// The `Set-Cookie` value that removes `name`.
     #[must_use]
     pub fn clear(self, name: &str) -> HeaderValue {
@@ -102,9 +129,13 @@ impl Cookies {
     }
 
     fn write(self, name: &str, value: &str, max_age: u64) -> HeaderValue {
+        self.write_for(name, value, max_age, "Lax")
+    }
+
+    fn write_for(self, name: &str, value: &str, max_age: u64, same_site: &str) -> HeaderValue {
         let secure = if self.https { "; Secure" } else { "" };
         let mut header = HeaderValue::try_from(format!(
-            "{name}={value}; Path=/; Max-Age={max_age}; HttpOnly; SameSite=Lax{secure}"
+            "{name}={value}; Path=/; Max-Age={max_age}; HttpOnly; SameSite={same_site}{secure}"
         ))
         .expect("our cookie names and tokens are plain ASCII");
         header.set_sensitive(true);

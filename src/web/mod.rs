@@ -14,6 +14,7 @@ pub mod headers;
 pub mod limits;
 pub mod page;
 pub mod plain;
+pub mod problem_details;
 pub mod secret_uses;
 pub mod text;
 pub mod unfinished;

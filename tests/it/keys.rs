@@ -250,6 +250,7 @@ async fn insert_operator(db: &Db, vault: &Vault) {
         mode: Mode::Test,
         settings: Settings::default(),
         sealed_credentials: Some(credentials.seal(vault, &id)),
+        managed_by: None,
         revision: 1,
         disabled_at: None,
         created_at: now,

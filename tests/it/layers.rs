@@ -13,6 +13,7 @@ const LAYERS: &[(&str, Option<u8>)] = &[
     ("provider", Some(6)),
     ("login", Some(6)),
     ("console", Some(6)),
+    ("api", Some(6)),
     ("web", Some(5)),
     ("admin", Some(5)),
     ("ledger", Some(5)),

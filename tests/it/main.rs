@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail anywhere")]
 
+mod api;
 mod attacks;
 mod backup;
 mod bad_operators;
@@ -10,9 +11,12 @@ mod budget;
 mod checks;
 mod choosing;
 mod clients;
+mod console;
+mod dev;
 mod journeys;
 mod keys;
 mod layers;
+mod ledger;
 mod limits;
 mod logout;
 mod operators;

@@ -37,7 +37,7 @@ async fn look(
     findings.push(signing(&keys::signing_keys(db).await?));
     let all = operators::list(db).await?;
     findings.extend(networks(&all, vault, tools.operators.allow_test));
-    if clients::list(db, "", 1).await?.is_empty() {
+    if clients::page(db, "", "", 1).await?.is_empty() {
         let fix = "Register one: numbercloak client create --name … --redirect-uri …";
         findings.push(Finding::warn("clients", "no app is registered", fix));
     }

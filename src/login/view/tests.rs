@@ -84,6 +84,7 @@ fn pages() -> Vec<(&'static str, String)> {
             frame: frame(),
             may_change: true,
             connection,
+            may_choose: false,
         })
     };
     let mismatch = |may_change, value: &str, tries_left| {

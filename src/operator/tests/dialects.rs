@@ -21,7 +21,7 @@ async fn not_departed(fake: &Fake) -> String {
     refusal.outcome.to_string()
 }
 
-async fn vonage() -> Fake {
+pub(super) async fn vonage() -> Fake {
     let mut fake = Fake::start().await;
     let key = aws_lc_rs::rsa::KeyPair::generate(aws_lc_rs::rsa::KeySize::Rsa2048).unwrap();
     let der: aws_lc_rs::encoding::Pkcs8V1Der<'_> =
@@ -127,7 +127,7 @@ async fn a_channel_partner_is_asked_about_a_number_and_with_no_parameter_twice()
     assert_eq!(not_departed(&fake).await, "operator_misconfigured");
 }
 
-async fn mobile_connect() -> Fake {
+pub(super) async fn mobile_connect() -> Fake {
     let mut fake = Fake::start().await;
     let settings = &mut fake.operator.settings;
     settings.dialect = Dialect::MobileConnect;

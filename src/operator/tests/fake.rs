@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::clock::{Clock, Time};
-use crate::operator::{Ask, Callback, Kept, Operators};
+use crate::operator::{Ask, Callback, Kept, Operators, Phone};
 use crate::outbound::{Outbound, Rules};
 use crate::phone::PhoneNumber;
 use crate::secret::{Redacted, b64};
@@ -235,6 +235,7 @@ impl Fake {
             state: "the state",
             now: self.clock.now(),
             silent: self.silent,
+            phone: Phone::default(),
         }
     }
 
@@ -284,6 +285,7 @@ fn operator(base: &str, now: Time) -> Operator {
             ..Settings::default()
         },
         sealed_credentials: None,
+        managed_by: None,
         revision: 1,
         disabled_at: None,
         created_at: now,

@@ -119,6 +119,41 @@ async fn a_fault_of_the_way_is_found_where_it_lies() {
     assert_eq!(bad(&walked(&fake).await), ["dns"], "nothing else is tried");
 }
 
+/// What is to be mended, by the first step that failed.
+fn fix(steps: &[Step]) -> &'static str {
+    let bad = steps.iter().find(|step| !step.ok);
+    bad.and_then(|step| step.fix).unwrap()
+}
+
+#[tokio::test]
+async fn names_and_clocks_that_are_wrong_are_told_with_what_to_mend() {
+    let mut fake = Fake::start().await;
+    refuses_codes(&fake);
+    fake.operator.settings.token_endpoint = Some(NOWHERE.to_owned());
+    let steps = walked(&fake).await;
+    assert_eq!(
+        fix(&steps),
+        "check the host name, and that this server can resolve names"
+    );
+    fake.operator.settings.token_endpoint = Some("https://10.0.0.1/token".to_owned());
+    assert!(fix(&walked(&fake).await).contains("list that network as allowed"));
+    fake.operator.settings.token_endpoint = Some("no url".to_owned());
+    assert!(fix(&walked(&fake).await).contains("the whole URL"));
+    fake.operator.settings.token_endpoint = None;
+    // 30 s apart pass; what an assertion or an ID token would trip over does not. The wire tells whole
+    // seconds, and a request takes some.
+    fake.clock.advance(std::time::Duration::from_secs(25));
+    assert!(bad(&walked(&fake).await).is_empty());
+    fake.clock.advance(std::time::Duration::from_secs(10));
+    let steps = walked(&fake).await;
+    assert!(fix(&steps).contains("synchronise this server's clock (NTP)"));
+    let clock = steps.iter().find(|step| step.name == "clock").unwrap();
+    assert!(
+        clock.detail.starts_with("the operator's clock is -3"),
+        "{clock:?}"
+    );
+}
+
 #[tokio::test]
 async fn a_fault_of_ours_is_found_where_it_lies() {
     let mut fake = Fake::start().await;

@@ -97,7 +97,7 @@ pub async fn authenticate(
         reason: reason.to_owned(),
     };
     let record = browser.recorder(app, now).record(subject, &event);
-    audit::append(app.db.relaxed(), [record])
+    audit::append_alone(&app.db, app.db.relaxed(), [record])
         .await
         .map_err(|error| Refused::Failure(error.into()))?;
     Err(Refused::Client { reason, basic })

@@ -93,7 +93,7 @@ async fn refused_unread(
     };
     let recorder = call.browser.recorder(&call.app, call.now);
     let record = recorder.record(call.subject(None), &event(reason));
-    match audit::append(call.app.db.relaxed(), [record]).await {
+    match audit::append_alone(&call.app.db, call.app.db.relaxed(), [record]).await {
         Ok(()) => refusal,
         Err(error) => error.into(),
     }
@@ -103,6 +103,6 @@ async fn refused_unread(
 async fn record(call: &Call, grant: Uuid, event: &Event) -> Result<(), Refusal> {
     let recorder = call.browser.recorder(&call.app, call.now);
     let record = recorder.record(call.subject(Some(grant)), event);
-    audit::append(call.app.db.relaxed(), [record]).await?;
+    audit::append_alone(&call.app.db, call.app.db.relaxed(), [record]).await?;
     Ok(())
 }

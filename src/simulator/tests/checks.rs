@@ -111,6 +111,7 @@ async fn every_magic_number_of_the_checks_does_what_the_table_says() {
     played.push(4009);
     for (code, expected) in [
         (6000, ""),
+        (6001, "slow_down"),
         (6002, "expired_token"),
         (6003, "unknown_user_id"),
     ] {

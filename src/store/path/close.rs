@@ -48,12 +48,12 @@ pub async fn refuse(
         leg,
         outcome.as_str(),
         now,
-        records as _,
+        &records as _,
         retry_at,
     )
     .fetch_one(lent.connection())
     .await?;
-    lent.give_back();
+    lent.give_back_after(&records, done == 1);
     stale_unless(done == 1)
 }
 
@@ -93,11 +93,11 @@ pub async fn break_off(
         leg,
         outcome.as_str(),
         now,
-        records as _,
+        &records as _,
     )
     .fetch_one(lent.connection())
     .await?;
-    lent.give_back();
+    lent.give_back_after(&records, done == 1);
     stale_unless(done == 1)
 }
 
@@ -140,10 +140,10 @@ pub async fn end(
         outcome.as_str(),
         sealed_answer,
         now,
-        records as _,
+        &records as _,
     )
     .fetch_one(lent.connection())
     .await?;
-    lent.give_back();
+    lent.give_back_after(&records, done == 1);
     stale_unless(done == 1)
 }

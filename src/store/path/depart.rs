@@ -114,7 +114,7 @@ pub async fn open_and_depart(
         leg.state_hash,
         leg.sealed,
         leg.expires_at,
-        records as _,
+        &records as _,
         leg.number_hashes,
         leg.tries_per_hour,
         first_id(leg.now - TimeDelta::hours(1)),
@@ -122,7 +122,7 @@ pub async fn open_and_depart(
     )
     .fetch_one(lent.connection())
     .await?;
-    lent.give_back();
+    lent.give_back_after(&records, done == 1);
     // A new login has nothing else in its way.
     Ok(if done == 1 {
         Departed::Away
@@ -192,7 +192,7 @@ pub async fn depart(
         leg.state_hash,
         leg.sealed,
         leg.expires_at,
-        records as _,
+        &records as _,
         leg.number_hashes,
         leg.tries_per_hour,
         first_id(leg.now - TimeDelta::hours(1)),
@@ -200,7 +200,7 @@ pub async fn depart(
     )
     .fetch_one(lent.connection())
     .await?;
-    lent.give_back();
+    lent.give_back_after(&records, row.done == 1);
     match (row.done, row.exhausted) {
         (1, _) => Ok(Departed::Away),
         (_, true) => Ok(Departed::TooManyTries),
@@ -244,11 +244,11 @@ pub async fn ask_for_operator(
         number.sealed,
         number.source.map(NumberSource::as_str),
         now,
-        records as _,
+        &records as _,
     )
     .fetch_one(lent.connection())
     .await?;
-    lent.give_back();
+    lent.give_back_after(&records, row.done == 1);
     stale_unless(row.done == 1)
 }
 
@@ -310,7 +310,7 @@ pub async fn reroute(
         leg.state_hash,
         leg.sealed,
         leg.expires_at,
-        records as _,
+        &records as _,
         leg.number_hashes,
         leg.tries_per_hour,
         first_id(leg.now - TimeDelta::hours(1)),
@@ -318,7 +318,7 @@ pub async fn reroute(
     )
     .fetch_one(lent.connection())
     .await?;
-    lent.give_back();
+    lent.give_back_after(&records, row.done == 1);
     match (row.done, row.exhausted) {
         (1, _) => Ok(Departed::Away),
         (_, true) => Ok(Departed::TooManyTries),
@@ -366,11 +366,11 @@ pub async fn stop_short(
         number.sealed,
         number.source.map(NumberSource::as_str),
         now,
-        records as _,
+        &records as _,
         retry_at,
     )
     .fetch_one(lent.connection())
     .await?;
-    lent.give_back();
+    lent.give_back_after(&records, done == 1);
     stale_unless(done == 1)
 }

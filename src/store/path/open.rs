@@ -53,10 +53,10 @@ pub async fn open(lane: &Lane, login: &Opening<'_>, records: Appended) -> Result
         login.session,
         login.now,
         login.expires_at,
-        records as _,
+        &records as _,
     )
     .fetch_one(lent.connection())
     .await?;
-    lent.give_back();
+    lent.give_back_after(&records, true);
     Ok(())
 }

@@ -188,14 +188,14 @@ pub async fn release(
         go_ahead.map(|g| g.browser_hash),
         go_ahead.map(|g| g.release).unwrap_or_default(),
         go_ahead.map_or(release.now, |g| g.expires_at),
-        records as _,
+        &records as _,
         release.dpop_jkt,
         release.resources,
         session.browser_hash,
     )
     .fetch_one(lent.connection())
     .await?;
-    lent.give_back();
+    lent.give_back_after(&records, done == 1);
     stale_unless(done == 1)
 }
 
@@ -237,10 +237,10 @@ pub async fn hold(
         leg,
         sealed_held,
         now,
-        records as _,
+        &records as _,
     )
     .fetch_one(lent.connection())
     .await?;
-    lent.give_back();
+    lent.give_back_after(&records, done == 1);
     stale_unless(done == 1)
 }

@@ -81,10 +81,10 @@ pub async fn revoke(lane: &Lane, hash: &[u8], records: Appended) -> Result<bool,
         from audit
         "#,
         hash,
-        records as _,
+        &records as _,
     )
     .fetch_one(lent.connection())
     .await?;
-    lent.give_back();
+    lent.give_back_after(&records, done == 1);
     Ok(done == 1)
 }

@@ -104,7 +104,7 @@ pub async fn redeem(
         code.challenge,
         access.hash,
         access.expires_at,
-        records as _,
+        &records as _,
         access.jkt,
         access.x5t,
         access.resources,
@@ -113,7 +113,8 @@ pub async fn redeem(
     )
     .fetch_optional(lent.connection())
     .await?;
-    lent.give_back();
+    let recorded = row.as_ref().is_some_and(|row| row.recorded == 1);
+    lent.give_back_after(&records, recorded);
     let row = row.ok_or(StoreError::Stale)?;
     Ok(match row.facts {
         Some(facts) if row.recorded == 1 => Redeemed::Granted(Granted {
@@ -160,10 +161,10 @@ pub async fn end_after_replay(
         code_hash,
         client_id,
         now,
-        records as _,
+        &records as _,
     )
     .fetch_one(lent.connection())
     .await?;
-    lent.give_back();
+    lent.give_back_after(&records, done == 1);
     Ok(done == 1)
 }

@@ -83,11 +83,11 @@ pub async fn keep(
         access.jkt,
         access.x5t,
         access.resources,
-        records as _,
+        &records as _,
     )
     .fetch_optional(lent.connection())
     .await?;
-    lent.give_back();
+    lent.give_back_after(&records, row.is_some());
     let row = row.ok_or(StoreError::Stale)?;
     Ok(Granted {
         facts: row.facts,
@@ -167,12 +167,12 @@ pub async fn rotate(
         access.jkt,
         access.x5t,
         access.resources,
-        records as _,
+        &records as _,
         next_hash,
     )
     .fetch_optional(lent.connection())
     .await?;
-    lent.give_back();
+    lent.give_back_after(&records, row.is_some());
     let row = row.ok_or(StoreError::Stale)?;
     Ok(Granted {
         facts: row.facts,
@@ -263,10 +263,10 @@ pub async fn end_family(
         hash,
         client_id,
         now,
-        records as _,
+        &records as _,
     )
     .fetch_one(lent.connection())
     .await?;
-    lent.give_back();
+    lent.give_back_after(&records, done == 1);
     Ok(done == 1)
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::process::Process;
+use crate::support::process::Process;
 use sqlx::{Connection as _, PgConnection};
 
 use super::{callback_of, calls, count, depart, get_as, nothing_opened, until};

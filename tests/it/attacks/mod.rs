@@ -11,7 +11,6 @@ mod forms;
 mod kills;
 mod numbers;
 mod once;
-mod process;
 mod requests;
 mod secrecy;
 mod starts;

@@ -5,10 +5,10 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use numbercloak::secret::sha256;
 use sqlx::{AssertSqlSafe, Connection as _};
 
-use super::process::Process;
 use super::{callback_of, get_as};
 use crate::support::app::App;
 use crate::support::browser::{Browser, End};
+use crate::support::process::Process;
 use crate::support::rp::Wish;
 
 /// Numbers that occur nowhere else: a verified one that is hinted, a verified one that is typed, one

@@ -11,9 +11,10 @@ use numbercloak::server::{self, Server, Start};
 use numbercloak::token::lifecycle::Rotation;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
-use super::{Raw, http, process};
+use super::{Raw, http};
 use crate::support::app::{App, NUMBER};
 use crate::support::database::Database;
+use crate::support::process;
 use crate::support::rp::Wish;
 
 /// A server that migrates, as `serve` does.

@@ -86,6 +86,28 @@ async fn a_token_that_is_not_ready_is_waited_for_within_the_time() {
 }
 
 #[tokio::test]
+async fn a_back_channel_that_is_polled_too_often_is_polled_less_often_within_the_time() {
+    let app = asking_by(CheckFlow::Ciba).await;
+    let polls = |app: &App| {
+        let received = app.operator.received();
+        let polls = received.iter().filter(|one| {
+            let mut given = one.parameters.iter();
+            one.path == "/token" && given.any(|(name, _)| name == "auth_req_id")
+        });
+        polls.count()
+    };
+    app.edit_operator(|operator| operator.checks.timeout_ms = 10_000)
+        .await;
+    assert_eq!(result_of(&app, "+990706001").await, "pass");
+    assert_eq!(polls(&app), 2, "one too early, one after the longer pause");
+    // A pause that does not fit into the time is not waited for to the end.
+    app.edit_operator(|operator| operator.checks.timeout_ms = 500)
+        .await;
+    assert_eq!(result_of(&app, "+990706001").await, "unavailable");
+    assert_eq!(polls(&app), 3);
+}
+
+#[tokio::test]
 async fn a_back_channel_that_refuses_makes_the_check_unavailable() {
     let app = asking_by(CheckFlow::Ciba).await;
     for number in ["+990706002", "+990706003"] {

@@ -20,18 +20,18 @@ use crate::support::app::{App, NUMBER};
 use crate::support::rp::Wish;
 
 /// One request: path, `Authorization`, body.
-type Asked = (&'static str, String, String);
+pub(super) type Asked = (&'static str, String, String);
 
 /// A telco finder that answers as it is told.
 #[derive(Clone)]
-struct Fake {
+pub(super) struct Fake {
     asked: Arc<Mutex<Vec<Asked>>>,
     answer: Arc<Mutex<(u16, String, Duration)>>,
-    url: String,
+    pub(super) url: String,
 }
 
 impl Fake {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let fake = Self {
@@ -55,11 +55,11 @@ impl Fake {
         }
     }
 
-    fn answers(&self, status: u16, body: impl ToString) {
+    pub(super) fn answers(&self, status: u16, body: impl ToString) {
         *self.answer.lock().unwrap() = (status, body.to_string(), Duration::ZERO);
     }
 
-    fn asked(&self) -> Vec<Asked> {
+    pub(super) fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()
     }
 

@@ -2,6 +2,7 @@
 //! the one re-route, the telco finder, the phone's address. Whatever chooses, an operator is asked only
 //! inside its authority and the client's list (P5).
 
+mod commands;
 mod finder;
 mod page;
 mod radio;

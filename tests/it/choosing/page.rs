@@ -266,15 +266,96 @@ async fn a_wrong_choice_can_be_corrected() {
     browser.press("Continue").await;
     browser.press("Bluewave").await;
     assert_eq!(browser.title(), "Switch to mobile data");
+    // Another try is one with the operator that was chosen; the page leads to the others.
     browser.press("Try again").await;
+    assert_eq!(browser.title(), "Switch to mobile data");
+    browser.press(QUESTION).await;
     assert_eq!(browser.title(), QUESTION);
+    assert_eq!(browser.page().status, 200);
+    assert_eq!(aliases(&browser), ["bluewave", "kestrel", "simulator"]);
     browser.press("kestrel Telecom").await;
     app.redeem(&browser, &departure).await;
     let legs = [
         "bluewave person not_on_mobile_network",
+        "bluewave again not_on_mobile_network",
         "kestrel person verified",
     ];
     assert_eq!(app.legs(login).await, legs);
+}
+
+#[tokio::test]
+async fn nobody_chooses_twice_for_another_try() {
+    // A mismatch, the operator's no, an operator that is down: none is about whose number it is.
+    for (number, page) in [
+        ("+990700001", "This number does not match"),
+        ("+990701021", "Bluewave needs your permission"),
+        ("+990703015", "Bluewave does not answer"),
+    ] {
+        let country = Country::new().await;
+        let app = &country.app;
+        let mut browser = app.browser();
+        app.open(&mut browser, &Wish::of(number)).await;
+        let login = browser.login();
+        browser.press("Continue").await;
+        browser.press("Bluewave").await;
+        assert_eq!(browser.title(), page);
+        browser.press("Try again").await;
+        assert_eq!(browser.title(), page);
+        let rules: Vec<String> = app.legs(login).await;
+        let outcome = rules[0].rsplit(' ').next().unwrap();
+        assert_eq!(
+            rules,
+            [
+                format!("bluewave person {outcome}"),
+                format!("bluewave again {outcome}")
+            ]
+        );
+        assert_eq!(country.asked(), [0, 2, 0]);
+        assert_nothing_slipped_out(app).await;
+    }
+}
+
+#[tokio::test]
+async fn another_try_after_none_was_listed_asks_again() {
+    let country = Country::new().await;
+    let app = &country.app;
+    let mut browser = app.browser();
+    let departure = app.open(&mut browser, &Wish::of(NUMBER)).await;
+    let login = browser.login();
+    browser.press("Continue").await;
+    browser.press("My operator is not listed").await;
+    browser.forge("continue", &[]).await;
+    assert_eq!(browser.title(), QUESTION);
+    browser.press("Bluewave").await;
+    app.redeem(&browser, &departure).await;
+    assert_eq!(app.legs(login).await, ["bluewave person verified"]);
+}
+
+#[tokio::test]
+async fn who_comes_back_from_the_operator_by_hand_chooses_again() {
+    let country = Country::new().await;
+    let app = &country.app;
+    let mut browser = app.browser();
+    // Bluewave keeps the browser on a page that leads nowhere.
+    let departure = app.open(&mut browser, &Wish::of("+990701022")).await;
+    let login = browser.login();
+    browser.press("Continue").await;
+    browser.press("Bluewave").await;
+    assert_eq!(browser.page().status, 403);
+    let here = format!("{}/login/{login}", app.issuer);
+    browser.open(&here).await;
+    assert_eq!(browser.title(), QUESTION);
+    browser.press("kestrel Telecom").await;
+    assert_eq!(browser.page().status, 403);
+    // The same when the leg was closed from elsewhere: its time is out.
+    app.clock.advance(std::time::Duration::from_secs(6 * 60));
+    app.sweep().await;
+    browser.open(&here).await;
+    assert_eq!(browser.title(), QUESTION);
+    browser.press("Cancel").await;
+    let told = Answer::Error("access_denied".to_owned(), "user_cancelled".to_owned());
+    assert_eq!(app.answer(&browser, &departure), told);
+    assert_nothing_slipped_out(app).await;
 }
 
 #[tokio::test]

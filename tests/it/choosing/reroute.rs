@@ -242,7 +242,7 @@ async fn an_answer_that_comes_after_the_person_chose_another_operator_is_refused
     // Bluewave's answer comes late.
     browser.follows_refresh = true;
     browser.open(&slow).await;
-    assert_eq!(browser.title(), "Check your number");
+    assert_eq!(browser.title(), super::QUESTION);
     let tokens = country.bluewave.handle().received();
     assert!(!tokens.iter().any(|one| one.path == "/token"));
     assert_nothing_slipped_out(app).await;

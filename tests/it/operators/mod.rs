@@ -1,6 +1,7 @@
 //! Every operator in the field, played by the simulator: the same app, unchanged, signs in through each,
 //! registered by its preset; and what each of them can get wrong is refused.
 
+mod added;
 mod consent;
 mod refused;
 mod signs_in;

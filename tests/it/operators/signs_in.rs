@@ -254,6 +254,10 @@ async fn tim_by_configuration_alone() {
     signs_in(&app).await;
     let matched = last(&app, "/openid/userinfo");
     assert_eq!(header(&matched, "x-request-consentgranted"), Some("true"));
+    // The end of the phone's connection that the operator can compare.
+    assert_eq!(header(&matched, "x-request-deviceip"), Some("127.0.0.1"));
+    let port = header(&matched, "x-request-deviceport").unwrap();
+    assert_ne!(port.parse::<u16>().unwrap(), 0);
     assert!(matched.body.unwrap()["correlation_id"].is_string());
 }
 

@@ -1,6 +1,7 @@
 //! What staff see of sessions, and how they end them.
 
 use numbercloak::admin::audit::Query;
+use numbercloak::admin::page::Wanted;
 use numbercloak::admin::sessions::{self, Whose};
 use numbercloak::phone::PhoneNumber;
 
@@ -25,7 +26,8 @@ async fn staff_find_sessions_by_number_and_by_app_and_see_numbers_masked() {
         (Whose::Client("bank".to_owned()), 1),
         (Whose::Client("nobody".to_owned()), 0),
     ] {
-        let seen = sessions::list(&desk, &whose, 50).await.unwrap();
+        let seen = sessions::page(&desk, &whose, &Wanted::default()).await;
+        let seen = seen.unwrap().items;
         assert_eq!(seen.len(), expected, "{whose:?}");
         for (session, masked) in seen {
             let masked = masked.unwrap();

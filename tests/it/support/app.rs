@@ -458,6 +458,30 @@ impl App {
         sweep::run(self.state()).await.unwrap()
     }
 
+    /// Names, seals and signs for until everything there is stands under a checkpoint.
+    pub async fn sealed(&self) {
+        let mut owner = self.database.owner().await;
+        for _ in 0..1500 {
+            self.server.ledger.manifest().await.unwrap();
+            self.server.ledger.tick().await.unwrap();
+            let covered: bool = sqlx::query_scalar(
+                "select not exists (select from audit_pending) and exists (
+                    select from logs l join log_checkpoints c on c.log = l.id and c.size = l.size
+                    where l.ended_at is null)",
+            )
+            .fetch_one(&mut owner)
+            .await
+            .unwrap();
+            if covered {
+                return;
+            }
+            // Checkpoints are signed once a minute.
+            self.clock.advance(std::time::Duration::from_secs(61));
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        panic!("it was never all sealed");
+    }
+
     /// The only login there is.
     pub async fn only_login(&self) -> Uuid {
         let logins = self.logins().await;

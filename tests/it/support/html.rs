@@ -32,7 +32,9 @@ pub struct Document {
 }
 
 /// Tags that have no end.
-const VOID: [&str; 7] = ["meta", "link", "input", "br", "path", "circle", "hr"];
+const VOID: [&str; 8] = [
+    "meta", "link", "input", "br", "path", "circle", "rect", "hr",
+];
 
 /// Reads a page.
 pub fn read(html: &str) -> Document {
@@ -125,7 +127,21 @@ fn take_tag(document: &mut Document, name: &str, attributes: &[(String, String)]
         }),
         "input" => {
             let form = document.forms.last_mut().expect("an input is in a form");
+            let is_choice = matches!(get("type").as_deref(), Some("checkbox" | "radio"));
+            if !is_choice || get("checked").is_some() {
+                form.fields.extend(named());
+            }
+        }
+        "textarea" | "select" => {
+            let form = document.forms.last_mut().expect("a field is in a form");
             form.fields.extend(named());
+        }
+        "option" => {
+            let form = document.forms.last_mut().expect("an option is in a form");
+            let (_, chosen) = form.fields.last_mut().expect("an option is in a select");
+            if chosen.is_empty() || get("selected").is_some() {
+                *chosen = get("value").expect("an option has a value");
+            }
         }
         "button" => {
             let form = document.forms.last_mut().expect("a button is in a form");
@@ -167,6 +183,10 @@ fn take_text(document: &mut Document, open: &[String], text: &str) {
     if within("button") {
         let form = document.forms.last_mut().expect("a button is in a form");
         form.buttons.last_mut().expect("open").0.push_str(text);
+    }
+    if within("textarea") {
+        let form = document.forms.last_mut().expect("a textarea is in a form");
+        form.fields.last_mut().expect("open").1.push_str(text);
     }
     if within("a") {
         document.links.last_mut().expect("open").0.push_str(text);

@@ -3,11 +3,14 @@
 pub mod app;
 pub mod browser;
 pub mod client_key;
+pub mod command;
+pub mod console;
 pub mod database;
 pub mod dpop;
 pub mod html;
 pub mod keys;
 pub mod listener;
+pub mod process;
 pub mod rp;
 pub mod served;
 pub mod statements;

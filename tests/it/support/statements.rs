@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// What the server does by itself, whoever logs in meanwhile: parts of its statements.
-const BACKGROUND: [&str; 13] = [
+const BACKGROUND: [&str; 20] = [
     "record_jobs",
     "rollup_closed_hours",
     "m.mismatches as",
@@ -20,6 +20,13 @@ const BACKGROUND: [&str; 13] = [
     "where stage <> 'closed' and expires_at <= $1",
     "from signing_keys",
     "UNLISTEN",
+    "from logs",
+    "from audit_pending",
+    "log_tiles",
+    "log_checkpoints",
+    "log_places",
+    "seal_leaves(",
+    "as \"manifest\"",
 ];
 
 /// A reader of one database's statements.

@@ -80,7 +80,26 @@ def browse(jar, url):
     return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
 
 
-def check(name, more, *flags):
+def leave_by_the_app(jar, base):
+    leave = urllib.parse.quote(f"{base}/out.shtml")
+    page = browse(jar, f"{base}/callback?logout={leave}")
+    assert page.get("page") == "out", page
+
+
+def leave_at_us(jar, base):
+    """The person signs out on our page: the app hears of it server to server."""
+    info = f"{base}/callback?info=json"
+    assert browse(jar, info)["status"] == 200, "signed in"
+    page = browse(jar, f"{ISSUER}/logout")
+    assert page["status"] == 200, page
+    for _ in range(100):
+        if browse(jar, info)["status"] == 401:
+            return
+        time.sleep(0.1)
+    raise AssertionError("the app was not told")
+
+
+def check(name, more, *flags, leave=leave_by_the_app):
     global passed, failed
     with tempfile.TemporaryDirectory(prefix="judge-", dir="/var/tmp") as root:
         root = pathlib.Path(root)
@@ -89,6 +108,7 @@ def check(name, more, *flags):
         (root / "site/protected/index.shtml").write_text(PAGE)
         (root / "site/out.shtml").write_text("<title>out</title>")
         port = free_port()
+        flags = [flag.format(port=port) for flag in flags]
         apache = None
         try:
             app = register(port, *flags)
@@ -100,9 +120,7 @@ def check(name, more, *flags):
             jar = root / "jar"
             page = browse(jar, f"http://127.0.0.1:{port}/protected/index.shtml")
             assert page.get("page") == f"{NUMBER} {ISSUER}", page
-            leave = urllib.parse.quote(f"http://127.0.0.1:{port}/out.shtml")
-            page = browse(jar, f"http://127.0.0.1:{port}/callback?logout={leave}")
-            assert page.get("page") == "out", page
+            leave(jar, f"http://127.0.0.1:{port}")
             passed += 1
             print(f"ok - {name}")
         except Exception as error:  # the next case is still worth running
@@ -134,5 +152,7 @@ check("client_secret_post", "OIDCProviderTokenEndpointAuth client_secret_post", 
 check("ID tokens with ES256", "OIDCIDTokenSignedResponseAlg ES256", "--id-token-alg", "ES256")
 check("form_post", "OIDCResponseMode form_post")
 check("signed userinfo", "OIDCUserInfoSignedResponseAlg RS256", "--userinfo-alg", "RS256")
+check("back-channel logout", "OIDCInfoHook iat userinfo", "--backchannel-logout-uri",
+      "http://127.0.0.1:{port}/callback?logout=backchannel", leave=leave_at_us)
 print(f"{passed} passed, {failed} failed")
 sys.exit(1 if failed else 0)

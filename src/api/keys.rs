@@ -1,0 +1,164 @@
+//! `/keys`: the keys that sign tokens.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::admin::keys;
+use crate::admin::moment::Moment;
+use crate::api::body::Body;
+use crate::api::guard::Caller;
+use crate::api::problem::No;
+use crate::api::schemas;
+use crate::clock::Time;
+use crate::oauth::signing_alg::SigningAlg;
+use crate::store::keys::SigningKeyRow;
+use crate::token::lifecycle::Rotation;
+use crate::web::app::App;
+
+/// How long a next key is published before it signs, if nobody says otherwise.
+const PUBLISHED_FOR: Duration = Duration::from_secs(3600);
+
+/// The keys.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Keys {
+    /// The root key that seals now.
+    root_key_id: String,
+    /// The keys that sign, retired ones included.
+    signing_keys: Vec<SigningKey>,
+}
+
+/// A key that signs tokens.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct SigningKey {
+    /// Its id in JOSE headers.
+    kid: String,
+    /// Its JOSE algorithm.
+    alg: String,
+    /// `next`, `active`, `retiring` or `retired`.
+    status: String,
+    /// When it was made and first published.
+    #[schemars(with = "Moment")]
+    created_at: Time,
+    /// When it began to sign.
+    #[schemars(with = "Option<Moment>")]
+    activated_at: Option<Time>,
+    /// When it stopped to sign.
+    #[schemars(with = "Option<Moment>")]
+    retiring_at: Option<Time>,
+    /// When it left the published set.
+    #[schemars(with = "Option<Moment>")]
+    retired_at: Option<Time>,
+}
+
+/// Which algorithm's next key is to be made.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Staging {
+    /// The algorithm.
+    alg: SigningAlg,
+}
+
+/// Whether a next key was made.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Staged {
+    /// The algorithm.
+    alg: SigningAlg,
+    /// False: there is one already.
+    made: bool,
+}
+
+/// How keys rotate.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rotating {
+    /// The algorithm.
+    alg: SigningAlg,
+    /// Seconds the next key must have been published, so that apps know it; an hour if left out.
+    published_for_s: Option<u64>,
+    /// The active key may be in other hands: it is unpublished now, and everybody with a token of it
+    /// must sign in again.
+    #[serde(default)]
+    compromised: bool,
+}
+
+/// What a rotation did.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct KeysRotated {
+    /// The algorithm.
+    alg: SigningAlg,
+    /// The key that signed until now.
+    old: String,
+    /// The key that signs from now on.
+    active: String,
+    /// The key that is next.
+    next: String,
+}
+
+/// Lists the keys that sign tokens.
+#[utoipa::path(get, path = "/keys", operation_id = "list_keys", tag = "keys",
+    responses((status = 200, description = "The keys.", body = schemas::Keys)))]
+pub async fn list(caller: Caller) -> Result<Json<Keys>, No> {
+    let rows = keys::list(&caller.desk).await?;
+    let view = |row: SigningKeyRow| SigningKey {
+        kid: row.kid,
+        alg: row.alg,
+        status: row.status.as_str().to_owned(),
+        created_at: row.created_at,
+        activated_at: row.activated_at,
+        retiring_at: row.retiring_at,
+        retired_at: row.retired_at,
+    };
+    Ok(Json(Keys {
+        root_key_id: caller.desk.vault.key_id().to_owned(),
+        signing_keys: rows.into_iter().map(view).collect(),
+    }))
+}
+
+/// Makes and publishes the next key of an algorithm, unless there is one.
+#[utoipa::path(post, path = "/keys/stage", operation_id = "stage_key", tag = "keys",
+    request_body = schemas::Staging,
+    responses((status = 200, description = "There is a next key.", body = schemas::Staged)))]
+pub async fn stage(
+    State(app): State<App>,
+    caller: Caller,
+    Body { value, .. }: Body<Staging>,
+) -> Result<Json<Staged>, No> {
+    let made = keys::stage(&caller.desk, &app.db, value.alg).await?;
+    app.forget("keys").await;
+    Ok(Json(Staged {
+        alg: value.alg,
+        made,
+    }))
+}
+
+/// Lets the next key of an algorithm sign from now on.
+#[utoipa::path(post, path = "/keys/rotate", operation_id = "rotate_key", tag = "keys",
+    request_body = schemas::Rotating,
+    responses((status = 200, description = "What was done.", body = schemas::KeysRotated)))]
+pub async fn rotate(
+    State(app): State<App>,
+    caller: Caller,
+    Body { value, .. }: Body<Rotating>,
+) -> Result<Json<KeysRotated>, No> {
+    let why = if value.compromised {
+        Rotation::Compromised
+    } else {
+        Rotation::Planned {
+            min_publish: value
+                .published_for_s
+                .map_or(PUBLISHED_FOR, Duration::from_secs),
+        }
+    };
+    let done = keys::rotate(&caller.desk, &app.db, value.alg, why).await?;
+    app.forget("keys").await;
+    Ok(Json(KeysRotated {
+        alg: value.alg,
+        old: done.old,
+        active: done.active,
+        next: done.next,
+    }))
+}

@@ -1,0 +1,31 @@
+//! The admin's REST API, below `/admin/api/v1`: everything staff can do, for programs. One table holds
+//! every route with the scope it needs; the router, the guard and the OpenAPI document are made of it.
+
+mod answers;
+mod audit;
+mod body;
+mod client_secrets;
+mod clients;
+mod conditions;
+mod document;
+mod finder;
+mod guard;
+mod health;
+mod keys;
+mod lists;
+mod numbers;
+mod once;
+mod operators;
+mod presets;
+mod problem;
+mod ranges;
+mod registration_tokens;
+mod routes;
+mod schemas;
+mod sessions;
+mod staff;
+mod tokens;
+mod usage;
+
+pub use document::document;
+pub use routes::{BASE, Needs, needs_of, router};

@@ -1,0 +1,86 @@
+//! The section `checkpoints`: where the audit log's checkpoints go.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::span;
+use crate::secret::Redacted;
+
+/// Checkpoints of the audit log, and the places outside the database that keep them: what a database
+/// administrator cannot undo. Private addresses need operators.allow_private_addresses.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Checkpoints {
+    /// How often one is signed, if records were sealed since.
+    #[serde(with = "span")]
+    #[schemars(with = "span::Text", extend("x-min" = "1s", "x-max" = "1h"))]
+    pub every: Duration,
+    /// A file that holds the last one, on a disk that the database's administrators do not reach.
+    #[schemars(with = "String", example = "/var/lib/numbercloak/checkpoint", extend("format" = "path"))]
+    pub file: Option<PathBuf>,
+    /// A URL that each one is posted to.
+    #[schemars(with = "String", example = "https://example.com/checkpoints")]
+    pub webhook_url: Option<String>,
+    /// The secret of the HMAC-SHA-256 in the header Numbercloak-Signature of what is posted there.
+    #[serde(skip_serializing)]
+    #[schemars(with = "String")]
+    pub webhook_secret: Option<Redacted>,
+    /// C2SP witnesses that cosign each one: the URL that /add-checkpoint follows.
+    #[schemars(example = ["https://witness.example.com"])]
+    pub witness_urls: Vec<String>,
+    /// The witnesses' verifier keys, in the same order; without them their cosignatures are kept unchecked.
+    #[schemars(example = ["witness.example.com+6b8e1f0c+BO9u…"])]
+    pub witness_keys: Vec<String>,
+    pub s3: S3,
+}
+
+impl Default for Checkpoints {
+    fn default() -> Self {
+        Self {
+            every: Duration::from_secs(60),
+            file: None,
+            webhook_url: None,
+            webhook_secret: None,
+            witness_urls: Vec::new(),
+            witness_keys: Vec::new(),
+            s3: S3::default(),
+        }
+    }
+}
+
+/// An S3-compatible bucket, best one with object lock.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct S3 {
+    /// The service's URL.
+    #[schemars(with = "String", example = "https://s3.eu-central-1.amazonaws.com")]
+    pub endpoint: Option<String>,
+    /// The bucket.
+    pub bucket: String,
+    /// The service's region.
+    pub region: String,
+    /// What the objects' names begin with.
+    pub prefix: String,
+    /// The access key's id.
+    pub access_key_id: String,
+    /// The access key's secret.
+    #[serde(skip_serializing)]
+    #[schemars(with = "String")]
+    pub secret_access_key: Option<Redacted>,
+}
+
+impl Default for S3 {
+    fn default() -> Self {
+        Self {
+            endpoint: None,
+            bucket: String::new(),
+            region: "us-east-1".to_owned(),
+            prefix: "numbercloak/".to_owned(),
+            access_key_id: String::new(),
+            secret_access_key: None,
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! From nothing to an app that signs people in, by the console alone; and what becomes of its
+//! secrets.
+
+use std::time::Duration;
+
+use numbercloak::admin::staff;
+use numbercloak::store::staff::Role;
+
+use crate::support::app::{App, NUMBER};
+use crate::support::browser::Browser;
+use crate::support::console::{PASSWORD, set_up, signed_in, text_of, wait_for_the_next_code};
+use crate::support::rp::{Rp, Wish};
+
+const REDIRECT_URI: &str = "https://bakery.example/callback";
+
+async fn register(browser: &mut Browser, name: &str, kind: &str) {
+    browser.follow("/admin/clients").await;
+    browser.follow("/admin/clients/new").await;
+    let fields = [
+        ("name", name),
+        ("kind", kind),
+        ("redirect_uris", REDIRECT_URI),
+    ];
+    browser.press_with("Register", &fields).await;
+}
+
+fn made(app: &App, browser: &Browser) -> Rp {
+    let (client_id, secret) = (
+        text_of(browser, "client-id"),
+        text_of(browser, "client-secret"),
+    );
+    Rp::new(
+        &app.issuer,
+        &client_id,
+        Some(secret),
+        REDIRECT_URI,
+        &app.clock,
+    )
+}
+
+async fn signs_in(app: &App, rp: &Rp) {
+    let mut person = app.browser();
+    let departure = rp.depart(&Wish::of(NUMBER)).await;
+    person.open(&departure.url).await;
+    person.press("Continue").await;
+    let answer = rp.answer(&departure, person.left());
+    let signed_in = rp.redeem(&departure, answer.code()).await;
+    assert_eq!(signed_in.claims["aud"], rp.client_id.as_str());
+    assert_eq!(signed_in.claims["phone_number_verified"], true);
+}
+
+async fn redeems(app: &App, rp: &Rp) -> u16 {
+    let mut person = app.browser();
+    let departure = rp.depart(&Wish::of(NUMBER)).await;
+    person.open(&departure.url).await;
+    person.press("Continue").await;
+    let answer = rp.answer(&departure, person.left());
+    rp.redeem_raw(&departure, answer.code()).await.0
+}
+
+#[tokio::test]
+async fn with_nothing_but_the_setup_link_an_owner_has_an_app_that_signs_people_in() {
+    let app = App::start().await;
+    let link = staff::setup_link(&app.desk(), None).await.unwrap();
+    let mut browser = app.browser();
+    let url = link.url(&app.state().config.issuer);
+    set_up(&app, &mut browser, &url, "owner@example.com").await;
+    browser.follow("/admin").await;
+    register(&mut browser, "Bakery", "web").await;
+    assert_eq!(browser.title(), "Your app is registered");
+    let rp = made(&app, &browser);
+    let environment = text_of(&browser, "environment");
+    assert!(environment.contains(&format!("OIDC_CLIENT_ID={}", rp.client_id)));
+    assert!(environment.contains(rp.secret.as_deref().unwrap()));
+    signs_in(&app, &rp).await;
+    // Shown once.
+    browser
+        .follow(&format!("/admin/clients/{}", rp.client_id))
+        .await;
+    assert!(
+        !browser
+            .page()
+            .source
+            .contains(rp.secret.as_deref().unwrap())
+    );
+    browser.follow("/admin").await;
+    assert!(
+        browser
+            .page()
+            .document
+            .text
+            .contains("Sign-ins, 24 hours 1")
+    );
+}
+
+#[tokio::test]
+async fn what_cannot_be_registered_is_told_beside_its_field_and_nothing_written_is_lost() {
+    let app = App::start().await;
+    let (mut browser, _) = signed_in(&app, Role::Admin).await;
+    for (name, kind, uris, told) in [
+        ("", "web", REDIRECT_URI, "Name:"),
+        ("Shop", "web", "http://shop.example/", "Redirect URIs:"),
+        ("Shop", "web", "https://shop.example/*", "Redirect URIs:"),
+        ("Shop", "web", "", "Redirect URIs:"),
+        ("Shop", "teapot", REDIRECT_URI, "Choose what the app is"),
+    ] {
+        browser.follow("/admin/clients/new").await;
+        let fields = [("name", name), ("kind", kind), ("redirect_uris", uris)];
+        browser.press_with("Register", &fields).await;
+        assert_eq!(browser.page().status, 422, "{told}");
+        assert!(browser.page().document.text.contains(told), "{told}");
+        let form = browser.form("/admin/clients/new");
+        let kept = ("redirect_uris".to_owned(), uris.to_owned());
+        assert!(form.fields.contains(&kept), "{:?}", form.fields);
+    }
+}
+
+#[tokio::test]
+async fn a_public_app_gets_no_secret_and_must_use_pkce() {
+    let app = App::start().await;
+    let (mut browser, _) = signed_in(&app, Role::Admin).await;
+    register(&mut browser, "Page", "spa").await;
+    assert_eq!(browser.title(), "Your app is registered");
+    assert!(!browser.page().source.contains("client-secret"));
+    let client_id = text_of(&browser, "client-id");
+    let rp = Rp::new(&app.issuer, &client_id, None, REDIRECT_URI, &app.clock);
+    signs_in(&app, &rp).await;
+}
+
+#[tokio::test]
+async fn a_new_secret_works_beside_the_old_one_until_that_is_revoked() {
+    let app = App::start().await;
+    let (mut browser, _) = signed_in(&app, Role::Admin).await;
+    register(&mut browser, "Bakery", "web").await;
+    let old = made(&app, &browser);
+    browser
+        .follow(&format!("/admin/clients/{}", old.client_id))
+        .await;
+    browser.press("Make a new secret").await;
+    assert_eq!(browser.title(), "The new secret");
+    let new = made(&app, &browser);
+    assert_ne!(old.secret, new.secret);
+    assert_eq!(redeems(&app, &old).await, 200);
+    assert_eq!(redeems(&app, &new).await, 200);
+    // The older stands first.
+    browser
+        .follow(&format!("/admin/clients/{}", old.client_id))
+        .await;
+    browser.press("Revoke now").await;
+    assert!(
+        browser
+            .page()
+            .document
+            .text
+            .contains("The secret is revoked.")
+    );
+    assert_eq!(redeems(&app, &old).await, 401);
+    assert_eq!(redeems(&app, &new).await, 200);
+}
+
+#[tokio::test]
+async fn the_old_secret_ends_with_its_grace() {
+    let app = App::start().await;
+    let (mut browser, _) = signed_in(&app, Role::Admin).await;
+    register(&mut browser, "Bakery", "web").await;
+    let old = made(&app, &browser);
+    browser
+        .follow(&format!("/admin/clients/{}", old.client_id))
+        .await;
+    browser
+        .press_with("Make a new secret", &[("grace_hours", "1")])
+        .await;
+    let new = made(&app, &browser);
+    assert_eq!(redeems(&app, &old).await, 200);
+    app.clock.advance(Duration::from_secs(3600));
+    assert_eq!(redeems(&app, &old).await, 401);
+    assert_eq!(redeems(&app, &new).await, 200);
+}
+
+#[tokio::test]
+async fn secrets_ask_for_password_and_code_again_after_five_minutes() {
+    let app = App::start().await;
+    let (mut browser, account) = signed_in(&app, Role::Admin).await;
+    register(&mut browser, "Bakery", "web").await;
+    let rp = made(&app, &browser);
+    let page = format!("/admin/clients/{}", rp.client_id);
+    browser.follow(&page).await;
+    app.clock.advance(Duration::from_secs(5 * 60));
+    browser.press("Make a new secret").await;
+    assert_eq!(browser.title(), "Confirm that it is you");
+    let mut stolen = browser.clone();
+    browser
+        .press_with("Confirm", &[("password", PASSWORD), ("code", "000000")])
+        .await;
+    assert_eq!(browser.page().status, 401);
+    let code = account.code(&app);
+    browser
+        .press_with("Confirm", &[("password", PASSWORD), ("code", &code)])
+        .await;
+    assert_eq!(browser.page().url.path(), page);
+    browser.press("Make a new secret").await;
+    assert_eq!(browser.title(), "The new secret");
+    // The cookie of before is nobody's now.
+    stolen.follow("/admin").await;
+    assert_eq!(stolen.title(), "Sign in to the console");
+    wait_for_the_next_code(&app);
+}
+
+#[tokio::test]
+async fn a_disabled_app_is_refused_and_an_enabled_one_is_not() {
+    let app = App::start().await;
+    let (mut browser, _) = signed_in(&app, Role::Admin).await;
+    register(&mut browser, "Bakery", "web").await;
+    let rp = made(&app, &browser);
+    browser
+        .follow(&format!("/admin/clients/{}", rp.client_id))
+        .await;
+    browser.press("Disable this app").await;
+    let mut person = app.browser();
+    let departure = rp.depart(&Wish::of(NUMBER)).await;
+    person.open(&departure.url).await;
+    assert_eq!(person.page().status, 400);
+    browser.press("Enable this app").await;
+    signs_in(&app, &rp).await;
+}
+
+#[tokio::test]
+async fn settings_are_saved_and_an_edit_of_what_somebody_changed_meanwhile_is_not() {
+    let app = App::start().await;
+    let (mut browser, _) = signed_in(&app, Role::Admin).await;
+    browser.follow("/admin/clients/shop/settings").await;
+    let mut later = browser.clone();
+    browser
+        .press_with(
+            "Save",
+            &[
+                ("confirm", "always"),
+                ("post_logout_redirect_uris", "https://shop.example/bye"),
+            ],
+        )
+        .await;
+    assert!(browser.page().document.text.contains("Saved."));
+    let client = numbercloak::admin::clients::show(&app.desk(), "shop")
+        .await
+        .unwrap();
+    assert_eq!(
+        client.settings.confirm,
+        numbercloak::store::clients::Confirm::Always
+    );
+    assert_eq!(
+        client.settings.post_logout_redirect_uris,
+        ["https://shop.example/bye"]
+    );
+    assert_eq!(client.settings.fresh_for_s, 0);
+    later.press_with("Save", &[("name", "Other")]).await;
+    assert_eq!(later.page().status, 409);
+    browser.follow("/admin/clients/shop/settings").await;
+    browser.press_with("Save", &[("fresh_for_s", "9999")]).await;
+    assert_eq!(browser.page().status, 422);
+    assert!(browser.page().document.text.contains("fresh_for_s"));
+}
