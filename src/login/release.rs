@@ -293,7 +293,7 @@ impl Context<'_> {
                 epoch,
             )
         });
-        let login = self.login_record(confirmed, false);
+        let ends = self.end_records(confirmed, &made, session_id, false);
         let cookies = self.browser.cookies(app);
         let session_cookie = Token::random();
         let e164 = confirmed.number.e164().as_bytes();
@@ -310,7 +310,7 @@ impl Context<'_> {
                 idle_expires_at: (now + lifetimes.session_idle).min(expires_at),
                 expires_at,
             },
-            Appended::new(checked.into_iter().chain([login])),
+            Appended::new(checked.into_iter().chain(ends)),
         )
         .await?;
         counted::end(Outcome::Verified);
@@ -339,7 +339,7 @@ impl Context<'_> {
             return Err(StoreError::Stale);
         };
         let made = self.make(confirmed, session.epoch, session.id)?;
-        let login = self.login_record(confirmed, true);
+        let ends = self.end_records(confirmed, &made, session.id, true);
         path::answer(
             app.db.durable_steps(),
             opening,
@@ -350,7 +350,7 @@ impl Context<'_> {
                 idle_expires_at: (now + app.config.login.session_idle).min(session.expires_at),
                 pressed: self.login.pressed,
             },
-            Appended::new(records.into_iter().chain([login])),
+            Appended::new(records.into_iter().chain(ends)),
         )
         .await?;
         counted::end(Outcome::Verified);
@@ -464,7 +464,14 @@ impl Context<'_> {
         }
     }
 
-    fn login_record(&self, confirmed: &Confirmed, from_session: bool) -> Record {
+    /// The login's end, and before it the go-ahead that the browser remembers from now on.
+    fn end_records(
+        &self,
+        confirmed: &Confirmed,
+        made: &Made,
+        session: Uuid,
+        from_session: bool,
+    ) -> Vec<Record> {
         let login = self.login;
         let subject = Subject {
             operator: Some(confirmed.operator.clone()),
@@ -475,11 +482,19 @@ impl Context<'_> {
             grant: login.id,
             release: login.request.release().join(" "),
             txn: confirmed.txn,
+            session,
             from_session,
         };
-        self.browser
-            .recorder(self.app, self.now)
-            .record_of(&confirmed.number, subject, &event)
+        let recorder = self.browser.recorder(self.app, self.now);
+        let agreed = made.remembers.then(|| {
+            let event = Event::GrantConsent {
+                release: made.release.join(" "),
+                until: self.now + self.app.config.login.go_ahead,
+            };
+            recorder.record_of(&confirmed.number, about(login), &event)
+        });
+        let ended = recorder.record_of(&confirmed.number, subject, &event);
+        agreed.into_iter().chain([ended]).collect()
     }
 }
 

@@ -23,6 +23,7 @@ mod ledger;
 mod limits;
 mod logout;
 mod operators;
+mod records;
 mod requests;
 mod sessions;
 mod stack;

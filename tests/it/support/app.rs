@@ -278,10 +278,12 @@ async fn start_server(
         ("database.url", database_url.to_owned()),
         ("keys.root_key", root.reveal()),
     ];
-    // Secrets are not taken from flags.
-    let is_secret = |key: &str| key.contains("secret");
-    let secrets = settings.iter().filter(|(key, _)| is_secret(key));
-    let secrets = secrets.map(|(key, value)| (key.as_str(), value.clone()));
+    // A secret is no flag: every user of a machine can read those.
+    let (secrets, settings): (Vec<_>, Vec<_>) = settings
+        .iter()
+        .cloned()
+        .partition(|(key, _)| key.ends_with("_secret"));
+    let given = given.map(|(key, value)| (key.to_owned(), value));
     let env = given.into_iter().chain(secrets).map(|(key, value)| {
         let name = key.replace('.', "__").to_uppercase();
         (format!("NUMBERCLOAK__{name}"), value)
@@ -300,7 +302,7 @@ async fn start_server(
     let flags = defaults
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .into_iter()
-        .chain(settings.iter().filter(|(key, _)| !is_secret(key)).cloned())
+        .chain(settings)
         .collect();
     let config = config::load(None, env, flags).unwrap();
     let management = TcpListener::bind("127.0.0.1:0").await.unwrap();
