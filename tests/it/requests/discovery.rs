@@ -136,7 +136,10 @@ async fn the_metadata_stands_at_both_addresses_below_the_issuer_and_lists_only_w
         ),
         (
             "acr_values_supported",
-            json!(["urn:numbercloak:acr:network"]),
+            json!([
+                "urn:numbercloak:acr:network",
+                "urn:numbercloak:acr:network-handoff"
+            ]),
         ),
         ("backchannel_logout_supported", json!(true)),
         ("backchannel_logout_session_supported", json!(true)),
