@@ -175,13 +175,12 @@ impl Chromium {
     async fn wait_for<T>(&self, what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
         let started = Instant::now();
         loop {
-            if let Some(found) = look().await {
+            // ChromeDriver answers nothing while a page is on its way.
+            let answered = tokio::time::timeout(PATIENCE, look()).await;
+            if let Ok(Some(found)) = answered {
                 return found;
             }
-            if started.elapsed() > PATIENCE {
-                let (url, title) = (self.client.current_url().await, self.client.title().await);
-                panic!("waited for {what} at {url:?}: {title:?}");
-            }
+            assert!(started.elapsed() < PATIENCE, "waited for {what}");
             tokio::time::sleep(Duration::from_millis(30)).await;
         }
     }

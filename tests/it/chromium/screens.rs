@@ -24,7 +24,6 @@ async fn every_screen(kind: Kind) {
     tour.failing().await;
     tour.signing_in().await;
     tour.outside().await;
-    tour.sharing().await;
     tour.browser.end().await;
 }
 

@@ -1,15 +1,11 @@
 //! Every screen that one browser reaches, one after the other; the copy and where each leads.
 
 use numbercloak::simulator::scenario::{AtAuthorize, AtIdToken, Effect, Scenario, TABLE};
-use numbercloak::simulator::{Device, Whose};
 use uuid::Uuid;
 
 use super::{Chromium, Landing};
 use crate::support::app::{App, NUMBER};
 use crate::support::rp::{Answer, Departure, Wish};
-
-const SHARE: &str =
-    "openid dpv:FraudPreventionAndDetection number-verification:device-phone-number:read";
 
 /// The magic number with this effect.
 fn magic(effect: Effect) -> String {
@@ -208,20 +204,5 @@ impl Tour {
         browser.open(format!("{issuer}/nowhere")).await;
         browser.shows("Page not found").await;
         browser.look("not-found").await;
-    }
-
-    /// The operator tells the number, and the person decides.
-    pub async fn sharing(&self) {
-        let app = &self.app;
-        app.edit_operator(|operator| operator.scope_device_phone_number = Some(SHARE.to_owned()))
-            .await;
-        let here = "127.0.0.1".parse().unwrap();
-        let sim = Device::parse(NUMBER).unwrap();
-        app.operator.set_sim(Whose::Address(here), Some(sim));
-        let departure = self.open(&Wish::new().scopes(&["phone"])).await;
-        self.browser.shows("Share your number with shop?").await;
-        self.browser.look("s12-share").await;
-        let told = ("access_denied", "consent_denied");
-        self.returns(&departure, "Do not share", told).await;
     }
 }
