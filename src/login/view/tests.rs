@@ -430,6 +430,7 @@ fn a_number_s_error_is_tied_to_its_field() {
             frame: frame(),
             value: "\"><script>".into(),
             error: Some(error),
+            to_phone: false,
         };
         let html = page.render().unwrap();
         assert!(html.contains("<title>Error: "));
