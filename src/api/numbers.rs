@@ -51,8 +51,8 @@ pub async fn new_owner(
     Ok(Json(NumberMoved {
         from: moved.from,
         to: moved.to,
-        sessions: i64::from(moved.sessions),
-        grants: i64::from(moved.grants),
-        go_aheads: i64::from(moved.go_aheads),
+        sessions: moved.sessions,
+        grants: moved.grants,
+        go_aheads: moved.go_aheads,
     }))
 }

@@ -50,6 +50,16 @@ static ICON: LazyLock<Asset> = LazyLock::new(|| {
     )
 });
 
+static WATCH: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new(
+        "watch",
+        "js",
+        "text/javascript; charset=utf-8",
+        include_bytes!("../../static/watch.js"),
+    )
+});
+
+static WATCH_PATH: LazyLock<String> = LazyLock::new(|| format!("/static/{}", WATCH.name));
 static WAIT: LazyLock<Asset> = LazyLock::new(|| {
     Asset::new(
         "wait",
@@ -91,6 +101,12 @@ pub fn stylesheet() -> &'static str {
     &STYLESHEET_PATH
 }
 
+/// The path of the script for pages that wait.
+#[must_use]
+pub fn watch() -> &'static str {
+    &WATCH_PATH
+}
+
 /// The path of the script that counts down.
 #[must_use]
 pub fn wait_script() -> &'static str {
@@ -124,6 +140,7 @@ async fn serve(Path(name): Path<String>) -> Response {
     let all = [
         &*STYLESHEET,
         &*ICON,
+        &*WATCH,
         &*WAIT,
         &*CONSOLE_STYLESHEET,
         &*CONSOLE_SCRIPT,
@@ -156,6 +173,7 @@ mod tests {
         for (path, kind) in [
             (stylesheet(), "text/css; charset=utf-8"),
             (icon(), "image/svg+xml"),
+            (watch(), "text/javascript; charset=utf-8"),
             (wait_script(), "text/javascript; charset=utf-8"),
             (console_stylesheet(), "text/css; charset=utf-8"),
             (console_script(), "text/javascript; charset=utf-8"),
@@ -179,6 +197,6 @@ mod tests {
 
     #[test]
     fn the_stylesheet_stays_small() {
-        assert!(STYLESHEET.bytes.len() < 10 * 1024);
+        assert!(STYLESHEET.bytes.len() < 9 * 1024);
     }
 }

@@ -139,6 +139,12 @@ impl Frame {
         assets::stylesheet()
     }
 
+    /// The path of the script for pages that wait.
+    #[must_use]
+    pub fn watch(&self) -> &'static str {
+        assets::watch()
+    }
+
     /// The path of the script that counts down.
     #[must_use]
     pub fn wait_script(&self) -> &'static str {

@@ -477,12 +477,8 @@ impl Walk<'_, '_> {
             let log = logs.iter().find(|log| log.id == id);
             log.map_or("", |log| log.origin.as_str())
         };
-        // A month that was dropped took its leaves' rows along: of those only the number is known, and
-        // one more than were dropped is one too many.
-        let mut retired = self.facts.retired_rows();
         for (log, leaf, id) in std::mem::take(&mut self.missing_leaves) {
-            if id.is_none_or(|id| self.facts.is_retired(id)) && retired > 0 {
-                retired -= 1;
+            if self.facts.is_retired_leaf(origin(log), leaf) {
                 continue;
             }
             let message =

@@ -8,9 +8,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::audit::event::{LogBeginning, SealRefusal};
-use crate::clock::Time;
 use crate::ledger::verify::{Report, What, about};
-use crate::secret::first_id;
 
 /// The fields of docs/decisions/0005-the-log.md.
 #[derive(Deserialize)]
@@ -38,21 +36,8 @@ struct Previous {
     origin: String,
 }
 
-#[derive(Deserialize)]
-struct Erased {
-    records: Vec<Uuid>,
-}
-
-#[derive(Deserialize)]
-struct Dropped {
-    table: String,
-    from: Time,
-    until: Time,
-    rows: u64,
-}
-
 /// Ids from one on and before another.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Deserialize)]
 struct IdRange {
     from: Uuid,
     until: Uuid,
@@ -64,14 +49,19 @@ impl IdRange {
     }
 }
 
+#[derive(Deserialize)]
+struct Retired {
+    from: Uuid,
+    until: Uuid,
+    leaves: HashMap<String, Vec<(u64, u64)>>,
+}
+
 /// What was gathered.
 #[derive(Default)]
 pub(super) struct Facts {
     erased: HashSet<Uuid>,
     erased_ranges: Vec<IdRange>,
-    retired: Vec<IdRange>,
-    /// Records that were retired, in all.
-    retired_rows: u64,
+    retired: Vec<Retired>,
     refused: HashMap<Uuid, SealRefusal>,
     serials: BTreeMap<String, Vec<u64>>,
     /// Ids that manifests name and that are to be looked for, with the manifest.
@@ -108,36 +98,21 @@ impl Facts {
                     begun(&started, known_losses, report);
                 }
             }
-            Some("PERSONAL_DATA_ERASED") => {
-                if let Ok(erased) = Erased::deserialize(body) {
-                    self.erased.extend(erased.records);
-                }
-            }
-            Some("PARTITION_DROPPED") => {
-                if let Ok(dropped) = Dropped::deserialize(body) {
-                    self.drop_range(id, &dropped);
-                }
-            }
             _ => {}
         }
-    }
-
-    fn drop_range(&mut self, id: Uuid, dropped: &Dropped) {
-        let range = IdRange {
-            from: first_id(dropped.from),
-            until: first_id(dropped.until),
-        };
-        // A record that drops its own future would hide what comes.
-        if range.until > id {
-            return;
+        if let Ok(erased) = Vec::<Uuid>::deserialize(&body["erased"]) {
+            self.erased.extend(erased);
         }
-        match dropped.table.as_str() {
-            "audit_personal" => self.erased_ranges.push(range),
-            "audit_records" => {
-                self.retired.push(range);
-                self.retired_rows += dropped.rows;
-            }
-            _ => {}
+        if let Ok(range) = IdRange::deserialize(&body["erased_range"])
+            && range.until <= id
+        {
+            // A record that erases its own future would hide what comes.
+            self.erased_ranges.push(range);
+        }
+        if let Ok(retired) = Retired::deserialize(&body["retired"])
+            && retired.until <= id
+        {
+            self.retired.push(retired);
         }
     }
 
@@ -150,13 +125,19 @@ impl Facts {
         self.erased.contains(&id) || self.erased_ranges.iter().any(|range| range.has(id))
     }
 
-    /// How many records were retired, in all.
-    pub(super) fn retired_rows(&self) -> u64 {
-        self.retired_rows
+    /// Whether a leaf without its record is one that was retired.
+    pub(super) fn is_retired_leaf(&self, origin: &str, leaf: u64) -> bool {
+        let within = |(first, end): &(u64, u64)| *first <= leaf && leaf < *end;
+        let of_log = |retired: &Retired| {
+            let leaves = retired.leaves.get(origin);
+            leaves.is_some_and(|leaves| leaves.iter().any(within))
+        };
+        self.retired.iter().any(of_log)
     }
 
-    pub(super) fn is_retired(&self, id: Uuid) -> bool {
-        self.retired.iter().any(|range| range.has(id))
+    fn is_retired(&self, id: Uuid) -> bool {
+        let within = |retired: &Retired| retired.from <= id && id < retired.until;
+        self.retired.iter().any(within)
     }
 
     pub(super) fn refusal(&self, id: Uuid) -> Option<SealRefusal> {

@@ -47,7 +47,7 @@ pub fn verify_looking_for(
         report: Report::default(),
         facts: Facts::default(),
         ids: HashSet::new(),
-        left_out: 0,
+        left_out: Vec::new(),
         missing_personal: Vec::new(),
         open: None,
         whole: true,
@@ -68,7 +68,7 @@ struct Walk<'a> {
     facts: Facts,
     ids: HashSet<Uuid>,
     /// Leaves that stand as their hash only.
-    left_out: u64,
+    left_out: Vec<(String, u64)>,
     missing_personal: Vec<(String, u64, Uuid)>,
     open: Option<Open>,
     /// Whether every log begins with its first leaf.
@@ -222,7 +222,7 @@ impl Walk<'_> {
             }
             (None, Some(hash)) => {
                 open.summary.hashes += 1;
-                self.left_out += 1;
+                self.left_out.push((origin.clone(), leaf));
                 hash_from_base64(hash).unwrap_or_default()
             }
             _ => {
@@ -404,7 +404,8 @@ impl Walk<'_> {
                 self.report.find(about(What::Shortened, None, message));
             }
         }
-        let left_out = self.left_out.saturating_sub(self.facts.retired_rows());
+        let retired = |(origin, leaf): &(String, u64)| self.facts.is_retired_leaf(origin, *leaf);
+        let left_out = self.left_out.iter().filter(|one| !retired(one)).count();
         if left_out > 0 {
             self.filtered = true;
             self.report.notes.push(format!(

@@ -95,7 +95,10 @@ async fn replicas_that_seal_together_make_one_log() {
             app.server.ledger.manifest(),
             replica.ledger.manifest(),
         );
-        (a.unwrap(), b.unwrap(), c.unwrap(), d.unwrap());
+        a.unwrap();
+        b.unwrap();
+        c.unwrap();
+        d.unwrap();
     }
     replica.stop().await;
     app.sealed().await;

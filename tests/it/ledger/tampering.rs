@@ -232,3 +232,41 @@ async fn a_log_cut_off_with_everything_that_told_of_it_is_found_by_a_checkpoint_
         [What::CheckpointDiffers]
     );
 }
+
+#[tokio::test]
+async fn an_erasure_is_a_finding_until_it_is_on_record() {
+    let app = App::start().await;
+    app.sign_in(&mut app.browser(), &Wish::of(NUMBER)).await;
+    app.sealed().await;
+    let mut superuser = superuser(&app.database).await;
+    let erased: Vec<uuid::Uuid> =
+        sqlx::query_scalar("delete from audit_personal returning record_id")
+            .fetch_all(&mut superuser)
+            .await
+            .unwrap();
+    let report = verify(&app.database, Against::default()).await;
+    assert_eq!(found(&report), [What::PersonalGone]);
+    let desk = app.desk();
+    let recorder = numbercloak::audit::record::Recorder {
+        vault: &desk.vault,
+        now: app.clock.now(),
+        browser: numbercloak::audit::record::Personal::default(),
+    };
+    let count = u64::try_from(erased.len()).unwrap();
+    let event = numbercloak::audit::event::Event::PersonalDataErased {
+        erased,
+        part: 1,
+        parts: 1,
+        ticket: None,
+        rows: Default::default(),
+        held: 0,
+    };
+    let record = recorder.record(Default::default(), &event);
+    numbercloak::store::audit::append(&desk.db, [record])
+        .await
+        .unwrap();
+    app.sealed().await;
+    let report = verify(&app.database, Against::default()).await;
+    assert_eq!(found(&report), [], "{:?}", report.findings);
+    assert_eq!(report.logs[0].erased, count);
+}
