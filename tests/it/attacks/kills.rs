@@ -70,6 +70,7 @@ async fn a_kill_between_the_steps_costs_nothing() {
         "OPERATOR_SELECTED",
         "NUMBER_VERIFIED verified",
         "LOGIN verified",
+        "GRANT_CONSENT",
         "CODE_TO_TOKEN",
         "CODE_TO_TOKEN_ERROR",
     ];

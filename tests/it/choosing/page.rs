@@ -46,6 +46,7 @@ async fn the_person_chooses_where_no_rule_does() {
         "OPERATOR_SELECTED",
         "NUMBER_VERIFIED verified",
         "LOGIN verified",
+        "GRANT_CONSENT",
         "CODE_TO_TOKEN",
     ];
     assert_story(app, login, &story).await;
@@ -116,6 +117,7 @@ async fn a_typed_number_is_kept_and_is_the_one_that_is_checked() {
         "OPERATOR_SELECTED",
         "NUMBER_VERIFIED verified",
         "LOGIN verified",
+        "GRANT_CONSENT",
         "CODE_TO_TOKEN",
     ];
     let login = app.only_login().await;

@@ -62,6 +62,7 @@ async fn the_next_operator_is_asked_without_the_person() {
             "NUMBER_NOT_VERIFIED operator_unsupported_number",
             "OPERATOR_SELECTED",
             "NUMBER_VERIFIED verified",
+            "GRANT_CONSENT",
             "LOGIN verified",
             "CODE_TO_TOKEN",
         ];

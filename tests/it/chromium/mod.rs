@@ -44,13 +44,6 @@ pub const DESKTOP: Kind = Kind {
 };
 
 impl Kind {
-    pub fn without_scripts(self) -> Self {
-        Self {
-            scripts: false,
-            ..self
-        }
-    }
-
     pub fn name(self) -> &'static str {
         if self.phone { "phone" } else { "desktop" }
     }

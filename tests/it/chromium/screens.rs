@@ -37,11 +37,6 @@ async fn every_screen_on_a_desktop() {
     every_screen(DESKTOP).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_screen_on_a_phone_without_scripts() {
-    every_screen(PHONE.without_scripts()).await;
-}
-
 async fn too_many(kind: Kind) {
     let Some(browser) = Chromium::start(kind).await else {
         return;
@@ -78,11 +73,6 @@ async fn too_many(kind: Kind) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_page_that_asks_to_wait_counts_down() {
     too_many(PHONE).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_page_that_asks_to_wait_says_how_long_without_scripts() {
-    too_many(PHONE.without_scripts()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -158,6 +158,7 @@ async fn an_answer_after_the_legs_time_is_not_used_but_the_person_may_try_again(
         "OPERATOR_SELECTED",
         "NUMBER_VERIFIED verified",
         "LOGIN verified",
+        "GRANT_CONSENT",
         "CODE_TO_TOKEN",
     ];
     assert_story(&app, login, &expected).await;
@@ -363,6 +364,7 @@ async fn the_operators_answer_in_another_browser_ends_its_leg() {
         "OPERATOR_SELECTED",
         "NUMBER_VERIFIED verified",
         "LOGIN verified",
+        "GRANT_CONSENT",
         "CODE_TO_TOKEN",
     ];
     assert_story(&app, login, &expected).await;

@@ -23,6 +23,7 @@ const VERIFIED: [&str; 5] = [
     "OPERATOR_SELECTED",
     "NUMBER_VERIFIED verified",
     "LOGIN verified",
+    "GRANT_CONSENT",
     "CODE_TO_TOKEN",
 ];
 

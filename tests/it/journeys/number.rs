@@ -92,6 +92,7 @@ async fn a_typed_number_that_was_wrong_is_corrected() {
         "OPERATOR_SELECTED",
         "NUMBER_VERIFIED verified",
         "LOGIN verified",
+        "GRANT_CONSENT",
         "CODE_TO_TOKEN",
     ];
     assert_story(&app, login, &expected).await;

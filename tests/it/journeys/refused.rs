@@ -40,6 +40,7 @@ async fn a_phone_on_wifi_may_try_again_on_mobile_data() {
         "OPERATOR_SELECTED",
         "NUMBER_VERIFIED verified",
         "LOGIN verified",
+        "GRANT_CONSENT",
         "CODE_TO_TOKEN",
     ];
     assert_story(&app, login, &expected).await;
@@ -183,6 +184,7 @@ async fn consent_at_the_operator_is_asked_for_on_its_own_page() {
         "OPERATOR_SELECTED",
         "NUMBER_VERIFIED verified",
         "LOGIN verified",
+        "GRANT_CONSENT",
         "CODE_TO_TOKEN",
     ];
     assert_story(&app, login, &expected).await;

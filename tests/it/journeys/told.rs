@@ -54,6 +54,7 @@ async fn the_person_is_asked_after_the_check_and_only_then_the_number_is_release
             "OPERATOR_SELECTED",
             "NUMBER_VERIFIED verified",
             "LOGIN verified",
+            "GRANT_CONSENT",
             "CODE_TO_TOKEN"
         ]
     );

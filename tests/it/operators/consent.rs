@@ -44,6 +44,7 @@ async fn the_operators_page_is_shown_in_a_new_leg_and_a_yes_signs_in() {
             "OPERATOR_SELECTED",
             "NUMBER_VERIFIED verified",
             "LOGIN verified",
+            "GRANT_CONSENT",
             "CODE_TO_TOKEN",
         ]
         .map(str::to_owned)

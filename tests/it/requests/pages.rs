@@ -44,12 +44,26 @@ fn attributes(source: &str) -> Vec<String> {
 
 // 2.8
 #[test]
-fn no_page_of_a_sign_in_has_a_script() {
+fn only_pages_that_wait_have_a_script_and_none_needs_it() {
+    // What a person waits for is noticed by a script where there is one, by a button or a refresh without.
+    let waits = [
+        "not_mobile.html",
+        "too_many_tries.html",
+        "digits.html",
+        "on_phone.html",
+        "scan.html",
+        "show_digits.html",
+    ];
     let templates = templates();
     assert!(templates.len() > 20, "{templates:?}");
     for path in templates {
         let source = std::fs::read_to_string(&path).unwrap();
-        let lower = source.to_ascii_lowercase();
+        let mut lower = source.to_ascii_lowercase();
+        if waits.iter().any(|name| path.ends_with(name)) {
+            let ours = "<script src=\"{{ frame.wa";
+            assert!(lower.contains(ours), "{}", path.display());
+            lower = lower.replacen(ours, "", 1).replacen("<noscript>", "", 1);
+        }
         let shown = path.display();
         for never in [
             "<script",

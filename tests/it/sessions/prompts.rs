@@ -87,7 +87,13 @@ async fn prompt_consent_shows_the_page_and_the_session_answers() {
     assert_eq!(auth_time(&again), auth_time(&first));
     let login = *app.logins().await.last().unwrap();
     let story = app.story(login).await;
-    assert_eq!(story, ["LOGIN_STARTED", "LOGIN verified", "CODE_TO_TOKEN"]);
+    let told = [
+        "LOGIN_STARTED",
+        "LOGIN verified",
+        "GRANT_CONSENT",
+        "CODE_TO_TOKEN",
+    ];
+    assert_eq!(story, told);
 }
 
 #[tokio::test]

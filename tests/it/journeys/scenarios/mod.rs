@@ -248,6 +248,7 @@ async fn drive(world: Rc<World>, asking: Asking, row: &'static Scenario) {
                 [
                     "NUMBER_VERIFIED verified",
                     "LOGIN verified",
+                    "GRANT_CONSENT",
                     "CODE_TO_TOKEN",
                 ]
                 .map(Into::into),
