@@ -18,7 +18,7 @@ use uuid::Uuid;
 use crate::support::app::App;
 
 /// The records of a login that was verified, from its first request to its tokens.
-const VERIFIED: [&str; 5] = [
+const VERIFIED: [&str; 6] = [
     "LOGIN_STARTED",
     "OPERATOR_SELECTED",
     "NUMBER_VERIFIED verified",
