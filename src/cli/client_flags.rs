@@ -460,7 +460,7 @@ mod tests {
         --certificate-bound-access-tokens true --post-logout-redirect-uri https://a.example/bye \
         --backchannel-logout-uri https://a.example/b --backchannel-logout-session-required true \
         --frontchannel-logout-uri https://a.example/f --frontchannel-logout-session-required true \
-        --confirm always --hint suggestion --operator o2-de --fresh-for 0 --silent-check true --sim-swap require \
+        --confirm always --handoff on --quota-per-month 100 --hint suggestion --operator o2-de --fresh-for 0 --silent-check true --sim-swap require \
         --client-uri https://a.example --logo-uri https://a.example/i.png \
         --policy-uri https://a.example/p --tos-uri https://a.example/t --default-locale de --contact a@a.example";
 

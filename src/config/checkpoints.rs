@@ -26,7 +26,7 @@ pub struct Checkpoints {
     pub webhook_url: Option<String>,
     /// The secret of the HMAC-SHA-256 in the header Numbercloak-Signature of what is posted there.
     #[serde(skip_serializing)]
-    #[schemars(with = "String")]
+    #[schemars(with = "String", example = "<at least 32 random characters>")]
     pub webhook_secret: Option<Redacted>,
     /// C2SP witnesses that cosign each one: the URL that /add-checkpoint follows.
     #[schemars(example = ["https://witness.example.com"])]
@@ -58,17 +58,19 @@ pub struct S3 {
     /// The service's URL.
     #[schemars(with = "String", example = "https://s3.eu-central-1.amazonaws.com")]
     pub endpoint: Option<String>,
-    /// The bucket.
-    pub bucket: String,
+    /// The bucket. Required with checkpoints.s3.endpoint.
+    #[schemars(with = "String", example = "numbercloak-log")]
+    pub bucket: Option<String>,
     /// The service's region.
     pub region: String,
     /// What the objects' names begin with.
     pub prefix: String,
-    /// The access key's id.
-    pub access_key_id: String,
+    /// The access key's id. Required with checkpoints.s3.endpoint.
+    #[schemars(with = "String", example = "numbercloak-checkpoints")]
+    pub access_key_id: Option<String>,
     /// The access key's secret.
     #[serde(skip_serializing)]
-    #[schemars(with = "String")]
+    #[schemars(with = "String", example = "<the secret that came with access_key_id>")]
     pub secret_access_key: Option<Redacted>,
 }
 
@@ -76,10 +78,10 @@ impl Default for S3 {
     fn default() -> Self {
         Self {
             endpoint: None,
-            bucket: String::new(),
+            bucket: None,
             region: "us-east-1".to_owned(),
             prefix: "numbercloak/".to_owned(),
-            access_key_id: String::new(),
+            access_key_id: None,
             secret_access_key: None,
         }
     }

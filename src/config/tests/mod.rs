@@ -219,7 +219,7 @@ fn shown_values_tell_where_they_come_from_and_load_again() {
     assert_eq!(shown.lines().next(), Some(issuer.as_str()));
     let again = shown.replace("[redacted]", "postgres://db/n");
     let again = again.replace("root_key_command = []", "");
-    assert!(load_text(&folder, &again, &[], &[]).is_ok());
+    load_text(&folder, &again, &[], &[]).unwrap();
 }
 
 #[test]
@@ -236,7 +236,14 @@ fn the_schema_closes_every_section_and_marks_secrets() {
     let names: Vec<_> = secrets.iter().map(|key| key.name.as_str()).collect();
     assert_eq!(
         names,
-        ["database.migrator_url", "database.url", "keys.root_key"]
+        [
+            "checkpoints.s3.secret_access_key",
+            "checkpoints.webhook_secret",
+            "database.migrator_url",
+            "database.url",
+            "keys.root_key",
+            "streams.webhook_secret"
+        ]
     );
     for key in schema::keys() {
         assert!(

@@ -33,15 +33,16 @@ impl std::fmt::Debug for Bucket {
 
 impl Bucket {
     pub(super) fn new(config: &S3, endpoint: Url, outbound: Outbound) -> Result<Self, String> {
-        let (name, region) = (config.bucket.clone(), config.region.clone());
+        let missing = |key| format!("checkpoints.s3.endpoint needs checkpoints.s3.{key} beside it");
+        let name = config.bucket.clone().ok_or_else(|| missing("bucket"))?;
+        let id = config.access_key_id.as_deref();
+        let id = id.ok_or_else(|| missing("access_key_id"))?;
+        let region = config.region.clone();
         let bucket = rusty_s3::Bucket::new(endpoint, UrlStyle::Path, name, region);
         Ok(Self {
             outbound,
             bucket: bucket.map_err(|error| error.to_string())?,
-            credentials: Credentials::new(
-                config.access_key_id.as_str(),
-                reveal(config.secret_access_key.as_ref()),
-            ),
+            credentials: Credentials::new(id, reveal(config.secret_access_key.as_ref())),
             prefix: config.prefix.clone(),
         })
     }

@@ -339,7 +339,15 @@ fn titles_tell_the_pages_apart() {
 fn nothing_on_a_page_needs_what_the_policy_forbids() {
     for (name, html) in pages() {
         let script = html.contains("<script");
-        let watches = ["wifi", "vpn", "relay", "hotspot", "wifi-maybe", "no-sim"];
+        let watches = [
+            "wifi",
+            "vpn",
+            "relay",
+            "hotspot",
+            "wifi-maybe",
+            "no-sim",
+            "too-many-tries",
+        ];
         assert_eq!(
             script,
             name == "form-post" || watches.contains(&name),
