@@ -37,24 +37,6 @@ pub struct Filter {
     pub network_hashes: Option<Vec<Vec<u8>>>,
 }
 
-impl Filter {
-    /// Whether it asks for more than a stretch of time.
-    fn is_selective(&self) -> bool {
-        let words = [
-            &self.kind,
-            &self.client_id,
-            &self.operator,
-            &self.actor,
-            &self.reference,
-        ];
-        words.iter().any(|word| word.is_some())
-            || self.login_id.is_some()
-            || self.outcome.is_some()
-            || self.number_hashes.is_some()
-            || self.network_hashes.is_some()
-    }
-}
-
 /// A record as it is listed.
 #[derive(Clone, Debug)]
 pub struct Listed {
@@ -80,15 +62,6 @@ pub async fn list(
     sqlx::query("set local plan_cache_mode = 'force_custom_plan'")
         .execute(&mut *db)
         .await?;
-    if !filter.is_selective() {
-        // The ids are in order already; a plan that reads a month and sorts it never pays.
-        sqlx::query("set local enable_seqscan = off")
-            .execute(&mut *db)
-            .await?;
-        sqlx::query("set local enable_bitmapscan = off")
-            .execute(&mut *db)
-            .await?;
-    }
     let found = filter.number_hashes.is_some()
         || filter.reference.is_some()
         || filter.network_hashes.is_some();
@@ -173,7 +146,7 @@ async fn list_found(
                 from logins
                 where id >= uuid_floor(coalesce(
                         (select done_until from record_jobs where name = 'index'),
-                        '-infinity'))
+                        'epoch'))
                     and right(id::text, 8) = $11
             ) l
             join audit_records r on r.login_id = l.login_id
