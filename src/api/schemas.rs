@@ -12,7 +12,7 @@ use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use crate::admin;
 use crate::api::{
-    audit, client_secrets, clients, finder, health, keys, lists, numbers, operators, presets,
+    audit, audit_exports, audit_log, audit_record, client_secrets, clients, finder, health, keys, lists, numbers, operators, presets,
     ranges, registration_tokens, sessions, staff, tokens, usage,
 };
 use crate::web::problem_details::ProblemDetails;
@@ -100,6 +100,19 @@ named! {
     QuotaList = lists::All<usage::Quota>;
     RecordPage = lists::Listed<audit::RecordView>;
     RecordSearch = audit::RecordSearch;
+    PlacedRecord = audit_record::PlacedRecord;
+    InclusionProof = audit_record::InclusionProof;
+    UnmaskReason = audit_record::UnmaskReason;
+    PersonalPart = audit_record::PersonalPart;
+    Export = audit_exports::ExportView;
+    ExportList = lists::All<audit_exports::ExportView>;
+    NewExport = audit_exports::NewExport;
+    LogState = audit_log::LogView;
+    Charts = admin::charts::Charts;
+    Hold = audit_log::HoldView;
+    HoldList = lists::All<audit_log::HoldView>;
+    NewHold = audit_log::NewHold;
+    ReleaseReason = audit_log::ReleaseReason;
     Health = health::Health;
 }
 

@@ -113,6 +113,7 @@ async fn the_navigation_shows_what_a_role_may_see() {
                 "Overview",
                 "Clients",
                 "Operators",
+                "Audit",
                 "Sessions",
                 "Keys",
                 "Staff",
@@ -125,6 +126,7 @@ async fn the_navigation_shows_what_a_role_may_see() {
                 "Overview",
                 "Clients",
                 "Operators",
+                "Audit",
                 "Sessions",
                 "Keys",
                 "Settings",
@@ -132,9 +134,16 @@ async fn the_navigation_shows_what_a_role_may_see() {
         ),
         (
             Role::Auditor,
-            &["Overview", "Clients", "Operators", "Keys", "Settings"],
+            &[
+                "Overview",
+                "Clients",
+                "Operators",
+                "Audit",
+                "Keys",
+                "Settings",
+            ],
         ),
-        (Role::Support, &["Overview"]),
+        (Role::Support, &["Overview", "Find a sign-in"]),
     ] {
         let (mut browser, _) = signed_in(&app, role).await;
         browser.follow("/admin").await;
@@ -153,6 +162,8 @@ fn expected_anywhere(label: &str) -> bool {
         "Overview",
         "Clients",
         "Operators",
+        "Audit",
+        "Find a sign-in",
         "Sessions",
         "Keys",
         "Staff",
