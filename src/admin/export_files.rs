@@ -167,7 +167,8 @@ impl Sink for Pieces {
     async fn put(&mut self, text: &[u8]) -> Result<(), ExportError> {
         self.bytes += text.len();
         if self.bytes > LONGEST {
-            let message = "the file is longer than 2 GiB: narrow the filter, or use the command line";
+            let message =
+                "the file is longer than 2 GiB: narrow the filter, or use the command line";
             return Err(std::io::Error::other(message).into());
         }
         self.held.extend_from_slice(text);

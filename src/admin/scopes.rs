@@ -54,9 +54,10 @@ pub enum Scope {
 }
 
 use Scope::{
-    AuditExport, AuditFind, AuditHold, AuditRead, AuditUnmask, ClientsRead, ClientsWrite, HealthRead, KeysRead, KeysWrite, NumbersWrite,
-    OperatorsRead, OperatorsWrite, RegistrationRead, RegistrationWrite, SessionsRead,
-    SessionsWrite, StaffRead, StaffWrite, TokensRead, TokensWrite, UsageRead,
+    AuditExport, AuditFind, AuditHold, AuditRead, AuditUnmask, ClientsRead, ClientsWrite,
+    HealthRead, KeysRead, KeysWrite, NumbersWrite, OperatorsRead, OperatorsWrite, RegistrationRead,
+    RegistrationWrite, SessionsRead, SessionsWrite, StaffRead, StaffWrite, TokensRead, TokensWrite,
+    UsageRead,
 };
 
 impl Scope {

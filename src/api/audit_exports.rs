@@ -157,5 +157,12 @@ pub async fn file(caller: Caller, Name(id): Name<Uuid>) -> Result<Response, No> 
     let (export, pieces) = export_files::fetch(&caller.desk, id).await?;
     let sha256 = export.sha256.as_deref().unwrap_or_default();
     let (at, bytes) = (export.requested_at, export.bytes);
-    Ok(export_file::answer(&export.format, at, id, sha256, bytes, pieces))
+    Ok(export_file::answer(
+        &export.format,
+        at,
+        id,
+        sha256,
+        bytes,
+        pieces,
+    ))
 }

@@ -168,7 +168,9 @@ pub async fn show(caller: Caller) -> Result<Json<LogView>, No> {
 pub async fn chart(caller: Caller, Query(span): Query<ChartSpan>) -> Result<Json<Charts>, No> {
     let now = caller.desk.now;
     let until = span.until.unwrap_or(now);
-    let since = span.since.or(until.checked_sub_signed(TimeDelta::hours(24)));
+    let since = span
+        .since
+        .or(until.checked_sub_signed(TimeDelta::hours(24)));
     let since = since.unwrap_or(until);
     check_year("since", since)?;
     check_year("until", until)?;
@@ -225,7 +227,11 @@ pub async fn release(
     let reason = value.reason.trim();
     if reason.is_empty() || reason.chars().count() > 500 {
         let message = "say why, in 1 to 500 characters".to_owned();
-        return Err(Refused::Invalid { field: "reason", message }.into());
+        return Err(Refused::Invalid {
+            field: "reason",
+            message,
+        }
+        .into());
     }
     retention::release(&caller.desk, id, reason).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::admin::audit_story::{self, Leaf};
 use crate::admin::audit;
+use crate::admin::audit_story::{self, Leaf};
 use crate::admin::moment::Id;
 use crate::api::body::{Body, Name};
 use crate::api::guard::Caller;

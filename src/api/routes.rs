@@ -13,8 +13,9 @@ use utoipa::openapi::path::Operation;
 use crate::admin::scopes::Scope;
 use crate::api::problem::No;
 use crate::api::{
-    audit, audit_exports, audit_log, audit_record, client_secrets, clients, document, finder, guard, health, keys, numbers, operators,
-    presets, ranges, registration_tokens, sessions, staff, tokens, usage,
+    audit, audit_exports, audit_log, audit_record, client_secrets, clients, document, finder,
+    guard, health, keys, numbers, operators, presets, ranges, registration_tokens, sessions, staff,
+    tokens, usage,
 };
 use crate::web::app::App;
 

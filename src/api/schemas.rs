@@ -12,8 +12,9 @@ use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use crate::admin;
 use crate::api::{
-    audit, audit_exports, audit_log, audit_record, client_secrets, clients, finder, health, keys, lists, numbers, operators, presets,
-    ranges, registration_tokens, sessions, staff, tokens, usage,
+    audit, audit_exports, audit_log, audit_record, client_secrets, clients, finder, health, keys,
+    lists, numbers, operators, presets, ranges, registration_tokens, sessions, staff, tokens,
+    usage,
 };
 use crate::web::problem_details::ProblemDetails;
 

@@ -138,7 +138,11 @@ pub async fn show(visit: Visit) -> Result<Response, Trouble> {
         },
     )
     .await?;
-    let step = if hours <= BY_HOUR { hour } else { TimeDelta::days(1) };
+    let step = if hours <= BY_HOUR {
+        hour
+    } else {
+        TimeDelta::days(1)
+    };
     let times = times(from, until, step);
     let (lines, buckets, others) = lines(&charts.answers, &times, step);
     let narrowed = narrowed(&client, &operator, span);
@@ -183,7 +187,11 @@ fn told(until: Option<Time>) -> String {
 }
 
 fn label(at: Time, step: TimeDelta) -> String {
-    let format = if step < TimeDelta::days(1) { "%m-%d %H:00" } else { "%m-%d" };
+    let format = if step < TimeDelta::days(1) {
+        "%m-%d %H:00"
+    } else {
+        "%m-%d"
+    };
     at.format(format).to_string()
 }
 
@@ -199,11 +207,7 @@ fn times(from: Time, until: Time, step: TimeDelta) -> Vec<Time> {
     times
 }
 
-fn lines(
-    answers: &[Answers],
-    times: &[Time],
-    step: TimeDelta,
-) -> (Vec<Line>, Vec<Bucket>, usize) {
+fn lines(answers: &[Answers], times: &[Time], step: TimeDelta) -> (Vec<Line>, Vec<Bucket>, usize) {
     let mut counts: BTreeMap<(&str, Time), (i64, i64)> = BTreeMap::new();
     let mut asked: BTreeMap<&str, i64> = BTreeMap::new();
     for row in answers {
@@ -218,40 +222,43 @@ fn lines(
     let others = operators.len().saturating_sub(LINES);
     operators.truncate(LINES);
     let last = i64::try_from(times.len()).unwrap_or(1).max(2) - 1;
-    let lines = operators.iter().enumerate().map(|(class, (operator, asked))| {
-        let mut runs: Vec<Vec<(i64, i64)>> = vec![Vec::new()];
-        let mut verified = 0;
-        for (place, at) in (0_i64..).zip(times) {
-            match counts.get(&(*operator, *at)) {
-                Some((good, all)) if *all > 0 => {
-                    verified += good;
-                    let point = (place * WIDE / last, HIGH - good * HIGH / all);
-                    if let Some(run) = runs.last_mut() {
-                        run.push(point);
+    let lines = operators
+        .iter()
+        .enumerate()
+        .map(|(class, (operator, asked))| {
+            let mut runs: Vec<Vec<(i64, i64)>> = vec![Vec::new()];
+            let mut verified = 0;
+            for (place, at) in (0_i64..).zip(times) {
+                match counts.get(&(*operator, *at)) {
+                    Some((good, all)) if *all > 0 => {
+                        verified += good;
+                        let point = (place * WIDE / last, HIGH - good * HIGH / all);
+                        if let Some(run) = runs.last_mut() {
+                            run.push(point);
+                        }
                     }
+                    _ => runs.push(Vec::new()),
                 }
-                _ => runs.push(Vec::new()),
             }
-        }
-        let text = |run: &Vec<(i64, i64)>| {
-            let points: Vec<String> = run.iter().map(|(x, y)| format!("{x},{y}")).collect();
-            points.join(" ")
-        };
-        Line {
-            operator: (*operator).to_owned(),
-            asked: *asked,
-            verified,
-            rate: percent(verified, *asked),
-            class,
-            pieces: runs.iter().filter(|run| run.len() > 1).map(text).collect(),
-            dots: runs
-                .iter()
-                .filter(|run| run.len() == 1)
-                .flatten()
-                .copied()
-                .collect(),
-        }
-    });
+            let text = |run: &Vec<(i64, i64)>| {
+                let points: Vec<String> = run.iter().map(|(x, y)| format!("{x},{y}")).collect();
+                points.join(" ")
+            };
+            Line {
+                operator: (*operator).to_owned(),
+                asked: *asked,
+                verified,
+                rate: percent(verified, *asked),
+                class,
+                pieces: runs.iter().filter(|run| run.len() > 1).map(text).collect(),
+                dots: runs
+                    .iter()
+                    .filter(|run| run.len() == 1)
+                    .flatten()
+                    .copied()
+                    .collect(),
+            }
+        });
     let lines: Vec<Line> = lines.collect();
     let with_answers: BTreeSet<Time> = counts.keys().map(|(_, at)| *at).collect();
     let bucket = |at: &Time| Bucket {
@@ -341,7 +348,11 @@ fn busiest(heat: &[[i64; 24]; 7]) -> i64 {
 
 /// A cell's darkness, from 0 to 5: none, and five fifths of the busiest.
 fn level(count: i64, most: i64) -> i64 {
-    if count == 0 { 0 } else { (count * 5 + most - 1) / most.max(1) }
+    if count == 0 {
+        0
+    } else {
+        (count * 5 + most - 1) / most.max(1)
+    }
 }
 
 fn cells(heat: &[[i64; 24]; 7]) -> Vec<Cell> {

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::admin::export_files::{self, fetched_until, is_lost};
 use crate::admin::exports::{self, Export, Format};
 use crate::admin::{Refused, audit::Query};
+use crate::clock::Time;
 use crate::console::audit::filter::{Chip, FIELDS, Filter};
 use crate::console::audit::of_path;
 use crate::console::audit::views::refused;
@@ -47,7 +48,6 @@ struct ListPage {
 #[template(path = "console/audit_export_new.html")]
 struct NewPage {
     frame: Frame,
-    tab: &'static str,
     chips: Vec<Chip>,
     text: String,
 }
@@ -68,7 +68,6 @@ pub async fn new(visit: Visit) -> Result<Response, Trouble> {
     let filter = filter(&visit)?;
     let page = NewPage {
         frame: visit.frame("Export records"),
-        tab: "exports",
         chips: filter.chips(),
         text: filter.text(),
     };
@@ -95,10 +94,13 @@ pub async fn start(visit: Visit) -> Result<Response, Trouble> {
 
 /// Stops one.
 pub async fn stop(visit: Visit) -> Result<Response, Trouble> {
-    let id: Uuid = visit.field("export").parse().map_err(|_| Refused::NotFound {
-        what: "running export",
-        id: visit.field("export").chars().take(40).collect(),
-    })?;
+    let id: Uuid = visit
+        .field("export")
+        .parse()
+        .map_err(|_| Refused::NotFound {
+            what: "running export",
+            id: visit.field("export").chars().take(40).collect(),
+        })?;
     exports::cancel(&visit.desk(), id).await?;
     Ok(to("/admin/audit/exports", "stopping"))
 }
@@ -127,8 +129,12 @@ fn row(visit: &Visit, export: Export) -> Row {
         at: export.requested_at.format("%Y-%m-%d %H:%M").to_string(),
         state,
         tone,
-        format: if export.format == "csv" { "CSV" } else { "JSON lines" },
-        filters: told(&export.filters),
+        format: if export.format == "csv" {
+            "CSV"
+        } else {
+            "JSON lines"
+        },
+        filters: told(&export.filters, export.requested_at),
         size: size(export.bytes),
         sha256: export.sha256.as_deref().map(hex).unwrap_or_default(),
         until: until.map(|until| until.format("%Y-%m-%d %H:%M").to_string()),
@@ -138,7 +144,9 @@ fn row(visit: &Visit, export: Export) -> Row {
 }
 
 /// The filters as they were recorded, in words.
-fn told(filters: &serde_json::Value) -> String {
+fn told(filters: &serde_json::Value, requested_at: Time) -> String {
+    // Every export ends where it began.
+    let is_its_own = |value: &str| value.parse::<Time>().is_ok_and(|at| at == requested_at);
     let label = |name: &str| {
         let name = if name == "client_id" { "client" } else { name };
         let known = FIELDS.iter().find(|(field, _)| *field == name);
@@ -147,6 +155,7 @@ fn told(filters: &serde_json::Value) -> String {
     let fields = filters.as_object().into_iter().flatten();
     let told: Vec<String> = fields
         .filter_map(|(name, value)| Some((name, value.as_str()?)))
+        .filter(|(name, value)| *name != "until" || !is_its_own(value))
         .map(|(name, value)| format!("{}: {value}", label(name)))
         .collect();
     if told.is_empty() {
@@ -174,9 +183,10 @@ mod tests {
 
     #[test]
     fn filters_are_told_in_words() {
-        let filters = serde_json::json!({ "client_id": "shop", "number": "given", "type": null });
-        assert_eq!(told(&filters), "App: shop, Number: given");
-        assert_eq!(told(&serde_json::json!({})), "everything");
+        let at: Time = "2026-11-22T10:00:00Z".parse().unwrap();
+        let filters = serde_json::json!({ "client_id": "shop", "number": "given", "type": null, "until": at });
+        assert_eq!(told(&filters, at), "App: shop, Number: given");
+        assert_eq!(told(&serde_json::json!({ "until": at }), at), "everything");
         assert_eq!(size(999), "999 B");
         assert_eq!(size(12_345), "12 kB");
         assert_eq!(size(12_345_678), "12.3 MB");

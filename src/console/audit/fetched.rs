@@ -10,10 +10,13 @@ use crate::web::export_file;
 
 /// Hands it out; who fetched it is recorded.
 pub async fn fetch(visit: Visit) -> Result<Response, Trouble> {
-    let id: Uuid = visit.path("export").parse().map_err(|_| Refused::NotFound {
-        what: "export",
-        id: visit.path("export").chars().take(40).collect(),
-    })?;
+    let id: Uuid = visit
+        .path("export")
+        .parse()
+        .map_err(|_| Refused::NotFound {
+            what: "export",
+            id: visit.path("export").chars().take(40).collect(),
+        })?;
     let (export, pieces) = export_files::fetch(&visit.desk(), id).await?;
     let sha256 = export.sha256.as_deref().unwrap_or_default();
     Ok(export_file::answer(

@@ -67,12 +67,7 @@ pub struct Filter {
 
 impl Filter {
     /// Reads an address's query; `others` are parameters of the page that are no filters.
-    pub fn read(
-        vault: &Vault,
-        now: Time,
-        params: &Params,
-        others: &[&str],
-    ) -> Result<Self, Wrong> {
+    pub fn read(vault: &Vault, now: Time, params: &Params, others: &[&str]) -> Result<Self, Wrong> {
         let mut values = Vec::new();
         for (name, value) in params.pairs() {
             if value.is_empty() || others.contains(&name) {
@@ -81,7 +76,10 @@ impl Filter {
             // A filter with a typing error must not show everything.
             let known = FIELDS.iter().find(|(field, _)| *field == name);
             let Some((field, label)) = known else {
-                return Err(wrong("type", "This address holds a filter that there is not."));
+                return Err(wrong(
+                    "type",
+                    "This address holds a filter that there is not.",
+                ));
             };
             if values.iter().any(|(other, _)| other == field) {
                 let message = format!("“{label}” stands in this address twice.");
@@ -187,7 +185,8 @@ impl Filter {
 
     fn pairs(&self, keep: impl Fn(&str) -> bool) -> Vec<(&str, &str)> {
         let kept = self.values.iter().filter(|(field, _)| keep(field));
-        kept.map(|(field, value)| (*field, value.as_str())).collect()
+        kept.map(|(field, value)| (*field, value.as_str()))
+            .collect()
     }
 
     fn understand(&self, vault: &Vault, now: Time) -> Result<Query, Wrong> {
@@ -285,7 +284,10 @@ fn canonical(field: &'static str, typed: &str) -> Result<String, Wrong> {
 
 /// Only the same deployment opens it, and only as what it was sealed as.
 fn seal(vault: &Vault, field: &str, text: &str) -> String {
-    b64(&vault.seal(Place::new("audit_address", field, &Uuid::nil()), text.as_bytes()))
+    b64(&vault.seal(
+        Place::new("audit_address", field, &Uuid::nil()),
+        text.as_bytes(),
+    ))
 }
 
 fn opened(vault: &Vault, field: &'static str, value: &str) -> Result<String, Wrong> {
@@ -346,7 +348,10 @@ mod tests {
         ]);
         let filter = Filter::typed(&vault, now(), &typed).unwrap();
         let text = filter.text();
-        assert!(!text.contains("700001") && !text.contains("192.0"), "{text}");
+        assert!(
+            !text.contains("700001") && !text.contains("192.0"),
+            "{text}"
+        );
         let again = Filter::parse(&vault, now(), &text).unwrap();
         assert_eq!(again.text(), text);
         assert_eq!(again.query.number.as_ref().unwrap().e164(), "+990700001");
@@ -390,7 +395,13 @@ mod tests {
         assert_eq!(read("24h"), "2026-11-21T10:00:00+00:00");
         assert_eq!(read("2026-11-20"), "2026-11-20T00:00:00+00:00");
         assert_eq!(read("2026-11-20T08:30"), "2026-11-20T08:30:00+00:00");
-        assert_eq!(read("2026-11-20 08:30:05.25"), "2026-11-20T08:30:05.250+00:00");
-        assert_eq!(read("2026-11-20T08:30:00+02:00"), "2026-11-20T06:30:00+00:00");
+        assert_eq!(
+            read("2026-11-20 08:30:05.25"),
+            "2026-11-20T08:30:05.250+00:00"
+        );
+        assert_eq!(
+            read("2026-11-20T08:30:00+02:00"),
+            "2026-11-20T06:30:00+00:00"
+        );
     }
 }

@@ -33,7 +33,9 @@ pub async fn find(visit: Visit) -> Result<Response, Trouble> {
     };
     match audit::list(&visit.desk(), query, 1).await {
         Ok(found) => {
-            let login = found.first().and_then(|entry| entry.body["login_id"].as_str());
+            let login = found
+                .first()
+                .and_then(|entry| entry.body["login_id"].as_str());
             Ok(match login {
                 Some(login) => {
                     Redirect::to(&format!("/admin/audit/logins/{login}")).into_response()

@@ -72,9 +72,8 @@ pub async fn show(visit: Visit) -> Result<Response, Trouble> {
 
 /// Places a legal hold.
 pub async fn hold(visit: Visit) -> Result<Response, Trouble> {
-    let time = |name: &'static str, field| {
-        moment(field, visit.field(name), visit.now).map_err(refused)
-    };
+    let time =
+        |name: &'static str, field| moment(field, visit.field(name), visit.now).map_err(refused);
     let (from, until) = (time("from", "since")?, time("until", "until")?);
     retention::hold(&visit.desk(), from, until, visit.field("reason")).await?;
     Ok(to("/admin/audit/log", "held"))

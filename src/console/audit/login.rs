@@ -29,8 +29,6 @@ const NEAR: TimeDelta = TimeDelta::minutes(10);
 #[template(path = "console/audit_login.html")]
 struct LoginPage {
     frame: Frame,
-    tab: &'static str,
-    reference: String,
     login: Uuid,
     client: String,
     operator: String,
@@ -53,7 +51,6 @@ struct LoginPage {
 #[template(path = "console/audit_record.html")]
 struct RecordPage {
     frame: Frame,
-    tab: &'static str,
     step: Shown,
     may_unmask: bool,
 }
@@ -72,8 +69,6 @@ pub async fn show(visit: Visit) -> Result<Response, Trouble> {
     let first = &all[0];
     let page = LoginPage {
         frame: visit.frame(&format!("Sign-in {reference}")),
-        tab: "records",
-        reference,
         login,
         client: first.client.clone(),
         operator: verdict.map_or(String::new(), |s| s.operator.clone()),
@@ -110,7 +105,6 @@ pub async fn record(visit: Visit) -> Result<Response, Trouble> {
     let may_unmask = unmask_rights::may(&visit.desk()).await?;
     let page = RecordPage {
         frame: visit.frame("Record"),
-        tab: "records",
         step: shown(&step),
         may_unmask,
     };
@@ -163,7 +157,7 @@ fn took(steps: &[Step]) -> String {
 /// What the app asked for.
 fn asked(first: &Shown) -> Vec<Fact> {
     if first.kind == "LOGIN_STARTED" {
-        let own = |fact: &&Fact| fact.label != "software";
+        let own = |fact: &&Fact| fact.label != "Software version";
         first.facts.iter().filter(own).cloned().collect()
     } else {
         Vec::new()
@@ -175,7 +169,11 @@ fn received(all: &[Shown]) -> Vec<Fact> {
     let mut facts = Vec::new();
     for step in all {
         let told: &[&str] = match step.kind.as_str() {
-            "LOGIN" => &["What the app is told", "Rests on the check (txn)", "Answered from a session"],
+            "LOGIN" => &[
+                "What the app is told",
+                "Rests on the check (txn)",
+                "Answered from a session",
+            ],
             "LOGIN_ERROR" => &["Error the app is told", "Why"],
             "NUMBER_VERIFIED" => &["Subject (sub)"],
             _ => &[],

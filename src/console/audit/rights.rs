@@ -24,7 +24,6 @@ struct Row {
 #[template(path = "console/audit_rights.html")]
 struct Page {
     frame: Frame,
-    tab: &'static str,
     rows: Vec<Row>,
 }
 
@@ -39,7 +38,6 @@ pub async fn show(visit: Visit) -> Result<Response, Trouble> {
     let holders = unmask_rights::list(&visit.desk()).await?;
     let page = Page {
         frame: visit.frame("Who sees numbers in full"),
-        tab: "records",
         rows: holders.into_iter().map(row).collect(),
     };
     Ok(render(StatusCode::OK, PageClass::Console, &page))

@@ -6,8 +6,8 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use http::StatusCode;
 use uuid::Uuid;
 
-use crate::admin::audit::{self, Entry, Query};
 use crate::admin::Refused;
+use crate::admin::audit::{self, Entry, Query};
 use crate::console::audit::filter::{Chip, Filter, Wrong, moment};
 use crate::console::audit::{as_path, step, words};
 use crate::console::frame::Frame;
@@ -24,10 +24,22 @@ const ON_A_PAGE: u16 = 50;
 const OTHERS: [&str; 4] = ["before", "after", "at", "done"];
 /// Searches that everybody has.
 pub const USUAL: [(&str, &str); 6] = [
-    ("Confirmed numbers, 24 hours", "type=NUMBER_VERIFIED&since=24h"),
-    ("Not confirmed, 24 hours", "type=NUMBER_NOT_VERIFIED&since=24h"),
-    ("Sign-ins without a code, 24 hours", "type=LOGIN_ERROR&since=24h"),
-    ("Apps that failed to authenticate", "type=CLIENT_LOGIN_ERROR&since=7d"),
+    (
+        "Confirmed numbers, 24 hours",
+        "type=NUMBER_VERIFIED&since=24h",
+    ),
+    (
+        "Not confirmed, 24 hours",
+        "type=NUMBER_NOT_VERIFIED&since=24h",
+    ),
+    (
+        "Sign-ins without a code, 24 hours",
+        "type=LOGIN_ERROR&since=24h",
+    ),
+    (
+        "Apps that failed to authenticate",
+        "type=CLIENT_LOGIN_ERROR&since=7d",
+    ),
     ("What staff did, 7 days", "type=ADMIN_EVENT&since=7d"),
     ("Alerts", "type=ALERT"),
 ];
@@ -282,12 +294,17 @@ fn page(visit: &Visit, filter: &Filter, form: Typed, wrong: Option<Wrong>) -> Pa
         rows: Vec::new(),
         newer: None,
         older: None,
-        is_cut: OTHERS[..3].iter().any(|name| visit.query.get(name).is_some()),
+        is_cut: OTHERS[..3]
+            .iter()
+            .any(|name| visit.query.get(name).is_some()),
         wrong,
         late: false,
         export: as_path(&filter.text()),
         usual: &USUAL,
-        outcomes: Outcome::ALL.iter().map(|outcome| outcome.as_str()).collect(),
+        outcomes: Outcome::ALL
+            .iter()
+            .map(|outcome| outcome.as_str())
+            .collect(),
         kinds: &words::KINDS,
         hidden,
     }

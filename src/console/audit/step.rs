@@ -76,7 +76,10 @@ pub fn shown(step: &Step) -> Shown {
         facts: words::facts(body),
         authentic: step.entry.authentic,
         has_personal: step.has_personal,
-        origin: step.leaf.as_ref().map_or(String::new(), |l| l.origin.clone()),
+        origin: step
+            .leaf
+            .as_ref()
+            .map_or(String::new(), |l| l.origin.clone()),
         leaf: step.leaf.as_ref().map(|leaf| leaf.leaf),
         covered: step
             .leaf
@@ -108,7 +111,9 @@ pub fn did(body: &Value) -> String {
 
 /// How a record is coloured, beside what it says.
 pub fn tone(kind: &str, outcome: &str) -> &'static str {
-    if kind.ends_with("_ERROR") || matches!(kind, "ALERT" | "AUDIT_RECORD_REFUSED" | "HANDOFF_REPORTED") {
+    if kind.ends_with("_ERROR")
+        || matches!(kind, "ALERT" | "AUDIT_RECORD_REFUSED" | "HANDOFF_REPORTED")
+    {
         return "bad";
     }
     match outcome {

@@ -18,7 +18,6 @@ use crate::web::page::render;
 #[template(path = "console/audit_unmasked.html")]
 struct Page {
     frame: Frame,
-    tab: &'static str,
     record: Uuid,
     number: String,
     address: String,
@@ -40,7 +39,6 @@ pub async fn show(visit: Visit) -> Result<Response, Trouble> {
     let personal = audit::unmask(&desk, record, visit.field("reason")).await?;
     let page = Page {
         frame: visit.frame("Shown in full, once"),
-        tab: "records",
         record,
         number: personal.number.unwrap_or_default(),
         address: personal.address.unwrap_or_default(),

@@ -20,7 +20,6 @@ use crate::web::page::render;
 #[template(path = "console/audit_views.html")]
 struct Page {
     frame: Frame,
-    tab: &'static str,
     views: Vec<View>,
     usual: &'static [(&'static str, &'static str)],
     chips: Vec<Chip>,
@@ -38,7 +37,6 @@ pub async fn show(visit: Visit) -> Result<Response, Trouble> {
     let chips = Filter::parse(&visit.app.vault, visit.now, &kept).map_err(refused)?;
     let page = Page {
         frame: visit.frame("Saved views"),
-        tab: "records",
         views: audit_views::list(&visit.desk(), visit.staff().staff).await?,
         usual: &USUAL,
         chips: chips.chips(),

@@ -35,7 +35,10 @@ pub const KINDS: [(&str, &str); 38] = [
         "GO_AHEAD_WITHDRAWN",
         "The person withdrew what they had agreed to",
     ),
-    ("BACKCHANNEL_LOGOUT", "The app was told that a session ended"),
+    (
+        "BACKCHANNEL_LOGOUT",
+        "The app was told that a session ended",
+    ),
     (
         "BACKCHANNEL_LOGOUT_ERROR",
         "The app could not be told that a session ended",
@@ -55,7 +58,10 @@ pub const KINDS: [(&str, &str); 38] = [
         "HANDOFF_REPORTED",
         "The person at the phone says that they did not start it",
     ),
-    ("PERSONAL_DATA_ERASED", "Personal data was erased on request"),
+    (
+        "PERSONAL_DATA_ERASED",
+        "Personal data was erased on request",
+    ),
     ("PARTITION_DROPPED", "A month past its time was dropped"),
     ("EXPIRED_DATA_PURGED", "What was over was deleted"),
     ("ALERT", "Something a person should look at"),
@@ -68,8 +74,8 @@ pub const KINDS: [(&str, &str); 38] = [
     ("ADMIN_EVENT", "Staff or the system changed something"),
 ];
 
-/// Labels of fields; what is not here is shown under its own name.
-const LABELS: [(&str, &str); 46] = [
+/// Labels of fields, in the order in which they are shown; what is not here is shown under its own name.
+const LABELS: [(&str, &str); 47] = [
     ("scopes", "Asked for"),
     ("redirect_uri", "Answered at"),
     ("number_hinted", "The app named the number"),
@@ -116,6 +122,7 @@ const LABELS: [(&str, &str); 46] = [
     ("resource", "On"),
     ("resource_id", "Which"),
     ("details.action", "Act"),
+    ("software", "Software version"),
 ];
 
 /// Fields that every record has, told elsewhere on the page.
@@ -160,17 +167,19 @@ pub fn lasted(ms: i64) -> String {
     format!("{}.{:03} s", ms / 1000, ms % 1000)
 }
 
-/// An event's own fields, in their order.
+/// An event's own fields.
 pub fn facts(body: &Value) -> Vec<Fact> {
     let mut facts = Vec::new();
     let fields = body.as_object().into_iter().flatten();
     for (name, value) in fields.filter(|(name, _)| !COMMON.contains(&name.as_str())) {
         tell(name, value, &mut facts);
     }
-    facts
+    // A JSON object has no order.
+    facts.sort_by_key(|(place, _)| *place);
+    facts.into_iter().map(|(_, fact)| fact).collect()
 }
 
-fn tell(name: &str, value: &Value, facts: &mut Vec<Fact>) {
+fn tell(name: &str, value: &Value, facts: &mut Vec<(usize, Fact)>) {
     if let Value::Object(fields) = value {
         for (inner, value) in fields {
             tell(&format!("{name}.{inner}"), value, facts);
@@ -194,11 +203,12 @@ fn tell(name: &str, value: &Value, facts: &mut Vec<Fact>) {
     if value.is_empty() {
         return;
     }
-    let known = LABELS.iter().find(|(field, _)| *field == name);
-    facts.push(Fact {
-        label: known.map_or_else(|| spelt(&name.replace('.', " ")), |(_, l)| (*l).to_owned()),
-        value,
-    });
+    let known = LABELS.iter().position(|(field, _)| *field == name);
+    let label = known.map_or_else(
+        || spelt(&name.replace('.', " ")),
+        |place| LABELS[place].1.to_owned(),
+    );
+    facts.push((known.unwrap_or(LABELS.len()), Fact { label, value }));
 }
 
 #[cfg(test)]
@@ -234,7 +244,7 @@ mod tests {
             "The operator's own error: X",
             "Billable calls: verify",
             "The number was fixed by the request: yes",
-            "software: 1.0",
+            "Software version: 1.0",
         ] {
             assert!(told.iter().any(|t| t == line), "{line} in {told:?}");
         }

@@ -14,9 +14,13 @@ async fn charts_tell_what_was_counted_and_lead_to_the_records() {
     app.clock.advance(Duration::from_secs(10 * 60));
     let settled = app.clock.now() + chrono::TimeDelta::hours(1);
     let db = app.state().db.relaxed();
-    rollups::close_hours(db, settled, settled, 100).await.unwrap();
+    rollups::close_hours(db, settled, settled, 100)
+        .await
+        .unwrap();
     for span in ["24h", "7d", "30d", "90d", "nonsense"] {
-        auditor.follow(&format!("/admin/audit/charts?span={span}")).await;
+        auditor
+            .follow(&format!("/admin/audit/charts?span={span}"))
+            .await;
         let told = text(&auditor);
         for fact in [
             "simulator 2 1 50 %",
@@ -37,6 +41,8 @@ async fn charts_tell_what_was_counted_and_lead_to_the_records() {
     assert!(rows(&auditor).contains("The operator did not confirm the number"));
     auditor.follow("/admin/audit/charts?client=nobody").await;
     assert!(text(&auditor).contains("No operator was asked in this time"));
-    auditor.follow("/admin/audit/charts?client=%3Cscript%3E").await;
+    auditor
+        .follow("/admin/audit/charts?client=%3Cscript%3E")
+        .await;
     assert!(!auditor.page().source.contains("<script>"));
 }

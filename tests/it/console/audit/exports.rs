@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use numbercloak::secret::sha256;
 
-use super::{App, Browser, NUMBER, PASSWORD, Role, audited, has_link, link, signed_in, text};
 use super::wait_for_the_next_code;
+use super::{App, Browser, NUMBER, PASSWORD, Role, audited, has_link, link, signed_in, text};
 
 /// Looks until the newest export has ended.
 async fn ended(app: &App, browser: &mut Browser) {
@@ -30,25 +30,48 @@ async fn what_was_found_is_exported_and_the_file_is_the_one_that_was_hashed() {
     let (app, mut auditor) = audited().await;
     app.clock.advance(Duration::from_secs(1));
     auditor.follow("/admin/audit").await;
-    auditor.press_with("Search", &[("number", NUMBER), ("client", "shop")]).await;
-    auditor.follow(&link(&auditor, "Export what is found")).await;
+    auditor
+        .press_with("Search", &[("number", NUMBER), ("client", "shop")])
+        .await;
+    auditor
+        .follow(&link(&auditor, "Export what is found"))
+        .await;
     assert!(text(&auditor).contains("App: shop"));
-    auditor.press_with("Begin the export", &[("format", "csv")]).await;
+    auditor
+        .press_with("Begin the export", &[("format", "csv")])
+        .await;
     assert_eq!(auditor.page().url.path(), "/admin/audit/exports");
     assert!(text(&auditor).contains("The export runs."));
     ended(&app, &mut auditor).await;
     assert!(text(&auditor).contains("done"), "{}", text(&auditor));
-    assert!(text(&auditor).contains("App: shop, Number: given"), "{}", text(&auditor));
+    assert!(
+        text(&auditor).contains("App: shop, Number: given"),
+        "{}",
+        text(&auditor)
+    );
     let page = text(&auditor).to_owned();
     auditor.follow(&link(&auditor, "Fetch the file")).await;
     let answer = auditor.page();
     let file = answer.source.clone();
-    let hash: String = sha256(file.as_bytes()).iter().map(|b| format!("{b:02x}")).collect();
+    let hash: String = sha256(file.as_bytes())
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect();
     assert!(page.contains(&hash), "{page}");
     let headers = &answer.headers;
-    assert!(headers["content-disposition"].to_str().unwrap().starts_with("attachment"));
+    assert!(
+        headers["content-disposition"]
+            .to_str()
+            .unwrap()
+            .starts_with("attachment")
+    );
     assert_eq!(headers["x-content-type-options"], "nosniff");
-    assert!(headers["repr-digest"].to_str().unwrap().starts_with("sha-256=:"));
+    assert!(
+        headers["repr-digest"]
+            .to_str()
+            .unwrap()
+            .starts_with("sha-256=:")
+    );
     assert!(file.contains("NUMBER_VERIFIED") && !file.contains("NUMBER_NOT_VERIFIED"));
     assert!(!file.contains(&NUMBER[1..]));
     let mut acts = Vec::new();
@@ -59,10 +82,14 @@ async fn what_was_found_is_exported_and_the_file_is_the_one_that_was_hashed() {
     assert!(acts.iter().all(|act| act["actor"] == "auditor@example.com"));
     // A day later the file is gone, and what it was is not.
     app.clock.advance(Duration::from_secs(25 * 3600));
-    numbercloak::admin::export_files::purge(&app.desk()).await.unwrap();
+    numbercloak::admin::export_files::purge(&app.desk())
+        .await
+        .unwrap();
     let left = crate::support::wire::count(&app, "record_export_parts").await;
     assert_eq!(left, 0);
-    let exports = numbercloak::admin::exports::list(&app.desk(), 1).await.unwrap();
+    let exports = numbercloak::admin::exports::list(&app.desk(), 1)
+        .await
+        .unwrap();
     assert_eq!(exports[0].state, "done");
 }
 
@@ -80,11 +107,19 @@ async fn more_than_a_piece_is_kept_in_order() {
     .await
     .unwrap();
     auditor.follow("/admin/audit?client=many").await;
-    auditor.follow(&link(&auditor, "Export what is found")).await;
-    auditor.press_with("Begin the export", &[("format", "jsonl")]).await;
+    auditor
+        .follow(&link(&auditor, "Export what is found"))
+        .await;
+    auditor
+        .press_with("Begin the export", &[("format", "jsonl")])
+        .await;
     ended(&app, &mut auditor).await;
     assert!(crate::support::wire::count(&app, "record_export_parts").await > 2);
-    assert!(text(&auditor).contains("Records 3500"), "{}", text(&auditor));
+    assert!(
+        text(&auditor).contains("Records 3500"),
+        "{}",
+        text(&auditor)
+    );
     auditor.follow(&link(&auditor, "Fetch the file")).await;
     assert_eq!(auditor.page().source.lines().count(), 3500);
 }
@@ -96,15 +131,23 @@ async fn an_export_asks_for_proof_and_keeps_its_filter_over_it() {
     app.clock.advance(Duration::from_secs(6 * 60));
     owner.follow("/admin/audit?outcome=mismatch").await;
     owner.follow(&link(&owner, "Export what is found")).await;
-    owner.follow(&link(&owner, "Confirm that it is you to export")).await;
+    owner
+        .follow(&link(&owner, "Confirm that it is you to export"))
+        .await;
     wait_for_the_next_code(&app);
     let code = account.code(&app);
-    owner.press_with("Confirm", &[("password", PASSWORD), ("code", &code)]).await;
+    owner
+        .press_with("Confirm", &[("password", PASSWORD), ("code", &code)])
+        .await;
     assert!(text(&owner).contains("Outcome: mismatch"));
-    owner.press_with("Begin the export", &[("format", "xlsx")]).await;
+    owner
+        .press_with("Begin the export", &[("format", "xlsx")])
+        .await;
     assert_eq!(owner.page().status, 400);
     for bad in ["none", "_w", "Y2xlaW50PXg"] {
-        owner.follow(&format!("/admin/audit/exports/new/{bad}")).await;
+        owner
+            .follow(&format!("/admin/audit/exports/new/{bad}"))
+            .await;
         assert!([400, 404].contains(&owner.page().status.as_u16()), "{bad}");
     }
 }
@@ -127,12 +170,16 @@ async fn a_running_export_is_stopped_and_one_without_its_server_is_given_up() {
     auditor.press("Stop it").await;
     assert!(text(&auditor).contains("It stops at its next page."));
     assert!(!has_link(&auditor, "Fetch the file"));
-    auditor.follow(&format!("/admin/audit/exports/{one}/file")).await;
+    auditor
+        .follow(&format!("/admin/audit/exports/{one}/file"))
+        .await;
     assert_eq!(auditor.page().status, 404);
     app.clock.advance(Duration::from_secs(10 * 60));
     auditor.follow("/admin/audit/exports").await;
     assert!(text(&auditor).contains("lost its server"));
-    numbercloak::admin::export_files::purge(&app.desk()).await.unwrap();
+    numbercloak::admin::export_files::purge(&app.desk())
+        .await
+        .unwrap();
     auditor.follow("/admin/audit/exports").await;
     assert!(text(&auditor).contains("the server that wrote it went away"));
     // Only three at once.

@@ -8,7 +8,9 @@ use super::{App, NUMBER, Role, Wish, audited, has_link, link, rows, signed_in, t
 async fn the_story_of_a_login_tells_what_was_asked_found_out_and_received() {
     let (app, mut auditor) = audited().await;
     let login = app.logins().await[0];
-    auditor.follow(&format!("/admin/audit/logins/{login}")).await;
+    auditor
+        .follow(&format!("/admin/audit/logins/{login}"))
+        .await;
     let told = text(&auditor);
     let places: Vec<usize> = [
         "The app asked for a sign-in",
@@ -34,7 +36,7 @@ async fn the_story_of_a_login_tells_what_was_asked_found_out_and_received() {
         "Verification call",
         "Token call",
         "Revision of the operator's record 1",
-        "software",
+        "Software version",
         "Subject (sub)",
         "+990 •••",
     ] {
@@ -42,18 +44,27 @@ async fn the_story_of_a_login_tells_what_was_asked_found_out_and_received() {
     }
     assert!(!auditor.page().source.contains(&NUMBER[1..]));
     let other = app.logins().await[1];
-    auditor.follow(&format!("/admin/audit/logins/{other}")).await;
+    auditor
+        .follow(&format!("/admin/audit/logins/{other}"))
+        .await;
     assert!(text(&auditor).contains("mismatch"));
     // The same number's records, without the number in the address.
     auditor.follow(&link(&auditor, "Same number")).await;
     assert!(rows(&auditor).contains("The operator did not confirm the number"));
-    auditor.follow(&format!("/admin/audit/logins/{other}")).await;
-    auditor.follow(&link(&auditor, "Same app, 10 minutes around")).await;
+    auditor
+        .follow(&format!("/admin/audit/logins/{other}"))
+        .await;
+    auditor
+        .follow(&link(&auditor, "Same app, 10 minutes around"))
+        .await;
     assert!(rows(&auditor).contains("The operator confirmed the number"));
     for nothing in ["019aaaaa-0000-7000-8000-000000000000", "none", "%00"] {
         let page = format!("/admin/audit/logins/{nothing}");
         auditor.follow(&page).await;
-        assert!([400, 404].contains(&auditor.page().status.as_u16()), "{page}");
+        assert!(
+            [400, 404].contains(&auditor.page().status.as_u16()),
+            "{page}"
+        );
     }
 }
 
@@ -64,14 +75,18 @@ async fn a_record_tells_whether_it_is_sealed_and_hands_out_its_proof() {
     let login = app.only_login().await;
     app.sealed().await;
     let (mut auditor, _) = signed_in(&app, Role::Auditor).await;
-    auditor.follow(&format!("/admin/audit/logins/{login}")).await;
+    auditor
+        .follow(&format!("/admin/audit/logins/{login}"))
+        .await;
     assert!(text(&auditor).contains("records are sealed under a checkpoint"));
     let records = app.records(login).await;
     let verified = records
         .iter()
         .find(|record| record.body["type"] == "NUMBER_VERIFIED")
         .unwrap();
-    auditor.follow(&format!("/admin/audit/records/{}", verified.id)).await;
+    auditor
+        .follow(&format!("/admin/audit/records/{}", verified.id))
+        .await;
     assert!(text(&auditor).contains("sealed, under a signed checkpoint"));
     let command = format!("-proof proof-{}.json", verified.id);
     assert!(text(&auditor).contains(&command));
@@ -79,11 +94,22 @@ async fn a_record_tells_whether_it_is_sealed_and_hands_out_its_proof() {
     let proof: Value = serde_json::from_str(&auditor.page().source).unwrap();
     let body: Value = serde_json::from_str(proof["body"].as_str().unwrap()).unwrap();
     assert_eq!(body["id"], verified.id.to_string());
-    assert!(proof["checkpoint"].as_str().unwrap().contains(proof["origin"].as_str().unwrap()));
+    assert!(
+        proof["checkpoint"]
+            .as_str()
+            .unwrap()
+            .contains(proof["origin"].as_str().unwrap())
+    );
     assert!(proof["key"].as_str().is_some_and(|key| !key.is_empty()));
     let leaf = proof["leaf"].as_u64().unwrap();
-    auditor.follow(&format!("/admin/audit/records/{}", verified.id)).await;
-    assert!(text(&auditor).contains(&format!("Leaf {leaf} of")), "{}", text(&auditor));
+    auditor
+        .follow(&format!("/admin/audit/records/{}", verified.id))
+        .await;
+    assert!(
+        text(&auditor).contains(&format!("Leaf {leaf} of")),
+        "{}",
+        text(&auditor)
+    );
 }
 
 #[tokio::test]
@@ -99,10 +125,14 @@ async fn a_record_that_is_not_sealed_yet_has_no_proof() {
     .fetch_one(&mut owner)
     .await
     .unwrap();
-    auditor.follow(&format!("/admin/audit/records/{record}")).await;
+    auditor
+        .follow(&format!("/admin/audit/records/{record}"))
+        .await;
     assert!(text(&auditor).contains("not yet sealed"));
     assert!(text(&auditor).contains("does not carry our MAC"));
     assert!(!has_link(&auditor, "Fetch the proof"));
-    auditor.follow(&format!("/admin/audit/records/{record}/proof")).await;
+    auditor
+        .follow(&format!("/admin/audit/records/{record}/proof"))
+        .await;
     assert_eq!(auditor.page().status, 400);
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::{App, Browser, NUMBER, PASSWORD, Role, audited, has_link, link, signed_in, text};
 use super::wait_for_the_next_code;
+use super::{App, Browser, NUMBER, PASSWORD, Role, audited, has_link, link, signed_in, text};
 
 /// The page of the record that confirmed the number.
 async fn open_record(app: &App, browser: &mut Browser) {
@@ -36,10 +36,14 @@ async fn an_auditor_sees_a_number_in_full_only_after_an_owner_allowed_it() {
     owner.press("Allow it for auditor@example.com").await;
     assert!(text(&owner).contains("auditor@example.com auditor yes"));
     open_record(&app, &mut auditor).await;
-    auditor.press_with("Show in full, once", &[("reason", " ")]).await;
+    auditor
+        .press_with("Show in full, once", &[("reason", " ")])
+        .await;
     assert_eq!(auditor.page().status, 400, "a reason is needed");
     open_record(&app, &mut auditor).await;
-    auditor.press_with("Show in full, once", &[("reason", "complaint 12")]).await;
+    auditor
+        .press_with("Show in full, once", &[("reason", "complaint 12")])
+        .await;
     assert!(auditor.page().source.contains(NUMBER));
     assert!(text(&auditor).contains("127.0.0.1"));
     assert_eq!(auditor.page().headers["cache-control"], "no-store");
@@ -63,11 +67,17 @@ async fn who_proved_themselves_long_ago_proves_it_again_first() {
     app.clock.advance(Duration::from_secs(6 * 60));
     open_record(&app, &mut owner).await;
     assert!(has_link(&owner, "Confirm that it is you to see them"));
-    owner.follow(&link(&owner, "Confirm that it is you to see them")).await;
+    owner
+        .follow(&link(&owner, "Confirm that it is you to see them"))
+        .await;
     wait_for_the_next_code(&app);
     let code = account.code(&app);
-    owner.press_with("Confirm", &[("password", PASSWORD), ("code", &code)]).await;
-    owner.press_with("Show in full, once", &[("reason", "court order")]).await;
+    owner
+        .press_with("Confirm", &[("password", PASSWORD), ("code", &code)])
+        .await;
+    owner
+        .press_with("Show in full, once", &[("reason", "court order")])
+        .await;
     assert!(owner.page().source.contains(NUMBER));
 }
 
@@ -82,6 +92,12 @@ async fn an_admin_may_neither_see_it_nor_be_allowed_to() {
     assert!(!text(&owner).contains("admin@example.com"));
     let mut form = owner.form("/admin/audit/rights");
     form.fields.retain(|(name, _)| name != "email");
-    owner.send(&form, None, &[("email", "admin@example.com"), ("may", "yes")]).await;
+    owner
+        .send(
+            &form,
+            None,
+            &[("email", "admin@example.com"), ("may", "yes")],
+        )
+        .await;
     assert_eq!(owner.page().status, 404);
 }
