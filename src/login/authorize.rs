@@ -18,7 +18,7 @@ use crate::login::entry::{bad_link, frame};
 use crate::login::session::Live;
 use crate::login::session::{self, Seen};
 use crate::login::step::Step;
-use crate::login::view::Links;
+use crate::login::view::{self, Links};
 use crate::login::{answer, choose, handoff, show, silent};
 use crate::oauth::error::{ErrorCode, OAuthError};
 use crate::oauth::params::Params;
@@ -264,7 +264,7 @@ fn too_many(
         again: format!("/authorize?{query}"),
         back,
     };
-    Ok(show::too_many(frame, wait, Some(links)))
+    Ok(show::too_many(frame, wait, view::TooMany::Network(links)))
 }
 
 /// Records that a browser brought a request of an app's that leads nowhere: a mistake in its settings, or
@@ -378,7 +378,10 @@ async fn take(
             return refuse(app, browser, client, redirect, &error).await;
         }
         Step::CheckSilently => {
-            return silent::check(app, browser, client, cookie, &login, number, started).await;
+            let mut response =
+                silent::check(app, browser, client, cookie, &login, number, started).await?;
+            seen.set_visit(app, &mut response);
+            return Ok(response);
         }
         Step::Ask => {
             let session_id = seen.sufficient().map(Live::id);
@@ -405,6 +408,7 @@ async fn take(
     let kept = cookie_lifetime(app);
     let set = app.cookies.set(&app.cookies.login(login.id), cookie, kept);
     response.headers_mut().append(SET_COOKIE, set);
+    seen.set_visit(app, &mut response);
     let most = usize::try_from(app.config.limits.open_logins_per_browser).unwrap_or(usize::MAX);
     for name in browser.cookies(app).surplus_logins(most) {
         let clear = app.cookies.clear(name);
@@ -461,6 +465,7 @@ fn new_login(
         session_id: None,
         handoff_id: None,
         phone_hash: None,
+        visit_hash: Some(seen.visit_hash()),
     }
 }
 
@@ -510,6 +515,7 @@ pub fn opening<'a>(vault: &Vault, login: &'a Login, now: Time) -> Opening<'a> {
         sealed_number: login.sealed.as_deref(),
         number_source: login.number_source,
         session: login.session_id,
+        visit: login.visit_hash.as_deref(),
         now,
         expires_at: login.expires_at,
     }
@@ -564,7 +570,7 @@ async fn depart_at_once(
             if departed == Departed::Away {
                 return Ok(prepared.leave(frame(app, browser, login, client, cookie)));
             }
-            depart::too_many_tries()
+            depart::too_many(departed, now)
         }
         Err(Stopped::Refused(stopped)) => *stopped,
         Err(Stopped::Ask(several)) => {
