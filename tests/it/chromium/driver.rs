@@ -12,9 +12,6 @@ use url::{ParseError, Url};
 
 use super::{Kind, in_time};
 
-const AGENT: &str = "Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 (KHTML, like Gecko) \
-    Chrome/156.0.0.0 Mobile Safari/537.36";
-
 static TURNS: Semaphore = Semaphore::const_new(2);
 
 /// A running ChromeDriver.
@@ -87,6 +84,11 @@ impl Driver {
             "--hide-scrollbars".to_owned(),
             format!("--window-size={width},{height}"),
         ];
+        // Not ChromeDriver's own emulation of phones: its taps wait for ever where scripts are off, or
+        // where they lead to another page.
+        if let Some(agent) = kind.agent() {
+            args.push(format!("--user-agent={agent}"));
+        }
         match kind.proxy {
             // Chromium would leave this machine's own addresses out.
             Some(proxy) => args.extend([
@@ -99,15 +101,7 @@ impl Driver {
         if !kind.scripts {
             prefs["profile.managed_default_content_settings.javascript"] = json!(2);
         }
-        let mut options = json!({"args": args, "prefs": prefs});
-        if kind.phone {
-            options["mobileEmulation"] = json!({
-                "deviceMetrics": {
-                    "width": width, "height": height, "pixelRatio": 2.0, "touch": true, "mobile": true,
-                },
-                "userAgent": kind.agent.unwrap_or(AGENT),
-            });
-        }
+        let options = json!({"args": args, "prefs": prefs});
         let capabilities: Map<String, Value> = json!({
             "browserName": "chrome",
             // Pages here lead on by themselves, and one operator never answers.

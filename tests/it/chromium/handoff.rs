@@ -65,7 +65,10 @@ impl Pair {
 /// What a camera reads off a picture.
 fn read(png: &[u8]) -> String {
     let picture = image::load_from_memory(png).unwrap().to_luma8();
-    let mut seen = rqrr::PreparedImage::prepare(picture);
+    let (width, height) = (picture.width() as usize, picture.height() as usize);
+    let mut seen = rqrr::PreparedImage::prepare_from_greyscale(width, height, |x, y| {
+        picture.as_raw()[y * width + x]
+    });
     let grids = seen.detect_grids();
     assert_eq!(grids.len(), 1, "one code on the screen");
     grids[0].decode().unwrap().1
@@ -175,7 +178,7 @@ async fn a_phone_that_says_no_stops_the_desktop() {
         .answer(&departure, &back.parse().unwrap());
     assert_eq!(told, error("access_denied", "handoff_stopped"));
     phone.open(&url).await;
-    phone.shows("This code was used").await;
-    phone.look("handoff-used").await;
+    phone.shows("This code is not valid").await;
+    phone.look("handoff-gone").await;
     pair.end().await;
 }

@@ -1,5 +1,7 @@
 //! The pages that ask to wait: each says why, and counts down where scripts run.
 
+use numbercloak::store::clients::Hint;
+
 use super::tour::{Tour, error};
 use super::{Kind, PHONE, PHONE_WITHOUT_SCRIPTS};
 use crate::support::app::{NUMBER, OTHER_NUMBER};
@@ -59,9 +61,11 @@ async fn a_browser_that_tried_too_many_numbers() {
     });
     let Some(tour) = tour.await else { return };
     sign_in(&tour).await;
-    let departure = tour.open(&Wish::new()).await;
-    tour.browser.shows("Your mobile number").await;
-    tour.browser.write("phone_number", OTHER_NUMBER).await;
+    let (app, suggestion) = (&tour.app, Hint::Suggestion);
+    app.edit_client(&app.shop, |client| client.settings.hint = suggestion)
+        .await;
+    let departure = tour.open(&Wish::of(OTHER_NUMBER)).await;
+    tour.browser.shows("Check your number").await;
     tour.browser.press("Continue").await;
     let why = "You have tried several different numbers in this browser.";
     let wait = "Wait 60 minutes, then try again.";

@@ -55,6 +55,18 @@ impl Chromium {
         self.devtools("Emulation.setEmulatedMedia", features).await;
     }
 
+    /// Shows a page that leads on at once as if it stood still.
+    pub async fn paint(&self, issuer: &str, source: &str) {
+        self.open(issuer).await;
+        self.shows("This is a sign-in service").await;
+        let (before, rest) = source.split_once("<meta http-equiv=\"refresh\"").unwrap();
+        let (_, after) = rest.split_once('\n').unwrap();
+        let tree = self.devtools("Page.getFrameTree", json!({})).await;
+        let frame = &tree["frameTree"]["frame"]["id"];
+        let content = json!({"frameId": frame, "html": format!("{before}{after}")});
+        self.devtools("Page.setDocumentContent", content).await;
+    }
+
     async fn measure(&self, name: &str, width: Option<u32>) {
         let (usual, height) = self.kind.size();
         if let Some(width) = width {
@@ -70,7 +82,8 @@ impl Chromium {
         }
     }
 
-    async fn resize(&self, width: u32, height: u32) {
+    /// Gives the page so many pixels.
+    pub async fn resize(&self, width: u32, height: u32) {
         let metrics = json!({
             "width": width, "height": height,
             "deviceScaleFactor": if self.kind.phone { 2 } else { 1 }, "mobile": self.kind.phone,

@@ -26,6 +26,9 @@ use driver::{Command, Driver};
 /// Longer than any page takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+const AGENT: &str = "Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 (KHTML, like Gecko) \
+    Chrome/156.0.0.0 Mobile Safari/537.36";
+
 /// What stands before the screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kind {
@@ -68,6 +71,11 @@ impl Kind {
         }
     }
 
+    /// What it calls itself; a desktop says what it is.
+    pub fn agent(self) -> Option<&'static str> {
+        self.agent.or(self.phone.then_some(AGENT))
+    }
+
     pub fn size(self) -> (u32, u32) {
         if self.phone { (375, 740) } else { (1280, 800) }
     }
@@ -97,11 +105,14 @@ impl Chromium {
     }
 
     async fn in_turn(driver: &Driver, kind: Kind, turns: Option<SemaphorePermit<'static>>) -> Self {
-        Self {
+        let browser = Self {
             client: driver.session(kind).await,
             kind,
             _turns: turns,
-        }
+        };
+        let (width, height) = kind.size();
+        browser.resize(width, height).await;
+        browser
     }
 
     /// Has the browser's own tools do something.

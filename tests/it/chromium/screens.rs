@@ -14,6 +14,7 @@ async fn every_screen(kind: Kind) {
     tour.asking().await;
     tour.failing().await;
     tour.signing_in().await;
+    tour.passing().await;
     tour.outside().await;
     tour.browser.end().await;
 }

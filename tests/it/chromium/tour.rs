@@ -230,11 +230,8 @@ impl Tour {
     /// The other questions: which operator, and what the operator told.
     pub async fn choosing(&self) {
         let (app, browser) = (&self.app, &self.browser);
+        // Nobody types anything: the operator tells the number, and the person says whether it is shared.
         let departure = self.open(&Wish::new()).await;
-        browser.shows("Sign in with your phone network").await;
-        assert!(browser.text().await.contains("Nothing to type."));
-        browser.look("s03-share-unknown").await;
-        browser.press("Share my number").await;
         browser.shows("Share your number with shop?").await;
         browser.look("s12-share").await;
         let told = ("access_denied", "consent_denied");
@@ -248,6 +245,23 @@ impl Tour {
         browser.press("Bluewave").await;
         let code = self.answer(&departure).await;
         app.shop.redeem(&departure, code.code()).await;
+    }
+
+    /// The pages that lead on by themselves.
+    pub async fn passing(&self) {
+        let (app, browser) = (&self.app, &self.browser);
+        let mut person = app.browser();
+        person.follows_refresh = false;
+        for (button, title, screen) in [
+            ("Continue", "Checking with Simulator", "s04-checking"),
+            ("Cancel", "Cancelled", "s14-cancelled"),
+        ] {
+            app.open(&mut person, &Wish::of(NUMBER)).await;
+            person.press(button).await;
+            browser.paint(&app.issuer, &person.page().source).await;
+            browser.shows(title).await;
+            browser.look(screen).await;
+        }
     }
 
     /// Pages without a login.
