@@ -11,9 +11,9 @@ use uuid::Uuid;
 
 use crate::audit::event::{Event, Subject};
 use crate::clock::Time;
-use crate::login::authorize::about;
 use crate::login::depart::{Prepared, callback_uri};
 use crate::login::handoff::digits;
+use crate::login::opening::about;
 use crate::login::policy;
 use crate::login::release::{self, Check, Confirmed, Context, Released};
 use crate::login::{breakers, counted, extras};
