@@ -84,11 +84,6 @@ impl Driver {
             "--hide-scrollbars".to_owned(),
             format!("--window-size={width},{height}"),
         ];
-        // Not ChromeDriver's own emulation of phones: its taps wait for ever where scripts are off, or
-        // where they lead to another page.
-        if let Some(agent) = kind.agent() {
-            args.push(format!("--user-agent={agent}"));
-        }
         match kind.proxy {
             // Chromium would leave this machine's own addresses out.
             Some(proxy) => args.extend([
@@ -104,7 +99,8 @@ impl Driver {
         let options = json!({"args": args, "prefs": prefs});
         let capabilities: Map<String, Value> = json!({
             "browserName": "chrome",
-            // Pages here lead on by themselves, and one operator never answers.
+            // Pages here lead on by themselves. And no `mobileEmulation`: its taps wait for ever where scripts
+            // are off.
             "pageLoadStrategy": "none",
             "goog:loggingPrefs": {"browser": "ALL"},
             "goog:chromeOptions": options,

@@ -112,6 +112,16 @@ impl Chromium {
         };
         let (width, height) = kind.size();
         browser.resize(width, height).await;
+        if let Some(agent) = kind.agent() {
+            // What it calls itself stands in more headers than one.
+            let told = json!({"userAgent": agent, "userAgentMetadata": {
+                "platform": "Android", "platformVersion": "15", "architecture": "",
+                "model": "Pixel 9", "mobile": true,
+            }});
+            browser
+                .devtools("Emulation.setUserAgentOverride", told)
+                .await;
+        }
         browser
     }
 

@@ -131,18 +131,6 @@ impl Tour {
         self.returns(&departure, "Return to shop", ("access_denied", "mismatch"))
             .await;
 
-        // A number typed by the person is in the field again, to be corrected.
-        let departure = self.open(&Wish::new()).await;
-        browser.shows("Your mobile number").await;
-        browser.write("phone_number", "+990 700 001").await;
-        browser.press("Continue").await;
-        browser.shows("This number does not match").await;
-        browser.look("s08-mismatch-typed").await;
-        browser.write("phone_number", OTHER_NUMBER).await;
-        browser.press("Check this number").await;
-        let code = self.answer(&departure).await;
-        self.app.shop.redeem(&departure, code.code()).await;
-
         let number = magic(Effect::Authorize(Error("server_error")));
         let departure = self
             .fails(&number, "Simulator does not answer", "s10-operator-down")
@@ -178,6 +166,18 @@ impl Tour {
         browser.look("s09-unsupported").await;
         let told = ("access_denied", "operator_unknown");
         self.returns(&departure, "Return to shop", told).await;
+
+        // A number typed by the person is in the field again, to be corrected.
+        let departure = self.open(&Wish::new()).await;
+        browser.shows("Your mobile number").await;
+        browser.write("phone_number", "+990 700 001").await;
+        browser.press("Continue").await;
+        browser.shows("This number does not match").await;
+        browser.look("s08-mismatch-typed").await;
+        browser.write("phone_number", OTHER_NUMBER).await;
+        browser.press("Check this number").await;
+        let code = self.answer(&departure).await;
+        self.app.shop.redeem(&departure, code.code()).await;
     }
 
     /// A sign-in from the first page to the app, then the ways of not getting lost.
@@ -232,6 +232,8 @@ impl Tour {
         let (app, browser) = (&self.app, &self.browser);
         // Nobody types anything: the operator tells the number, and the person says whether it is shared.
         let departure = self.open(&Wish::new()).await;
+        browser.write("sim", NUMBER).await;
+        browser.press("Be this SIM").await;
         browser.shows("Share your number with shop?").await;
         browser.look("s12-share").await;
         let told = ("access_denied", "consent_denied");
