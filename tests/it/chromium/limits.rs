@@ -17,14 +17,20 @@ async fn sign_in(tour: &Tour) {
 }
 
 /// The page says how long to wait; the clock runs, or is not there.
-async fn waits(tour: &Tour, words: &str, clock: [&str; 2], why: &str, screen: &str) {
+async fn waits(tour: &Tour, words: &str, why: &str, screen: &str) {
     tour.browser.shows("Too many tries").await;
     let text = tour.browser.text().await;
     assert!(text.contains(words), "{words} in {text}");
     assert!(text.contains(why), "{why} in {text}");
-    let runs = clock
-        .iter()
-        .any(|start| text.contains(&format!("\n{start}")));
+    let is_clock = |line: &str| {
+        let parts = line.split_once(':');
+        parts.is_some_and(|parts| {
+            [parts.0, parts.1]
+                .iter()
+                .all(|part| part.parse::<u8>().is_ok())
+        })
+    };
+    let runs = text.lines().any(is_clock) || text.contains("You can try again now.");
     assert_eq!(runs, tour.browser.kind.scripts, "{text}");
     tour.browser.look(screen).await;
 }
@@ -38,7 +44,7 @@ async fn of_one_number(kind: Kind) {
     let departure = tour.open(&Wish::of(NUMBER)).await;
     let why = "We limit how often numbers can be checked";
     let wait = "Wait 10 minutes, then try again.";
-    waits(&tour, wait, ["10:00", "9:"], why, "s22-one-number").await;
+    waits(&tour, wait, why, "s22-one-number").await;
     let told = ("access_denied", "rate_limited");
     tour.returns(&departure, "Return to shop", told).await;
     tour.browser.end().await;
@@ -69,7 +75,7 @@ async fn a_browser_that_tried_too_many_numbers() {
     tour.browser.press("Continue").await;
     let why = "You have tried several different numbers in this browser.";
     let wait = "Wait 60 minutes, then try again.";
-    waits(&tour, wait, ["60:00", "59:"], why, "s22-many-numbers").await;
+    waits(&tour, wait, why, "s22-many-numbers").await;
     tour.browser.press("Use another number").await;
     tour.browser.write("phone_number", NUMBER).await;
     tour.browser.press("Check this number").await;
@@ -103,7 +109,6 @@ async fn a_network_that_started_too_many_sign_ins() {
     waits(
         &tour,
         "Wait 10 seconds, then try again.",
-        ["0:0", "0:10"],
         why,
         "s22-network",
     )

@@ -35,6 +35,7 @@ axe.run(document, { resultTypes: ["violations"] }).then((found) => done(found.vi
 impl Chromium {
     /// Looks at the screen.
     pub async fn look(&self, name: &str) {
+        self.settled().await;
         self.measure(name, None).await;
         self.measure(name, Some(NARROWEST)).await;
         for scheme in ["light", "dark"] {
@@ -94,6 +95,7 @@ impl Chromium {
 
     /// The whole page as a picture, PNG.
     pub async fn picture(&self) -> Vec<u8> {
+        self.settled().await;
         let layout = self.devtools("Page.getLayoutMetrics", json!({})).await;
         let size = &layout["cssContentSize"];
         let clip = json!({

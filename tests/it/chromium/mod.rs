@@ -125,11 +125,15 @@ impl Chromium {
         browser
     }
 
-    /// Has the browser's own tools do something.
+    /// Has the browser's own tools do something. A page that just then gives way to the next one is no
+    /// answer.
     pub async fn devtools(&self, command: &str, parameters: Value) -> Value {
         let body = json!({"cmd": command, "params": parameters});
-        let sent = Command::new("goog/cdp/execute", body);
-        in_time(command, self.client.issue_cmd(sent)).await.unwrap()
+        self.wait_for(command, async || {
+            let sent = Command::new("goog/cdp/execute", body.clone());
+            self.client.issue_cmd(sent).await.ok()
+        })
+        .await
     }
 
     /// Types an address.
@@ -207,6 +211,7 @@ impl Chromium {
 
     /// The text of what a selector finds first.
     pub async fn text_of(&self, selector: &str) -> String {
+        self.settled().await;
         self.wait_for(selector, async || {
             let found = self.client.find(Locator::Css(selector)).await.ok()?;
             found.text().await.ok()
@@ -225,9 +230,20 @@ impl Chromium {
 
     /// What a script of ours computes in the page.
     pub async fn compute(&self, script: &str) -> Value {
-        in_time(script, self.client.execute(script, Vec::new()))
-            .await
-            .unwrap()
+        self.wait_for(script, async || {
+            self.client.execute(script, Vec::new()).await.ok()
+        })
+        .await
+    }
+
+    /// Waits until everything that belongs to the page is there.
+    pub async fn settled(&self) {
+        self.wait_for("the whole page", async || {
+            let state = "return document.readyState";
+            let state = self.client.execute(state, Vec::new()).await.ok()?;
+            (state == "complete").then_some(())
+        })
+        .await;
     }
 
     async fn wait_for<T>(&self, what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
