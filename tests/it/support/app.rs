@@ -298,6 +298,7 @@ async fn start_server(
         ("server.shutdown_grace", "5s"),
         // Most tests check one number often; those of the limits set their own.
         ("limits.tries_per_number_per_hour", "0"),
+        ("limits.numbers_per_browser_per_hour", "0"),
     ];
     let flags = defaults
         .map(|(key, value)| (key.to_owned(), value.to_owned()))

@@ -11,6 +11,7 @@ pub mod html;
 pub mod keys;
 pub mod listener;
 pub mod process;
+pub mod radio;
 pub mod rp;
 pub mod served;
 pub mod statements;
