@@ -135,6 +135,29 @@ pub async fn tiles(
     Ok(rows)
 }
 
+/// The hashes of one tile of the log of this name.
+pub async fn tile(
+    db: impl PgExecutor<'_>,
+    origin: &str,
+    level: i16,
+    index: i64,
+) -> Result<Option<Vec<u8>>, StoreError> {
+    let hashes = sqlx::query_scalar!(
+        r#"
+        select t.hashes
+        from logs l
+        join log_tiles t on t.log = l.id and t.level = $2 and t.tile = $3
+        where l.origin = $1
+        "#,
+        origin,
+        level,
+        index,
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(hashes)
+}
+
 /// What a batch does.
 #[derive(Debug)]
 pub struct Batch<'a> {

@@ -27,6 +27,8 @@ pub mod health;
 pub mod keys;
 pub mod lane;
 pub mod log;
+pub mod log_exports;
+pub mod log_verifications;
 pub mod logins;
 pub mod logout;
 pub mod network_ranges;

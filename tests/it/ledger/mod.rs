@@ -52,6 +52,7 @@ async fn verify(database: &Database, against: Against) -> Report {
             .map(|one| ("a drawer".to_owned(), one))
             .collect(),
         known_losses: against.known_losses,
+        pause: std::time::Duration::ZERO,
         now: against.now.unwrap_or_else(|| Clock::system().now()),
     };
     let mut connection = superuser(database).await;
