@@ -371,6 +371,10 @@ pub enum Event {
         serial: u64,
         /// Their ids, the manifest before among them.
         records: Vec<Uuid>,
+        /// Records that were answered without waiting for the disk, and that the database lost when it
+        /// crashed: beginnings of logins and refusals, never a verdict or a token.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        lost: Vec<Uuid>,
         /// Whether the server stopped in good order after this one.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         last: bool,

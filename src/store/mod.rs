@@ -27,6 +27,7 @@ pub mod health;
 pub mod keys;
 pub mod lane;
 pub mod log;
+pub mod log_append;
 pub mod log_exports;
 pub mod log_verifications;
 pub mod logins;

@@ -18,6 +18,8 @@ struct Manifest {
     server: String,
     serial: u64,
     records: Vec<Uuid>,
+    #[serde(default)]
+    lost: Vec<Uuid>,
 }
 
 #[derive(Deserialize)]
@@ -84,7 +86,9 @@ pub(super) struct Facts {
     serials: BTreeMap<String, Serials>,
     /// Ids that manifests name and that are to be looked for, with the manifest.
     named: Vec<(Uuid, Uuid)>,
-    pub(super) manifests: u64,
+    manifests: u64,
+    /// Records that the database lost when it crashed, and that nobody was answered on.
+    lost: usize,
 }
 
 impl Facts {
@@ -100,6 +104,7 @@ impl Facts {
             Some("AUDIT_MANIFEST") => {
                 if let Ok(manifest) = Manifest::deserialize(body) {
                     self.manifests += 1;
+                    self.lost += manifest.lost.len();
                     let before = (manifest.serial > 1).then(|| manifest.records.first().copied());
                     let serials = self.serials.entry(manifest.server).or_default();
                     serials.entry(manifest.serial).or_insert(before.flatten());
@@ -237,6 +242,13 @@ impl Facts {
                 expected = *serial + 1;
             }
         }
+        if self.lost > 0 {
+            report.notes.push(format!(
+                "{} records that were not waited for were lost when the database crashed, as manifests say: \
+                 beginnings of logins and refusals, never a verdict or a token",
+                self.lost
+            ));
+        }
         report.dropped = std::mem::take(&mut self.dropped);
         report
             .dropped
@@ -265,5 +277,80 @@ fn begun(started: &Started, known_losses: &[String], report: &mut Report) {
         report.notes.push(format!("known: {message}"));
     } else {
         report.find(about(What::LogLost, None, message));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn id(n: u8) -> Uuid {
+        Uuid::from_bytes([n; 16])
+    }
+
+    fn told(bodies: &[(u8, Value)]) -> Report {
+        let (mut facts, mut report) = (Facts::default(), Report::default());
+        for (n, body) in bodies {
+            facts.gather(id(*n), body, &[], &mut report);
+        }
+        facts.settle(true, &mut report);
+        report
+    }
+
+    fn manifest(serial: u64, before: Option<u8>) -> Value {
+        let records: Vec<Uuid> = before.map(id).into_iter().collect();
+        json!({ "type": "AUDIT_MANIFEST", "server": "a", "serial": serial, "records": records })
+    }
+
+    fn tombstone(from: u8, until: u8, records: u64, leaves: u64) -> Value {
+        json!({
+            "type": "PARTITION_DROPPED", "table": "audit_records", "rows": records, "actor": "system",
+            "from": "2021-01-01T00:00:00Z", "until": "2021-02-01T00:00:00Z",
+            "retired": {
+                "from": id(from), "until": id(until), "records": records, "leaves": { "log": [[0, leaves]] }
+            }
+        })
+    }
+
+    fn kinds(report: &Report) -> Vec<What> {
+        report.findings.iter().map(|finding| finding.what).collect()
+    }
+
+    #[test]
+    fn manifests_that_went_with_a_retired_month_are_not_missed_and_others_are() {
+        // The month between: manifest 2 (id 20) is gone with it, 3 names it.
+        let month = (90, tombstone(15, 25, 4, 4));
+        let lawful = [
+            (10, manifest(1, None)),
+            (30, manifest(3, Some(20))),
+            month.clone(),
+        ];
+        let report = told(&lawful);
+        assert_eq!(kinds(&report), []);
+        assert_eq!(report.dropped[0].tombstone, id(90));
+        assert_eq!(report.dropped[0].rows, 4);
+        // Another one, which no tombstone covers, is missed.
+        let unlawful = [(10, manifest(1, None)), (40, manifest(4, Some(33))), month];
+        assert_eq!(kinds(&told(&unlawful)), [What::ManifestMissing]);
+        assert_eq!(
+            kinds(&told(&[(30, manifest(3, Some(20)))])),
+            [What::ManifestMissing]
+        );
+    }
+
+    #[test]
+    fn a_tombstone_that_names_its_own_future_is_none() {
+        let report = told(&[(20, tombstone(15, 25, 4, 4)), (30, manifest(2, Some(18)))]);
+        assert_eq!(kinds(&report), [What::ManifestMissing]);
+        assert!(report.dropped.is_empty());
+    }
+
+    #[test]
+    fn a_month_that_had_lost_records_before_it_was_dropped_is_told() {
+        let report = told(&[(90, tombstone(15, 25, 3, 4))]);
+        assert_eq!(kinds(&report), [What::Gone]);
+        assert_eq!(report.findings[0].record, Some(id(90)));
     }
 }

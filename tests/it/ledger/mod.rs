@@ -1,12 +1,17 @@
 //! The log that audit records are sealed in: complete, in order, and not to be changed unseen.
 
 mod crash;
+mod daily;
+mod exported;
 mod manifests;
 mod offline;
 mod outside;
+mod power;
 mod restores;
+mod retired;
 mod sealing;
 mod tampering;
+mod tiles;
 
 use numbercloak::clock::{Clock, Time};
 use numbercloak::ledger::note::{Checkpoint, Verifier};
