@@ -145,7 +145,6 @@ async fn a_tile_is_for_ever_what_it_was_and_nothing_else_is_public() {
         "data/000",
         "0/x000/001",
         "0/%00",
-        "0/../../checkpoint",
     ] {
         assert_eq!(tile(&log, path).await.0, 404, "{path}");
     }

@@ -142,7 +142,10 @@ impl Database {
                 .collect(),
         };
         let again = tokio::task::spawn_blocking(move || {
-            super::process::kill_all(&data.join("cluster/postmaster.pid"));
+            let cluster = data.join("cluster");
+            super::process::kill_all(&cluster.join("postmaster.pid"));
+            // Until its handle is dropped, the dead process still has its number: what it locked seems locked.
+            std::fs::remove_file(cluster.join(".s.PGSQL.5432.lock")).unwrap();
             Cluster::start(&options)
         });
         again.await.unwrap().unwrap().leave_running();
