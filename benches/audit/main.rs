@@ -102,7 +102,7 @@ fn start_postgres(settings: &[String]) -> anyhow::Result<Cluster> {
 }
 
 /// A number of bytes in units of two to this power.
-#[expect(clippy::cast_precision_loss, reason = "it is printed with one decimal")]
 fn bytes_as(bytes: i64, power: u32) -> f64 {
-    bytes as f64 / f64::from(1_u32 << power)
+    let thousandths = u32::try_from(bytes >> (power - 10)).unwrap_or(u32::MAX);
+    f64::from(thousandths) / 1024.0
 }

@@ -27,7 +27,7 @@ impl Ledger {
     /// Verifies the log if it is time and no server did so today. Returns what was found.
     ///
     /// # Errors
-    /// The database, or a key; tomorrow it is tried again.
+    /// The database, or a key; six hours later it is tried again.
     pub async fn verify_daily(
         &self,
         settings: &Checkpoints,

@@ -139,7 +139,7 @@ pub async fn append_manifest(
 ) -> Result<bool, StoreError> {
     let appended = sqlx::query_scalar!(
         r#"
-        select case when pg_postmaster_start_time() = $2 then append_audit($1) end as "appended"
+        select case when pg_postmaster_start_time() = $2 then append_audit($1) end as "manifest"
         "#,
         Appended::new([manifest]) as _,
         since,
