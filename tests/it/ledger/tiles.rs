@@ -87,7 +87,7 @@ async fn whoever_kept_a_checkpoint_proves_with_public_tiles_that_the_next_contin
     assert_eq!(now.origin, kept.origin);
     assert!(now.size >= kept.size + 700);
 
-    let root = hashes(&log, now.size, &[0..now.size]).await;
+    let root = hashes(&log, now.size, std::slice::from_ref(&(0..now.size))).await;
     assert_eq!(root, [now.root]);
     let proof = hashes(&log, now.size, &consistency(kept.size, now.size)).await;
     assert!(proves_consistency(
