@@ -7,10 +7,12 @@ use crate::store::staff_sessions::Signed;
 use crate::web::assets;
 
 /// The navigation: a page's rule decides who sees it.
-const NAVIGATION: [(&str, &str); 7] = [
+const NAVIGATION: [(&str, &str); 9] = [
     ("/admin", "Overview"),
     ("/admin/clients", "Clients"),
     ("/admin/operators", "Operators"),
+    ("/admin/audit", "Audit"),
+    ("/admin/find", "Find a sign-in"),
     ("/admin/sessions", "Sessions"),
     ("/admin/keys", "Keys"),
     ("/admin/staff", "Staff"),
@@ -18,7 +20,7 @@ const NAVIGATION: [(&str, &str); 7] = [
 ];
 
 /// What a finished act says on the page it leads to.
-const DONE: [(&str, &str); 15] = [
+const DONE: [(&str, &str); 20] = [
     ("saved", "Saved."),
     ("nothing", "Nothing was changed."),
     ("disabled", "Disabled. Nobody can sign in with it now."),
@@ -34,6 +36,11 @@ const DONE: [(&str, &str); 15] = [
     ("confirmed", "Confirmed. You can go on."),
     ("locked", "Locked out, and signed out everywhere."),
     ("moved", "The key has moved on."),
+    ("exporting", "The export runs."),
+    ("stopping", "It stops at its next page."),
+    ("removed", "Removed."),
+    ("held", "The legal hold lies."),
+    ("released", "The legal hold is released."),
 ];
 
 /// A place to go.

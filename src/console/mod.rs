@@ -2,6 +2,7 @@
 //! who may use it; what they do is [`crate::admin`]'s, the same as for the API and the command line.
 
 mod account;
+mod audit;
 mod clients;
 mod frame;
 mod keys;
@@ -36,7 +37,7 @@ pub fn rules() -> &'static [Rule] {
 }
 
 fn made() -> Routes {
-    Routes::default()
+    audit::routes(Routes::default())
         .page("/setup/{token}", Who::Anybody, setup::show)
         .act("/setup/{token}", Who::Anybody, setup::set_up)
         .page("/admin/login", Who::Anybody, sign_in::show)

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::admin::usage::QuotaUse;
-use crate::admin::{self, Desk, record_index, retention};
+use crate::admin::{self, Desk, export_files, record_index, retention};
 use crate::audit::event::Event;
 use crate::audit::record::{Recorder, SYSTEM};
 use crate::ledger::streams::Stream;
@@ -266,6 +266,7 @@ async fn purge(app: App) -> anyhow::Result<()> {
     handoffs::purge(app.db.relaxed(), before, PURGE_BATCH).await?;
     staff_sessions::purge(app.db.relaxed(), before, PURGE_BATCH).await?;
     api_answers::purge(app.db.relaxed(), before).await?;
+    export_files::purge(&system_desk(&app)).await?;
     usage::close_days(app.db.relaxed(), app.clock.now(), DAYS_BATCH).await?;
     alert_of_quotas(&app).await?;
     Ok(())
