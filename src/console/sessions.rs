@@ -6,6 +6,7 @@ use axum::response::Response;
 use http::StatusCode;
 
 use crate::admin::Refused;
+use crate::admin::page::Wanted;
 use crate::admin::sessions::{self, Whose};
 use crate::clock::Time;
 use crate::console::frame::Frame;
@@ -52,8 +53,12 @@ pub async fn find(visit: Visit) -> Result<Response, Trouble> {
             return Ok(page(&visit, status, None, Some(message)));
         }
     };
-    let listed = sessions::list(&visit.desk(), &whose, MOST).await?;
-    let found = listed.into_iter().map(|(session, number)| Found {
+    let wanted = Wanted {
+        limit: MOST,
+        ..Wanted::default()
+    };
+    let listed = sessions::page(&visit.desk(), &whose, &wanted).await?;
+    let found = listed.items.into_iter().map(|(session, number)| Found {
         number: number.unwrap_or_else(|| "unreadable".to_owned()),
         operator: session.verdict["operator"]
             .as_str()

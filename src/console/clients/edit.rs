@@ -97,6 +97,7 @@ pub async fn save(visit: Visit) -> Result<Response, Trouble> {
                 redirect_uris: client.redirect_uris.clone(),
                 test: client.test,
                 settings: client.settings.clone(),
+                managed_by: client.managed_by.clone(),
             };
             write(&visit, &mut fields);
             client.name = fields.name;

@@ -148,6 +148,7 @@ mod tests {
             test: false,
             settings: Settings::default(),
             sector: "shop.example".to_owned(),
+            managed_by: None,
             revision: 1,
             disabled_at: None,
             created_at: Time::default(),
