@@ -1,19 +1,22 @@
 //! Reading records. Numbers are shown masked; to see one in full is another right.
 
-use serde_json::Value;
+use ipnet::IpNet;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::admin::desk::{Act, commit};
 use crate::admin::{Desk, Refused};
+use crate::audit::networks;
 use crate::audit::record::{Personal, personal_place};
 use crate::clock::Time;
 use crate::phone::PhoneNumber;
-use crate::store::audit::{self, Filter, Listed};
-use crate::store::db::StoreError;
+use crate::store::audit_search::{self, Filter, Listed};
 use crate::verdict::Outcome;
 
 /// Records on one page at most.
 pub const MOST: u16 = 1000;
+/// Longest reason, characters.
+const LONGEST_REASON: usize = 500;
 
 /// What to look for; every field given narrows it.
 #[derive(Clone, Debug, Default)]
@@ -34,8 +37,77 @@ pub struct Query {
     pub operator: Option<String>,
     /// The outcome.
     pub outcome: Option<Outcome>,
-    /// The number.
+    /// Who did it: a staff member's email, `cli`, `system`.
+    pub actor: Option<String>,
+    /// The number. Its first page is a record of its own.
     pub number: Option<PhoneNumber>,
+    /// What a person read to support: `7F3K-21AB`, as it stands on our pages.
+    pub reference: Option<String>,
+    /// The network a login began from; finds first records only, and those some minutes after they
+    /// were made.
+    pub network: Option<IpNet>,
+}
+
+impl Query {
+    /// The filters as a person sees them; a number only as the fact that there is one.
+    #[must_use]
+    pub fn told(&self) -> Value {
+        json!({
+            "since": self.since,
+            "until": self.until,
+            "type": self.kind,
+            "login": self.login_id,
+            "client": self.client_id,
+            "operator": self.operator,
+            "outcome": self.outcome,
+            "actor": self.actor,
+            "number": self.number.as_ref().map(|_| "given"),
+            "reference": self.reference,
+            "network": self.network.as_ref().map(|_| "given"),
+        })
+    }
+
+    pub(super) fn filter(&self, desk: &Desk) -> Result<Filter, Refused> {
+        let hashes = |text: &str| {
+            let hashes = desk.vault.search_hashes(text);
+            hashes.into_iter().map(|(_, hash)| hash).collect()
+        };
+        let network_hashes = match &self.network {
+            None => None,
+            Some(network) => {
+                let word = networks::word(network).ok_or_else(|| {
+                    let message =
+                        "write a whole address, an IPv4 /24 or /16, or an IPv6 /64, /48 or /32";
+                    Refused::invalid("network", message)
+                })?;
+                Some(hashes(&word))
+            }
+        };
+        Ok(Filter {
+            before: self.before,
+            since: self.since,
+            until: self.until,
+            kind: self.kind.clone(),
+            login_id: self.login_id,
+            client_id: self.client_id.clone(),
+            operator: self.operator.clone(),
+            outcome: self.outcome,
+            actor: self.actor.clone(),
+            number_hashes: self.number.as_ref().map(|number| hashes(number.e164())),
+            reference: self.reference.as_deref().map(digits).transpose()?,
+            network_hashes,
+        })
+    }
+}
+
+fn digits(reference: &str) -> Result<String, Refused> {
+    let digits = reference.trim().replace('-', "").to_lowercase();
+    if digits.len() == 8 && digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+        Ok(digits)
+    } else {
+        let message = "a reference has eight digits and letters from A to F: 7F3A-21AB";
+        Err(Refused::invalid("reference", message))
+    }
 }
 
 /// One record, decoded.
@@ -54,26 +126,79 @@ pub struct Entry {
 /// A page of records, newest first.
 ///
 /// # Errors
-/// [`Refused::Database`].
+/// [`Refused::Invalid`] for a reference or network that is none, [`Refused::Database`].
 pub async fn list(desk: &Desk, query: Query, limit: u16) -> Result<Vec<Entry>, Refused> {
-    let number_hashes = query.number.map(|number| {
-        let hashes = desk.vault.search_hashes(number.e164());
-        hashes.into_iter().map(|(_, hash)| hash).collect()
-    });
-    let filter = Filter {
-        before: query.before,
-        since: query.since,
-        until: query.until,
-        kind: query.kind,
-        login_id: query.login_id,
-        client_id: query.client_id,
-        operator: query.operator,
-        outcome: query.outcome,
-        number_hashes,
+    let rows = page(desk, &query, limit).await?;
+    Ok(rows.iter().map(|row| decode(desk, row)).collect())
+}
+
+pub(super) async fn page(desk: &Desk, query: &Query, limit: u16) -> Result<Vec<Listed>, Refused> {
+    let filter = query.filter(desk)?;
+    let mut tx = desk.begin().await?;
+    let rows = audit_search::list(&mut tx, &filter, i64::from(limit.clamp(1, MOST))).await?;
+    if let (Some(number), None) = (&query.number, query.before) {
+        // Who looked for whom is found with the number itself.
+        let act = Act {
+            operation: "ACTION",
+            resource: "audit",
+            id: "number",
+            details: json!({ "action": "search", "filters": query.told() }),
+        };
+        desk.record_about(&mut tx, act, Some(number)).await?;
+    }
+    commit(tx).await?;
+    Ok(rows)
+}
+
+/// The records of one login, oldest first, each with its distance from the first in milliseconds.
+///
+/// # Errors
+/// [`Refused::Database`].
+pub async fn timeline(desk: &Desk, login: Uuid) -> Result<Vec<(i64, Entry)>, Refused> {
+    let query = Query {
+        login_id: Some(login),
+        ..Query::default()
     };
-    let mut db = desk.db.acquire().await.map_err(StoreError::from)?;
-    let rows = audit::list(&mut db, &filter, i64::from(limit.clamp(1, MOST))).await?;
-    Ok(rows.into_iter().map(|row| decode(desk, row)).collect())
+    let mut entries = list(desk, query, MOST).await?;
+    let at = |entry: &Entry| entry.body["at"].as_str()?.parse::<Time>().ok();
+    entries.sort_by_key(|entry| (at(entry), entry.id));
+    let first = entries.first().and_then(at);
+    let offset = |entry: &Entry| Some((at(entry)? - first?).num_milliseconds());
+    Ok(entries
+        .into_iter()
+        .map(|entry| (offset(&entry).unwrap_or_default(), entry))
+        .collect())
+}
+
+/// What is personal in a record, in full. A right of its own, and a record of its own.
+///
+/// # Errors
+/// [`Refused::Invalid`] without a reason; [`Refused::NotFound`] if there is no such record or nothing
+/// personal in it any more.
+pub async fn unmask(desk: &Desk, id: Uuid, reason: &str) -> Result<Personal, Refused> {
+    let reason = reason.trim();
+    if reason.is_empty() || reason.chars().count() > LONGEST_REASON {
+        return Err(Refused::invalid(
+            "reason",
+            "say why, in 1 to 500 characters",
+        ));
+    }
+    let mut tx = desk.begin().await?;
+    let name = id.to_string();
+    let sealed = audit_search::personal(&mut tx, id)
+        .await?
+        .ok_or_else(|| Refused::not_found("personal part of record", &name))?;
+    let personal = open(desk, id, &sealed)
+        .ok_or_else(|| Refused::not_found("readable personal part of record", &name))?;
+    let act = Act {
+        operation: "ACTION",
+        resource: "audit",
+        id: &name,
+        details: json!({ "action": "unmask", "reason": reason }),
+    };
+    desk.record(&mut tx, act).await?;
+    commit(tx).await?;
+    Ok(personal)
 }
 
 /// Records that the log was exported for verification with what is personal in it.
@@ -92,21 +217,24 @@ pub async fn exported(desk: &Desk, details: Value) -> Result<(), Refused> {
     commit(tx).await
 }
 
-fn decode(desk: &Desk, row: Listed) -> Entry {
+pub(super) fn decode(desk: &Desk, row: &Listed) -> Entry {
     let authentic = desk
         .vault
         .audit_mac_is_valid(&row.mac_key_id, &row.body, &row.mac);
+    let number = row
+        .sealed
+        .as_deref()
+        .and_then(|sealed| open(desk, row.id, sealed))
+        .and_then(|personal| PhoneNumber::from_e164(&personal.number?).ok());
     Entry {
         id: row.id,
         body: serde_json::from_slice(&row.body).unwrap_or_default(),
         authentic,
-        number: row.sealed.and_then(|sealed| masked(desk, row.id, &sealed)),
+        number: number.map(|number| number.masked()),
     }
 }
 
-fn masked(desk: &Desk, id: Uuid, sealed: &[u8]) -> Option<String> {
+pub(super) fn open(desk: &Desk, id: Uuid, sealed: &[u8]) -> Option<Personal> {
     let plain = desk.vault.open(personal_place(&id), sealed).ok()?;
-    let personal: Personal = serde_json::from_slice(&plain).ok()?;
-    let number = PhoneNumber::from_e164(&personal.number?).ok()?;
-    Some(number.masked())
+    serde_json::from_slice(&plain).ok()
 }

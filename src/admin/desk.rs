@@ -5,8 +5,9 @@ use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 
 use crate::admin::Refused;
 use crate::audit::event::{Event, Subject};
-use crate::audit::record::{Personal, Recorder};
+use crate::audit::record::Recorder;
 use crate::clock::Time;
+use crate::phone::PhoneNumber;
 use crate::secret::Vault;
 use crate::store;
 use crate::store::db::StoreError;
@@ -43,6 +44,16 @@ impl Desk {
 
     /// Records the act in its transaction.
     pub(super) async fn record(&self, tx: &mut PgConnection, act: Act<'_>) -> Result<(), Refused> {
+        self.record_about(tx, act, None).await
+    }
+
+    /// The same about a number.
+    pub(super) async fn record_about(
+        &self,
+        tx: &mut PgConnection,
+        act: Act<'_>,
+        number: Option<&PhoneNumber>,
+    ) -> Result<(), Refused> {
         let name = |resource| (act.resource == resource).then(|| act.id.to_owned());
         let subject = Subject {
             client_id: name("client"),
@@ -56,13 +67,18 @@ impl Desk {
             id: act.id.to_owned(),
             details: act.details,
         };
-        let recorder = Recorder {
-            vault: &self.vault,
-            now: self.now,
-            browser: Personal::default(),
+        let recorder = self.recorder();
+        let record = match number {
+            Some(number) => recorder.record_of(number, subject, &event),
+            None => recorder.record(subject, &event),
         };
-        store::audit::append(tx, [recorder.record(subject, &event)]).await?;
+        store::audit::append(tx, [record]).await?;
         Ok(())
+    }
+
+    /// Makes records of events that are more than an act.
+    pub(super) fn recorder(&self) -> Recorder<'_> {
+        Recorder::system(&self.vault, self.now)
     }
 }
 

@@ -96,7 +96,13 @@ impl Refused {
 /// Refuses a name that people could not read or that could disguise itself on our pages.
 pub(super) fn check_name(name: &str) -> Result<(), Refused> {
     // Direction overrides make "bank.example" out of other letters.
-    let disguises = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    // What is not seen, or blank beyond a plain space, makes two names of one.
+    let disguises = |c: char| {
+        matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+            | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+    };
     if name.trim().is_empty() || name.trim() != name || name.chars().count() > 100 {
         let message = "write 1 to 100 characters without spaces at the ends";
         return Err(Refused::invalid("name", message));
@@ -152,7 +158,17 @@ mod tests {
     #[test]
     fn a_name_cannot_hide_or_turn_round() {
         assert!(check_name("Café Olé 北京").is_ok());
-        for bad in ["", " ", " a", "a\u{202e}b", "a\nb", "a\u{200b}b"] {
+        for bad in [
+            "",
+            " ",
+            " a",
+            "a\u{202e}b",
+            "a\nb",
+            "a\u{200b}b",
+            "a\u{feff}b",
+            "a\u{ad}b",
+            "a\u{e0041}b",
+        ] {
             assert!(check_name(bad).is_err(), "{bad:?}");
         }
         assert!(check_name(&"x".repeat(101)).is_err());

@@ -109,7 +109,7 @@ fn read(filter: RecordFilter) -> Result<(audit::Query, u16), No> {
         client_id: filter.client_id,
         operator: filter.operator,
         outcome,
-        number: None,
+        ..audit::Query::default()
     };
     Ok((query, limit))
 }

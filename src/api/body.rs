@@ -89,7 +89,8 @@ fn check_text(value: &Value) -> Result<(), No> {
     };
     if odd {
         let why = "a text holds the character U+0000";
-        return Err(No::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", why));
+        let no = No::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", why);
+        return Err(no.fix("Remove it."));
     }
     Ok(())
 }

@@ -3,6 +3,8 @@
 //! Nothing here is personal or secret: numbers, addresses and user agents go to
 //! [`crate::audit::record::Personal`].
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -98,6 +100,13 @@ pub enum Event {
         /// What was wrong.
         reason: String,
     },
+    /// The person agreed to what the app is told, and this browser remembers it.
+    GrantConsent {
+        /// What may be released.
+        release: String,
+        /// Until when it is remembered.
+        until: Time,
+    },
     /// A login ended with a code for the app.
     Login {
         /// The grant behind the code.
@@ -106,6 +115,8 @@ pub enum Event {
         release: String,
         /// The record of the check it rests on.
         txn: Uuid,
+        /// The session that was opened, renewed or used.
+        session: Uuid,
         /// Whether a remembered session answered, without asking an operator.
         from_session: bool,
     },
@@ -118,6 +129,13 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },
+    /// An app pushed an authorization request (RFC 9126).
+    PushedAuthorizationRequest {
+        /// Whether it names the number.
+        number_hinted: bool,
+        /// Until when a browser may bring it.
+        until: Time,
+    },
     /// A pushed authorization request was refused.
     PushedAuthorizationRequestError {
         /// The OAuth error the app was told.
@@ -129,6 +147,12 @@ pub enum Event {
     CodeToToken {
         /// The grant; the login of the same id ended with it.
         grant: Uuid,
+        /// The resources the access token is for; none: userinfo.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        resources: Vec<String>,
+        /// What the tokens are bound to: `dpop`, `certificate`.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        bound_to: Vec<String>,
     },
     /// A code was refused.
     CodeToTokenError {
@@ -149,6 +173,12 @@ pub enum Event {
         /// The scopes it was narrowed to, if it was.
         #[serde(skip_serializing_if = "Option::is_none")]
         scopes: Option<String>,
+        /// The resources the access token is for; none: those of the request before, or userinfo.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        resources: Vec<String>,
+        /// What the tokens are bound to: `dpop`, `certificate`.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        bound_to: Vec<String>,
     },
     /// A refresh token was refused.
     RefreshTokenError {
@@ -174,6 +204,9 @@ pub enum Event {
         /// Whether the person was asked on our page; otherwise the app's ID token named the session.
         asked: bool,
     },
+    /// The person no longer lets an app confirm their number without asking: on the page of the apps
+    /// that their browser remembers.
+    GoAheadWithdrawn {},
     /// A client was told that a session ended, and confirmed.
     BackchannelLogout {
         /// The session.
@@ -224,6 +257,95 @@ pub enum Event {
         until: Option<Time>,
         /// Calls that failed within the window.
         failures: u32,
+    },
+    /// A desktop shows a ticket for a phone.
+    HandoffStarted {
+        /// The hand-off.
+        handoff: Uuid,
+        /// Whether it takes the place of a ticket before.
+        renewed: bool,
+    },
+    /// A phone took the ticket: its person said yes.
+    HandoffClaimed {
+        /// The hand-off.
+        handoff: Uuid,
+    },
+    /// A ticket was refused.
+    HandoffClaimError {
+        /// The hand-off.
+        handoff: Uuid,
+        /// What was wrong: `used`, `expired`, `not_waiting`.
+        reason: String,
+    },
+    /// The desktop typed digits that the phone does not show.
+    HandoffDigitsError {
+        /// The hand-off.
+        handoff: Uuid,
+        /// Whether it was the last try.
+        last: bool,
+    },
+    /// A hand-off ended without a release: the person at the phone said no, or the desktop goes on by
+    /// itself.
+    HandoffStopped {
+        /// The hand-off.
+        handoff: Uuid,
+        /// `phone` or `desktop`.
+        by: String,
+    },
+    /// The person at the phone says that they did not start it.
+    HandoffReported {
+        /// The hand-off.
+        handoff: Uuid,
+    },
+    /// The personal parts of records were erased because somebody asked for it, and with them whatever
+    /// else is known of the number. A missing part that no such record lists was taken away unlawfully.
+    PersonalDataErased {
+        /// The records whose personal parts went.
+        erased: Vec<Uuid>,
+        /// Which of the erasure's records this is, from 1; each lists a bounded number.
+        part: usize,
+        /// How many there are.
+        parts: usize,
+        /// The number of the request, in the words of staff.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ticket: Option<String>,
+        /// Rows that went besides, by kind; only in the first.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        rows: BTreeMap<String, i64>,
+        /// Personal parts that stay because of a legal hold; only in the first.
+        #[serde(default)]
+        held: i64,
+    },
+    /// A month that is older than it is kept was dropped: the tombstone that stays in its place.
+    PartitionDropped {
+        /// The table.
+        table: String,
+        /// The records' times: not before.
+        from: Time,
+        /// And before.
+        until: Time,
+        /// Rows that went.
+        rows: i64,
+        /// Of personal parts: the ids of the records that lost theirs.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        erased_range: Option<ErasedRange>,
+        /// Of records: which, and their leaves in the log.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retired: Option<Retired>,
+    },
+    /// What has been over for a day was deleted: codes, tokens, grants, sessions, go-aheads.
+    ExpiredDataPurged {
+        /// Rows that went, by kind.
+        rows: BTreeMap<String, i64>,
+    },
+    /// Something that a person should look at.
+    Alert {
+        /// What: `mismatches`, `hand_off_reports`, `log_verification`.
+        alert: String,
+        /// What it is about: an operator's alias, a client's `client_id`.
+        about: String,
+        /// What was seen, in one sentence.
+        message: String,
     },
     /// A log began; its first record.
     AuditLogStarted {
@@ -282,8 +404,10 @@ impl Event {
             Self::NumberNotVerified { .. } => "NUMBER_NOT_VERIFIED",
             Self::OperatorSelectedError { .. } => "OPERATOR_SELECTED_ERROR",
             Self::IdentityProviderResponseError { .. } => "IDENTITY_PROVIDER_RESPONSE_ERROR",
+            Self::GrantConsent { .. } => "GRANT_CONSENT",
             Self::Login { .. } => "LOGIN",
             Self::LoginError { .. } => "LOGIN_ERROR",
+            Self::PushedAuthorizationRequest { .. } => "PUSHED_AUTHORIZATION_REQUEST",
             Self::PushedAuthorizationRequestError { .. } => "PUSHED_AUTHORIZATION_REQUEST_ERROR",
             Self::CodeToToken { .. } => "CODE_TO_TOKEN",
             Self::CodeToTokenError { .. } => "CODE_TO_TOKEN_ERROR",
@@ -291,17 +415,50 @@ impl Event {
             Self::RefreshTokenError { .. } => "REFRESH_TOKEN_ERROR",
             Self::RevokeGrant { .. } => "REVOKE_GRANT",
             Self::Logout { .. } => "LOGOUT",
+            Self::GoAheadWithdrawn {} => "GO_AHEAD_WITHDRAWN",
             Self::BackchannelLogout { .. } => "BACKCHANNEL_LOGOUT",
             Self::BackchannelLogoutError { .. } => "BACKCHANNEL_LOGOUT_ERROR",
             Self::ClientLoginError { .. } => "CLIENT_LOGIN_ERROR",
             Self::NumberChangedHands { .. } => "NUMBER_CHANGED_HANDS",
             Self::OperatorBreaker { .. } => "OPERATOR_BREAKER",
+            Self::HandoffStarted { .. } => "HANDOFF_STARTED",
+            Self::HandoffClaimed { .. } => "HANDOFF_CLAIMED",
+            Self::HandoffClaimError { .. } => "HANDOFF_CLAIM_ERROR",
+            Self::HandoffDigitsError { .. } => "HANDOFF_DIGITS_ERROR",
+            Self::HandoffStopped { .. } => "HANDOFF_STOPPED",
+            Self::HandoffReported { .. } => "HANDOFF_REPORTED",
+            Self::PersonalDataErased { .. } => "PERSONAL_DATA_ERASED",
+            Self::PartitionDropped { .. } => "PARTITION_DROPPED",
+            Self::ExpiredDataPurged { .. } => "EXPIRED_DATA_PURGED",
+            Self::Alert { .. } => "ALERT",
             Self::AuditLogStarted { .. } => "AUDIT_LOG_STARTED",
             Self::AuditManifest { .. } => "AUDIT_MANIFEST",
             Self::AuditRecordRefused { .. } => "AUDIT_RECORD_REFUSED",
             Self::AdminEvent { .. } => "ADMIN_EVENT",
         }
     }
+}
+
+/// Ids of records, `from <= id < until`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErasedRange {
+    /// The first that may be in it.
+    pub from: Uuid,
+    /// The first that is not.
+    pub until: Uuid,
+}
+
+/// Records that are gone, and their leaves in the log (docs/decisions/0005-the-log.md).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retired {
+    /// The first id that may be among them.
+    pub from: Uuid,
+    /// The first that is not.
+    pub until: Uuid,
+    /// How many they were.
+    pub records: i64,
+    /// By the log's origin, their leaves as `[first, end]`, the end not included.
+    pub leaves: BTreeMap<String, Vec<[i64; 2]>>,
 }
 
 /// Why a log began.
@@ -384,7 +541,8 @@ pub struct Subject {
     /// How it came out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
-    /// Who did it: a staff member's email, `cli`, or absent for the person or the app.
+    /// Who did it: a staff member's email, `cli`, `system` for what we do by ourselves, or absent for
+    /// the person or the app.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub actor: Option<String>,
 }

@@ -1,4 +1,5 @@
 //! What is recorded, and its exact bytes. Pure.
 
 pub mod event;
+pub mod networks;
 pub mod record;

@@ -12,6 +12,9 @@ use crate::secret::{Place, Vault, b64, new_id, random};
 /// The version of the body's shape.
 pub const VERSION: u32 = 1;
 
+/// Who the system is in records of what it does by itself.
+pub const SYSTEM: &str = "system";
+
 /// What is personal in an event. Stored sealed beside the record, never in it.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Personal {
@@ -47,6 +50,8 @@ struct Body<'a> {
     v: u32,
     id: Uuid,
     at: Time,
+    /// The program's version.
+    software: &'static str,
     #[serde(flatten)]
     subject: &'a Subject,
     #[serde(flatten)]
@@ -100,7 +105,27 @@ pub struct Recorder<'a> {
     pub browser: Personal,
 }
 
-impl Recorder<'_> {
+impl<'a> Recorder<'a> {
+    /// For what the system does by itself.
+    #[must_use]
+    pub fn system(vault: &'a Vault, now: Time) -> Self {
+        Self {
+            vault,
+            now,
+            browser: Personal::default(),
+        }
+    }
+
+    /// A record of what the system changed by itself.
+    #[must_use]
+    pub fn system_record(&self, event: &Event) -> Record {
+        let subject = Subject {
+            actor: Some(SYSTEM.to_owned()),
+            ..Subject::default()
+        };
+        self.record(subject, event)
+    }
+
     /// A record of `event`.
     #[must_use]
     pub fn record(&self, subject: Subject, event: &Event) -> Record {
@@ -134,6 +159,7 @@ impl Recorder<'_> {
             v: VERSION,
             id,
             at: self.now,
+            software: env!("CARGO_PKG_VERSION"),
             subject: &subject,
             event,
             personal: plain.as_ref().map(|plain| b64(&commitment(&salt, plain))),

@@ -1,6 +1,7 @@
 //! `audit`: what was recorded.
 
 use clap::{Args, Subcommand};
+use ipnet::IpNet;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -23,6 +24,21 @@ pub enum AuditCommand {
         actor and the event's own)."
     )]
     List(List),
+    /// Write records to a file or to standard output, newest first, however many they are.
+    #[command(
+        after_help = "Beside FILE stands FILE.manifest.json: export, format, filters, records, bytes, sha256, first, \
+        last, requested_by, requested_at, finished_at. The record of the export's end says the same."
+    )]
+    Export(super::audit_export::Export),
+    /// Exports, newest first: how far they are.
+    #[command(
+        after_help = "JSON fields: a list of id, format, filters, state (running, done, cancelled, failed), percent, \
+        written, bytes, sha256, requested_by, requested_at, target, problem."
+    )]
+    Exports(super::audit_export::Exports),
+    /// How long records stay, and legal holds.
+    #[command(subcommand)]
+    Keep(super::audit_keep::KeepCommand),
     #[command(flatten)]
     Log(LogCommand),
 }
@@ -30,6 +46,19 @@ pub enum AuditCommand {
 /// `audit list`.
 #[derive(Args, Debug)]
 pub struct List {
+    #[command(flatten)]
+    pub(super) which: Which,
+    /// Records before this one: the last id of the page before.
+    #[arg(long, value_name = "ID")]
+    before: Option<Uuid>,
+    /// Records at most.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=i64::from(MOST)))]
+    limit: u16,
+}
+
+/// Which records are meant; every option given narrows it.
+#[derive(Args, Debug)]
+pub struct Which {
     /// Not older than this: 2026-07-01T08:00:00Z, or how long ago: 2h, 7d.
     #[arg(long, value_name = "WHEN", value_parser = when)]
     since: Option<When>,
@@ -55,18 +84,28 @@ pub struct List {
     /// user of this machine can read arguments.
     #[arg(long, value_name = "FILE")]
     number_file: Option<std::path::PathBuf>,
-    /// Records before this one: the last id of the page before.
-    #[arg(long, value_name = "ID")]
-    before: Option<Uuid>,
-    /// Records at most.
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=i64::from(MOST)))]
-    limit: u16,
+    /// One login, by what its person reads on our pages: 7F3A-21AB.
+    #[arg(long, value_name = "REFERENCE")]
+    reference: Option<String>,
+    /// First records of logins that began from an address, or from an IPv4 /24 or /16, or an IPv6 /64,
+    /// /48 or /32; some minutes after they were made.
+    #[arg(long, value_name = "NETWORK", value_parser = network)]
+    network: Option<IpNet>,
+    /// Who did it: a staff member's email, cli, system.
+    #[arg(long, value_name = "ACTOR")]
+    actor: Option<String>,
 }
 
-impl List {
-    fn query(self, now: Time) -> Result<Query, Failure> {
+fn network(text: &str) -> Result<IpNet, String> {
+    text.parse::<IpNet>()
+        .or_else(|_| text.parse::<std::net::IpAddr>().map(IpNet::from))
+        .map_err(|_| "write an address, or a network such as 192.0.2.0/24".to_owned())
+}
+
+impl Which {
+    pub(super) fn query(self, now: Time) -> Result<Query, Failure> {
         Ok(Query {
-            before: self.before,
+            before: None,
             since: self.since.map(|when| when.resolve(now)),
             until: self.until.map(|when| when.resolve(now)),
             kind: self.kind.map(|kind| kind.to_uppercase()),
@@ -75,6 +114,9 @@ impl List {
             operator: self.operator,
             outcome: self.outcome,
             number: self.number_file.as_deref().map(phone_number).transpose()?,
+            reference: self.reference,
+            network: self.network,
+            actor: self.actor,
         })
     }
 }
@@ -83,11 +125,19 @@ impl List {
 pub async fn run(globals: &Globals, command: AuditCommand) -> Result<u8, Failure> {
     let list = match command {
         AuditCommand::List(list) => list,
+        AuditCommand::Export(export) => return super::audit_export::run(globals, export).await,
+        AuditCommand::Exports(exports) => {
+            return super::audit_export::list(globals, &exports).await;
+        }
+        AuditCommand::Keep(command) => return super::audit_keep::run(globals, command).await,
         AuditCommand::Log(command) => return audit_log::run(globals, command).await,
     };
     let office = globals.office().await?;
     let limit = list.limit;
-    let query = list.query(office.desk.now)?;
+    let query = Query {
+        before: list.before,
+        ..list.which.query(office.desk.now)?
+    };
     let entries = audit::list(&office.desk, query, limit).await?;
     if globals.json {
         let views: Vec<_> = entries

@@ -10,7 +10,7 @@ use crate::cli::check_flags::CheckFlags;
 use crate::cli::input::{duration, jwk_set, word};
 use crate::oauth::signing_alg::SigningAlg;
 use crate::store::clients::{
-    AccessTokenFormat, AuthMethod, CertificateSubject, Confirm, Hint, Profile, Settings,
+    AccessTokenFormat, AuthMethod, CertificateSubject, Confirm, Handoff, Hint, Profile, Settings,
     SubjectType,
 };
 
@@ -368,6 +368,10 @@ struct Policy {
     /// Whether prompt=none may ask an operator: true or false.
     #[arg(long, value_name = "BOOL")]
     silent_check: Option<bool>,
+    /// Whether people at a desktop may move a login to their phone by a QR code: off or on. Read
+    /// docs/handoff.md before.
+    #[arg(long, value_parser = word::<Handoff>)]
+    handoff: Option<Handoff>,
     /// Billable calls a month after which staff are alerted; nothing is refused; none for no quota.
     #[arg(long, value_name = "CALLS", value_parser = count_or_none)]
     quota_per_month: Option<OrNone<u32>>,
@@ -382,6 +386,7 @@ impl Policy {
         }
         set(&mut settings.fresh_for_s, self.fresh_for.map(seconds));
         set(&mut settings.silent_check, self.silent_check);
+        set(&mut settings.handoff, self.handoff);
         set_or_none(&mut settings.quota_per_month, self.quota_per_month);
     }
 }

@@ -4,6 +4,8 @@
 mod api_token;
 mod apply;
 mod audit;
+mod audit_export;
+mod audit_keep;
 mod audit_log;
 mod check_flags;
 mod client;
@@ -17,10 +19,12 @@ mod failure;
 mod finder;
 mod input;
 mod key;
+mod network;
 mod number;
 mod office;
 mod operator;
 mod output;
+mod privacy;
 mod ranges;
 mod serve;
 mod session;
@@ -68,6 +72,9 @@ enum Command {
     /// The networks we ask.
     #[command(subcommand)]
     Operator(operator::OperatorCommand),
+    /// Networks that hide a phone's own address.
+    #[command(subcommand)]
+    Network(network::NetworkCommand),
     /// Admins and auditors.
     #[command(subcommand)]
     Staff(staff::StaffCommand),
@@ -83,6 +90,9 @@ enum Command {
     /// What staff do to a phone number.
     #[command(subcommand)]
     Number(number::NumberCommand),
+    /// What people may ask of us about their number: to see what is kept, and to have it erased.
+    #[command(subcommand)]
+    Privacy(privacy::PrivacyCommand),
     /// Verifications and calls that operators charge for, per day (UTC), app and operator, from the audit
     /// records.
     #[command(
@@ -160,11 +170,13 @@ async fn dispatch(line: Line) -> Result<u8, Failure> {
         Command::Migrate => serve::migrate(globals).await,
         Command::Client(command) => client::run(globals, command).await,
         Command::Operator(command) => operator::run(globals, command).await,
+        Command::Network(command) => network::run(globals, command).await,
         Command::Staff(command) => staff::run(globals, command).await,
         Command::Session(command) => session::run(globals, command).await,
         Command::ApiToken(command) => api_token::run(globals, command).await,
         Command::Key(command) => key::run(globals, command).await,
         Command::Number(command) => number::run(globals, command).await,
+        Command::Privacy(command) => privacy::run(globals, command).await,
         Command::Usage(options) => usage::run(globals, options).await,
         Command::Apply(options) => apply::apply(globals, options).await,
         Command::Export(options) => apply::export(globals, options).await,

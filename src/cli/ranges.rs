@@ -93,7 +93,8 @@ fn loaded(globals: &Globals, alias: &str, networks: usize, asns: &[u32]) {
     }
 }
 
-fn read(file: &Path) -> Result<String, Failure> {
+/// Reads a table from a file.
+pub(super) fn read(file: &Path) -> Result<String, Failure> {
     let failed = |why: &str| {
         let fix = "Name a text file that this user may read.";
         Failure::usage(format!("{} cannot be read ({why})", file.display()), fix)

@@ -47,6 +47,7 @@ pub(super) fn all(
     }
     check.tls(settings);
     check.mtls(settings);
+    check.streams(settings);
     if let Some(url) = &settings.branding.support_url
         && !Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "https" | "http" | "mailto"))
     {
@@ -101,6 +102,34 @@ impl Check<'_> {
                            password percent-encoded";
                 self.fault(key, "is not a PostgreSQL URL", fix);
             }
+        }
+    }
+
+    fn streams(&mut self, settings: &Settings) {
+        let streams = &settings.streams;
+        if let Some(url) = &streams.webhook_url {
+            if !Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "https" | "http")) {
+                let fix = "write streams.webhook_url = \"https://siem.example.com/numbercloak\"";
+                self.fault("streams.webhook_url", "is no https URL", fix);
+            }
+            if streams.webhook_secret.is_none() {
+                self.fault(
+                    "streams.webhook_secret",
+                    "is not set, and whoever gets what is sent could not tell that it is ours",
+                    "set NUMBERCLOAK__STREAMS__WEBHOOK_SECRET_FILE to a file with at least 32 random characters",
+                );
+            }
+        }
+        let short = |secret: &crate::secret::Redacted| secret.reveal().chars().count() < 32;
+        if streams.webhook_secret.as_ref().is_some_and(short) {
+            let fix =
+                "use at least 32 random characters, such as the output of openssl rand -base64 32";
+            self.fault("streams.webhook_secret", "is too short to be a key", fix);
+        }
+        let retention = &settings.retention;
+        if retention.personal > retention.audit {
+            let fix = "keep the records at least as long as their personal parts";
+            self.fault("retention.personal", "is longer than retention.audit", fix);
         }
     }
 

@@ -23,6 +23,14 @@ pub struct Lifetimes {
     #[serde(with = "span")]
     #[schemars(with = "span::Text", extend("x-min" = "30s", "x-max" = "30m"))]
     pub leg: Duration,
+    /// The QR code that moves a login to a phone; it can be renewed while the login lasts.
+    #[serde(with = "span")]
+    #[schemars(with = "span::Text", extend("x-min" = "30s", "x-max" = "10m"))]
+    pub handoff_ticket: Duration,
+    /// How long a number is handed off to nobody after a no, a report or wrong digits.
+    #[serde(with = "span")]
+    #[schemars(with = "span::Text", extend("x-min" = "1m", "x-max" = "24h"))]
+    pub handoff_cool_down: Duration,
     /// An authorization code.
     #[serde(with = "span")]
     #[schemars(with = "span::Text", extend("x-min" = "5s", "x-max" = "10m"))]
@@ -62,6 +70,8 @@ impl Default for Lifetimes {
         Self {
             login: Duration::from_secs(15 * MINUTE),
             leg: Duration::from_secs(5 * MINUTE),
+            handoff_ticket: Duration::from_secs(180),
+            handoff_cool_down: Duration::from_secs(HOUR),
             code: Duration::from_secs(60),
             pushed_request: Duration::from_secs(90),
             access_token: Duration::from_secs(10 * MINUTE),

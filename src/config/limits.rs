@@ -54,6 +54,9 @@ pub struct Limits {
     /// Failed authentications of one client from one address (IPv6: one /64) per minute; more get 429.
     #[schemars(range(min = 1, max = 1000))]
     pub client_failures_per_minute: u32,
+    /// Short codes of a hand-off typed from one address (IPv6: one /64) per minute.
+    #[schemars(range(min = 1, max = 1000))]
+    pub handoff_codes_per_address_per_minute: u32,
 }
 
 impl Default for Limits {
@@ -71,6 +74,7 @@ impl Default for Limits {
             tries_per_number_per_hour: 10,
             logins_per_address_per_minute: 600,
             client_failures_per_minute: 10,
+            handoff_codes_per_address_per_minute: 5,
         }
     }
 }

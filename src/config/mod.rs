@@ -12,6 +12,7 @@ mod faults;
 mod issuer;
 mod lifetimes;
 mod limits;
+mod records;
 mod root_keys;
 mod schema;
 mod sections;
@@ -34,6 +35,7 @@ pub use faults::{Fault, Faults};
 pub use issuer::Issuer;
 pub use lifetimes::Lifetimes;
 pub use limits::{Limits, Operators};
+pub use records::{Alerts, Retention, Streams, SyslogTo};
 pub use sections::{Branding, Database, Dpop, Keys, Log, LogFormat, LogLevel};
 
 pub use span::parse as parse_duration;
@@ -67,6 +69,12 @@ pub struct Config {
     pub operators: Operators,
     /// Proofs of the keys that tokens are bound to.
     pub dpop: Dpop,
+    /// How long audit records stay.
+    pub retention: Retention,
+    /// Where they are sent besides being kept.
+    pub streams: Streams,
+    /// When people should look.
+    pub alerts: Alerts,
     /// Where the audit log's checkpoints go.
     pub checkpoints: Checkpoints,
     /// Logs.
@@ -128,6 +136,8 @@ pub struct Tools {
     pub login: Lifetimes,
     /// Calls to operators.
     pub operators: Operators,
+    /// How long audit records stay.
+    pub retention: Retention,
 }
 
 /// Reads the configuration of this process.
@@ -206,6 +216,7 @@ pub fn load_tools(
         keys: settings.keys,
         login: settings.lifetimes,
         operators: settings.operators,
+        retention: settings.retention,
     })
 }
 
@@ -274,6 +285,9 @@ fn resolve(
         login: settings.lifetimes,
         limits: settings.limits,
         operators: settings.operators,
+        retention: settings.retention,
+        streams: settings.streams,
+        alerts: settings.alerts,
         checkpoints: settings.checkpoints,
         log: settings.log,
         dpop: settings.dpop,

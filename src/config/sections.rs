@@ -14,6 +14,7 @@ use super::clients::{MtlsSection, Registration};
 use super::issuer::Issuer;
 use super::lifetimes::Lifetimes;
 use super::limits::{Limits, Operators};
+use super::records::{Alerts, Retention, Streams};
 use super::span;
 use crate::secret::Redacted;
 
@@ -35,6 +36,9 @@ pub(super) struct Settings {
     pub(super) limits: Limits,
     pub(super) operators: Operators,
     pub(super) dpop: Dpop,
+    pub(super) retention: Retention,
+    pub(super) streams: Streams,
+    pub(super) alerts: Alerts,
     pub(super) checkpoints: Checkpoints,
     pub(super) log: Log,
     pub(super) branding: Branding,

@@ -1,6 +1,7 @@
 //! The log that records are sealed in: a Merkle tree, its checkpoints outside the database, and
 //! proofs (docs/decisions/0005-the-log.md).
 
+pub mod alerts;
 mod begin;
 pub mod bundle;
 mod checkpoint;
@@ -11,6 +12,7 @@ pub mod places;
 pub mod prove;
 mod read;
 mod seal;
+pub mod streams;
 pub mod tiles;
 pub mod tree;
 pub mod verify;

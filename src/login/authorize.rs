@@ -19,7 +19,7 @@ use crate::login::session::Live;
 use crate::login::session::{self, Seen};
 use crate::login::step::Step;
 use crate::login::view::Links;
-use crate::login::{answer, choose, show, silent};
+use crate::login::{answer, choose, handoff, show, silent};
 use crate::oauth::error::{ErrorCode, OAuthError};
 use crate::oauth::params::Params;
 use crate::oauth::redirect::{Answer, VerifiedRedirect};
@@ -363,6 +363,14 @@ async fn take(
 ) -> Result<Response, Failure> {
     let number = seen.number.as_ref().map(|(number, _)| number);
     let now = login.opened_at;
+    let step = match step {
+        // No operator sees a desktop: there a page comes first, which offers the phone.
+        Step::Depart if handoff::is_offered(browser, client, &login.request) => match number {
+            Some(_) => Step::Ask,
+            None => Step::AskNumber,
+        },
+        step => step,
+    };
     let mut response = match step {
         Step::Refuse(code) => {
             let error = OAuthError::new(code, reason(code));
@@ -451,6 +459,8 @@ fn new_login(
         sealed,
         answer: None,
         session_id: None,
+        handoff_id: None,
+        phone_hash: None,
     }
 }
 

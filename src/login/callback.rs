@@ -9,12 +9,14 @@ use crate::audit::event::{Event, Subject};
 use crate::clock::Time;
 use crate::login::conclude::{Concluded, Conclusion};
 use crate::login::entry::{bad_link, frame, lost_cookie, lost_cookie_of};
-use crate::login::{answer, retry, show, silent, sweep};
+use crate::login::{answer, handoff, retry, show, silent, sweep};
 use crate::operator::Callback;
 use crate::secret::{Handle, same};
 use crate::store::audit::{self, Appended};
+use crate::store::clients::Client;
 use crate::store::db::StoreError;
-use crate::store::logins::{self, Leg, LegStage, Stage};
+use crate::store::logins::{self, Leg, LegStage, Login, Stage};
+use crate::store::operators::Operator;
 use crate::store::path;
 use crate::verdict::Outcome;
 use crate::web::app::App;
@@ -98,7 +100,11 @@ async fn take(
         callback,
         now,
     };
-    match conclusion.run().await {
+    let concluded = conclusion.run().await;
+    if login.phone_hash.is_some() {
+        return on_phone(&app, &back, &login, &client, &asked.operator, concluded).await;
+    }
+    match concluded {
         Ok(Concluded::Released(released)) => released.redirect(&app, &browser, &client),
         Ok(Concluded::Told(told)) => {
             let redirect = &login.request.redirect;
@@ -126,6 +132,31 @@ async fn take(
     }
 }
 
+/// What a phone sees that a login was moved to: its own pages, and never the way to the app.
+async fn on_phone(
+    app: &App,
+    browser: &Browser,
+    login: &Login,
+    client: &Client,
+    asked: &Operator,
+    concluded: Result<Concluded, Failure>,
+) -> Result<Response, Failure> {
+    match concluded {
+        Ok(Concluded::Onward(next)) => Ok(match browser.cookies(app).phone(login.id) {
+            Some(cookie) => next.leave(frame(app, browser, login, client, &cookie)),
+            None => handoff::phone::again(login.id),
+        }),
+        Ok(Concluded::Page) => retry::or_page(app, browser, login, asked).await,
+        Ok(Concluded::Told(_) | Concluded::Released(_)) => Ok(handoff::phone::again(login.id)),
+        Err(failure) => {
+            if let Err(error) = sweep::end(app, login).await {
+                tracing::warn!(%error, "a login is left to the sweeper");
+            }
+            Err(failure.at_login(login.id))
+        }
+    }
+}
+
 /// The callback is not the one awaited. Its own browser sees its login; anything else closes the leg,
 /// keeps nothing of the callback, and no page learns of it (P8).
 async fn unexpected(
@@ -143,7 +174,9 @@ async fn unexpected(
     let Some(login) = logins::find(app.db.relaxed_steps(), &app.vault, leg.login_id).await? else {
         return Ok(lost_cookie(app, browser));
     };
-    let own_browser = cookies.iter().any(|hash| same(hash, &login.cookie_hash));
+    let own_browser = cookies
+        .iter()
+        .any(|hash| same(hash, login.leg_cookie_hash()));
     if !own_browser {
         let reason = "another browser";
         break_off(app, browser, &leg, Outcome::BrowserMismatch, reason, now).await?;
@@ -165,6 +198,9 @@ async fn unexpected(
         // The same callback once more, while the first one is being worked on or after it.
         LegStage::Claimed | LegStage::Closed => {
             let login = show::settled(app, login).await?;
+            if login.phone_hash.is_some() {
+                return Ok(handoff::phone::again(login.id));
+            }
             let released = login.stage == Stage::Ended
                 && login.outcome == Some(Outcome::Verified)
                 && logins::has_live_code(app.db.relaxed_steps(), login.id, now).await?;

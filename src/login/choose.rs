@@ -10,9 +10,10 @@ use axum::response::Response;
 use http::StatusCode;
 
 use crate::login::depart::{self, Way, question};
-use crate::login::entry::posted;
+use crate::login::entry::{Entry, posted};
 use crate::login::view::ChooseOperator;
 use crate::login::{go_on, policy, show};
+use crate::oauth::params::Params;
 use crate::operator::routing::{self, NoOperator};
 use crate::phone::PhoneNumber;
 use crate::store::clients::Client;
@@ -55,10 +56,22 @@ pub async fn post(
     let login = &entry.login;
     let open = matches!(login.stage, Stage::Open | Stage::Away | Stage::Problem)
         && entry.now < login.expires_at
+        && login.handoff_id.is_none()
         && go_on::may_depart(login);
     if !open {
         return show::of(&app, &browser, &entry).await;
     }
+    pick(&app, &browser, &entry, &form).await
+}
+
+/// Departs for the operator that a form names.
+pub async fn pick(
+    app: &App,
+    browser: &Browser,
+    entry: &Entry,
+    form: &Params,
+) -> Result<Response, Failure> {
+    let login = &entry.login;
     // The number is the login's own, whatever the form says (P2).
     let number = login.number(&app.vault)?;
     let named = form.get("operator");
@@ -69,9 +82,9 @@ pub async fn post(
         );
         let (client, cookie, now) = (&entry.client, &entry.cookie, entry.now);
         let number = number.as_ref();
-        return depart::stop(&app, &browser, client, cookie, login, number, none, now).await;
+        return depart::stop(app, browser, client, cookie, login, number, none, now).await;
     }
-    let declined = declined(&app, login).await?;
+    let declined = declined(app, login).await?;
     let way = Way {
         number: number.as_ref(),
         picked: named,
@@ -80,13 +93,13 @@ pub async fn post(
     };
     let able = {
         let registry = app.registry().await?;
-        routing::able(&question(&registry, &browser, &entry.client, login, &way))
+        routing::able(&question(&registry, browser, &entry.client, login, &way))
     };
     let Ok(able) = able else {
-        return show::of(&app, &browser, &entry).await;
+        return show::of(app, browser, entry).await;
     };
     if !able.iter().any(|one| Some(one.alias.as_str()) == named) {
-        let frame = entry.frame(&app, &browser);
+        let frame = entry.frame(app, browser);
         let may_change = may_change(&entry.client, login);
         let number = number.as_ref();
         let why = if named == Some(LIST) {
@@ -97,7 +110,7 @@ pub async fn post(
         return Ok(page(frame, &able, number, may_change, why));
     }
     let source = login.number_source;
-    depart::from_page(&app, &browser, &entry, &way, source, Vec::new()).await
+    depart::from_page(app, browser, entry, &way, source, Vec::new()).await
 }
 
 /// The operators among which the person chooses as the login stands, if there are several; after one
@@ -136,7 +149,8 @@ async fn declined(app: &App, login: &Login) -> Result<Vec<String>, Failure> {
 
 /// Whether the page offers to give another number.
 pub fn may_change(client: &Client, login: &Login) -> bool {
-    policy::may_change_number(client, login.number_source)
+    // A phone that a login was moved to checks the number that the desktop gave.
+    login.phone_hash.is_none() && policy::may_change_number(client, login.number_source)
 }
 
 /// The page that asks which operator it is.

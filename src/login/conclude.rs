@@ -5,11 +5,14 @@
 
 use std::sync::Arc;
 
+use uuid::Uuid;
+
 use crate::audit::event::{Event, Subject};
 use crate::audit::record::Record;
 use crate::clock::Time;
 use crate::login::authorize::about;
 use crate::login::depart::{self, Prepared, Way, callback_uri};
+use crate::login::handoff::digits;
 use crate::login::policy;
 use crate::login::release::{self, Check, Confirmed, Context, Released};
 use crate::login::{breakers, counted, extras};
@@ -21,7 +24,8 @@ use crate::secret::{Handle, new_id};
 use crate::store::audit::{self, Appended};
 use crate::store::clients::Client;
 use crate::store::db::StoreError;
-use crate::store::logins::{self, Held, Kept, seal_answer};
+use crate::store::handoffs::{self, Match, digits_place};
+use crate::store::logins::{self, Kept, seal_answer};
 use crate::store::operators::Mode;
 use crate::store::path::{self, Claimed, Departed};
 use crate::store::sessions::{self, Carried};
@@ -198,9 +202,15 @@ impl Conclusion {
             txn: new_id(now),
             checks: for_token(&checks),
             pressed: self.claimed.login.pressed,
+            handoff: self.claimed.login.handoff_id.is_some(),
         };
         if self.is_another_person(&confirmed, now).await? {
             return self.another_person(&proof, checks, now).await;
+        }
+        if let Some(handoff) = self.claimed.login.handoff_id {
+            return self
+                .show_digits(handoff, &confirmed, &proof, checks, now)
+                .await;
         }
         if let Some(epoch) = self.must_ask_first(&confirmed, now).await? {
             return self.hold(&confirmed, epoch, &proof, checks, now).await;
@@ -329,15 +339,7 @@ impl Conclusion {
         now: Time,
     ) -> Result<Concluded, Failure> {
         let login = &self.claimed.login;
-        let held = Held {
-            number: confirmed.number.e164().to_owned(),
-            operator: confirmed.operator.clone(),
-            test: confirmed.test,
-            method: confirmed.method,
-            verified_at: confirmed.verified_at,
-            txn: confirmed.txn,
-            checks: confirmed.checks.clone(),
-        };
+        let held = confirmed.held();
         let subject = release::subject(&self.app, &self.client, &confirmed.number, epoch);
         let recorder = self.browser.recorder(&self.app, now);
         let check = self.check(proof, checks);
@@ -352,6 +354,40 @@ impl Conclusion {
         )
         .await
         {
+            Ok(()) => Ok(Concluded::Page),
+            Err(StoreError::Stale) => self.too_late(proof, check.checks, now).await,
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The number is confirmed on a phone: nothing is released before the desktop has typed the digits
+    /// that the phone shows from now on.
+    async fn show_digits(
+        self,
+        handoff: Uuid,
+        confirmed: &Confirmed,
+        proof: &Proof,
+        checks: CheckedAll,
+        now: Time,
+    ) -> Result<Concluded, Failure> {
+        let (app, login) = (&self.app, &self.claimed.login);
+        let hashes = release::number_hashes(app, &confirmed.number);
+        let epoch = release::epoch(app, &hashes, now).await?;
+        let subject = release::subject(app, &self.client, &confirmed.number, epoch);
+        let recorder = self.browser.recorder(app, now);
+        let check = self.check(proof, checks);
+        let record = release::verified_record(&recorder, login, confirmed, &check, &subject, epoch);
+        let digits = digits::draw();
+        let made = Match {
+            login: login.id,
+            leg: self.claimed.leg.id,
+            handoff,
+            sealed_held: &confirmed.held().seal(&app.vault, &login.id),
+            digits_hash: &digits::hash(&app.vault, handoff, &digits),
+            sealed_digits: &app.vault.seal(digits_place(&handoff), digits.as_bytes()),
+        };
+        let records = Appended::new([record]);
+        match handoffs::matched(app.db.durable_steps(), &made, now, records).await {
             Ok(()) => Ok(Concluded::Page),
             Err(StoreError::Stale) => self.too_late(proof, check.checks, now).await,
             Err(error) => Err(error.into()),

@@ -16,7 +16,7 @@ use crate::login::admit::admit;
 use crate::login::authorize::{about, seal_number};
 use crate::login::entry::{Entry, frame};
 use crate::login::release::number_hashes;
-use crate::login::{breakers, choose, show};
+use crate::login::{breakers, choose, policy, show};
 use crate::operator::routing::{self, Choice, NoOperator, Question, Rule};
 use crate::operator::{Ask, Phone};
 use crate::phone::PhoneNumber;
@@ -54,6 +54,8 @@ pub struct Way<'a> {
     pub before: Option<&'a str>,
     /// The operators that said that the number is not theirs.
     pub declined: &'a [String],
+    /// Whether a page departs by itself: then only if no other tab has departed since.
+    pub once: bool,
 }
 
 /// The callback of an operator: the redirect URI it has registered for us.
@@ -252,6 +254,11 @@ async fn prepare_at(
             .filter(|_| limit.is_some())
             .map_or_else(Vec::new, |number| number_hashes(app, number)),
         tries_per_hour: limit.unwrap_or(i64::MAX),
+        legs_at_most: if way.once {
+            policy::LEGS.min(login.legs + 1)
+        } else {
+            policy::LEGS
+        },
         url: departure.url.to_string(),
         now,
         expires_at: now + app.config.login.leg,
@@ -294,6 +301,7 @@ pub async fn from_page(
     let chosen = Chosen {
         sealed: login.sealed.as_deref(),
         source,
+        phone: login.phone_hash.as_deref(),
     };
     let prepared = match prepare(app, browser, client, &login, way, *now).await? {
         Ok(prepared) => prepared,
@@ -381,6 +389,7 @@ pub async fn stop(
     let chosen = Chosen {
         sealed: login.sealed.as_deref(),
         source: login.number_source,
+        phone: login.phone_hash.as_deref(),
     };
     match path::stop_short(
         app.db.relaxed_steps(),

@@ -7,6 +7,7 @@ use http::StatusCode;
 use uuid::Uuid;
 
 use crate::clock::Time;
+use crate::login::handoff;
 use crate::login::view::LostCookie;
 use crate::oauth::params::Params;
 use crate::secret::{Token, same};
@@ -41,8 +42,13 @@ pub async fn enter(app: &App, browser: &Browser, id: &str) -> Result<Entry, Resp
     let Ok(id) = Uuid::try_parse(id) else {
         return Err(lost_cookie(app, browser));
     };
-    let Some(cookie) = browser.cookies(app).login(id) else {
-        return Err(lost_cookie(app, browser));
+    let cookies = browser.cookies(app);
+    let Some(cookie) = cookies.login(id) else {
+        return Err(match cookies.phone(id) {
+            // A phone has pages of its own.
+            Some(_) => handoff::phone::again(id),
+            None => lost_cookie(app, browser),
+        });
     };
     let login = logins::find(app.db.relaxed_steps(), &app.vault, id)
         .await
@@ -50,6 +56,49 @@ pub async fn enter(app: &App, browser: &Browser, id: &str) -> Result<Entry, Resp
     let Some(login) = login.filter(|login| same(&login.cookie_hash, &cookie.hash())) else {
         return Err(lost_cookie(app, browser));
     };
+    with_client(app, browser, login, cookie).await
+}
+
+/// Opens a login for the phone it was moved to.
+///
+/// # Errors
+/// The answer to give instead.
+pub async fn enter_on_phone(app: &App, browser: &Browser, id: &str) -> Result<Entry, Response> {
+    let failed = |failure: Failure| axum::response::IntoResponse::into_response(failure);
+    let cookie = Uuid::try_parse(id)
+        .ok()
+        .and_then(|id| Some((id, browser.cookies(app).phone(id)?)));
+    let Some((id, cookie)) = cookie else {
+        return Err(handoff::phone::lost(app, browser));
+    };
+    let login = logins::find(app.db.relaxed_steps(), &app.vault, id)
+        .await
+        .map_err(|error| failed(error.into()))?;
+    let Some(login) = login.filter(|login| login.is_phones(&cookie)) else {
+        return Err(handoff::phone::lost(app, browser));
+    };
+    with_client(app, browser, login, cookie).await
+}
+
+/// Opens a login for the browser that its legs belong to.
+///
+/// # Errors
+/// The answer to give instead.
+pub async fn enter_for_leg(app: &App, browser: &Browser, login: &Login) -> Result<Entry, Response> {
+    let id = login.id.to_string();
+    match login.phone_hash {
+        Some(_) => enter_on_phone(app, browser, &id).await,
+        None => enter(app, browser, &id).await,
+    }
+}
+
+async fn with_client(
+    app: &App,
+    browser: &Browser,
+    login: Login,
+    cookie: Token,
+) -> Result<Entry, Response> {
+    let failed = |failure: Failure| axum::response::IntoResponse::into_response(failure);
     let client = app
         .client(&login.client_id)
         .await
@@ -86,7 +135,12 @@ impl Entry {
     ///
     /// # Errors
     /// The answer to give instead.
-    fn accept_form(&self, app: &App, browser: &Browser, body: &[u8]) -> Result<Params, Response> {
+    pub fn accept_form(
+        &self,
+        app: &App,
+        browser: &Browser,
+        body: &[u8],
+    ) -> Result<Params, Response> {
         let refuse = |problem: Problem| {
             let page = ErrorPage {
                 frame: self.frame(app, browser),
@@ -127,22 +181,36 @@ pub fn frame(
         since: begun(login.id),
         client: client.settings.default_locale.as_deref(),
     });
-    let base = format!("/login/{}", login.id);
+    // A phone learns of the app what it must know to decide, and has no way to it.
+    let on_phone = login.is_phones(cookie);
+    let link = |uri: &Option<String>| uri.clone().filter(|_| !on_phone);
+    let place = if on_phone { "phone" } else { "login" };
+    let base = format!("/{place}/{}", login.id);
     Frame {
         app: Some(page::App {
             name: client.name.clone(),
             domain: login.request.redirect.host(),
         }),
+        in_app: browser
+            .is_in_app()
+            .then(|| home_of(login, client))
+            .flatten(),
         here: Some(base.clone()),
         form: Some(Form {
             base,
             csrf: csrf::token(&app.vault, cookie),
         }),
         reference: Some(reference(login.id)),
-        policy: client.settings.policy_uri.clone(),
-        terms: client.settings.tos_uri.clone(),
+        policy: link(&client.settings.policy_uri),
+        terms: link(&client.settings.tos_uri),
         ..Frame::branded(&app.config.branding, language)
     }
+}
+
+/// Where the app is at home.
+fn home_of(login: &Login, client: &Client) -> Option<String> {
+    let front_page = || login.request.redirect.front_page();
+    client.settings.client_uri.clone().or_else(front_page)
 }
 
 /// When a login was opened, as its id tells.
@@ -162,10 +230,9 @@ pub fn reference(login: Uuid) -> String {
 /// again, and nothing else.
 #[must_use]
 pub fn lost_cookie_of(app: &App, browser: &Browser, login: &Login, client: &Client) -> Response {
-    let front_page = || login.request.redirect.front_page();
     let page = LostCookie {
         frame: plain_frame(app, browser),
-        return_url: client.settings.client_uri.clone().or_else(front_page),
+        return_url: home_of(login, client),
     };
     render(StatusCode::BAD_REQUEST, PageClass::Journey, &page)
 }

@@ -41,6 +41,7 @@ pub async fn post(
             .outcome
             .filter(is_told)
             .unwrap_or(Outcome::UserCancelled),
+        Stage::Confirm if login.handoff_id.is_some() => Outcome::UserCancelled,
         Stage::Confirm => Outcome::ConsentDenied,
         Stage::Open | Stage::Away | Stage::Checking => Outcome::UserCancelled,
     };

@@ -24,10 +24,14 @@
 //! | `POST /login/{id}/operator` | `choose` |
 //! | `POST /login/{id}/cancel`, `/return` | `leave` |
 //! | `GET /login/{id}/answer` | `answer` |
+//! | `GET /login/{id}/network` | `network` |
 //! | `GET /broker/{alias}/endpoint` | `callback` |
+//!
+//! A login that was moved to a phone, and all of the phone's own pages, stand in `handoff`.
 
 mod admit;
 mod answer;
+mod apps;
 mod authorize;
 pub mod breakers;
 mod callback;
@@ -38,8 +42,10 @@ mod depart;
 mod entry;
 mod extras;
 mod go_on;
+mod handoff;
 mod language;
 mod leave;
+mod network;
 mod number;
 mod policy;
 mod proven;
@@ -77,9 +83,13 @@ pub fn routes() -> Router<App> {
         .route("/login/{id}/cancel", post(leave::post).get(show::get))
         .route("/login/{id}/return", post(leave::post).get(show::get))
         .route("/login/{id}/answer", get(answer::get))
+        .route("/login/{id}/network", get(network::get))
+        .merge(handoff::desktop_routes())
         .layer(from_fn(lead_back))
+        .merge(handoff::phone_routes())
         .route("/broker/{alias}/endpoint", get(callback::get))
         .route("/language/{tag}", get(language::get))
+        .route("/apps", get(apps::get).post(apps::post))
         .layer(from_fn(refuse_head))
 }
 

@@ -8,7 +8,7 @@ use crate::audit::event::Event;
 use crate::login::authorize::about;
 use crate::login::depart::{self, Way};
 use crate::login::entry::posted;
-use crate::login::{go_on, policy, show};
+use crate::login::{go_on, handoff, policy, show};
 use crate::phone::{NotANumber, PhoneNumber};
 use crate::store::logins::{NumberSource, Stage};
 use crate::web::app::App;
@@ -31,20 +31,24 @@ pub async fn post(
         && entry.now < login.expires_at
         && go_on::may_depart(login);
     // A number the app fixed stays: whatever a form says, the check is about the hinted one (P2).
-    if !open || !policy::may_change_number(&entry.client, login.number_source) {
+    if !open
+        || login.handoff_id.is_some()
+        || !policy::may_change_number(&entry.client, login.number_source)
+    {
         return show::of(&app, &browser, &entry).await;
     }
     let frame = || entry.frame(&app, &browser);
+    let to_phone = handoff::is_offered(&browser, &entry.client, &login.request);
     let Some(typed) = form.get("phone_number") else {
         let asked_before = login.number_source.is_none();
         let error = asked_before.then_some(NotANumber::Empty);
-        return Ok(show::number_form(frame(), String::new(), error));
+        return Ok(show::number_form(frame(), String::new(), error, to_phone));
     };
     let number = match PhoneNumber::parse(typed, None) {
         Ok(number) => number,
         Err(why) => {
             let value = typed.chars().take(64).collect();
-            return Ok(show::number_form(frame(), value, Some(why)));
+            return Ok(show::number_form(frame(), value, Some(why), to_phone));
         }
     };
     let entered = browser.recorder(&app, entry.now).record_of(
@@ -52,6 +56,11 @@ pub async fn post(
         about(login),
         &Event::NumberEntered {},
     );
+    if form.get("on") == Some("phone") && handoff::is_allowed(&entry.client, &login.request) {
+        let source = NumberSource::Person;
+        return handoff::begin::from_page(&app, &browser, &entry, &number, source, vec![entered])
+            .await;
+    }
     let source = Some(NumberSource::Person);
     let way = Way {
         number: Some(&number),

@@ -25,7 +25,7 @@ use crate::store::audit::Appended;
 use crate::store::clients::{Client, SubjectType};
 use crate::store::db::StoreError;
 use crate::store::grants;
-use crate::store::logins::{Login, NumberSource, seal_answer};
+use crate::store::logins::{Held, Login, NumberSource, seal_answer};
 use crate::store::path::{self, GoAhead, Opening, Release, SessionRow, SessionUse};
 use crate::store::sessions::{self, Carried, Remembered, Session};
 use crate::token::claims::{Facts, NamedBy, NumberVerification};
@@ -54,9 +54,24 @@ pub struct Confirmed {
     pub checks: BTreeMap<String, checks::Check>,
     /// Whether a person pressed a button of ours in the login that asked.
     pub pressed: bool,
+    /// Whether it was checked on a phone that the login was moved to.
+    pub handoff: bool,
 }
 
 impl Confirmed {
+    /// What a login keeps of it that waits for the person.
+    pub fn held(&self) -> Held {
+        Held {
+            number: self.number.e164().to_owned(),
+            operator: self.operator.clone(),
+            test: self.test,
+            method: self.method,
+            verified_at: self.verified_at,
+            txn: self.txn,
+            checks: self.checks.clone(),
+        }
+    }
+
     /// What a session keeps of it.
     fn proven(&self) -> Proven {
         Proven {
@@ -65,7 +80,7 @@ impl Confirmed {
             method: self.method,
             verified_at: self.verified_at,
             txn: self.txn,
-            handoff: false,
+            handoff: self.handoff,
             pressed: self.pressed,
             checks: self.checks.clone(),
         }
@@ -278,7 +293,7 @@ impl Context<'_> {
                 epoch,
             )
         });
-        let login = self.login_record(confirmed, false);
+        let ends = self.end_records(confirmed, &made, session_id, false);
         let cookies = self.browser.cookies(app);
         let session_cookie = Token::random();
         let e164 = confirmed.number.e164().as_bytes();
@@ -295,7 +310,7 @@ impl Context<'_> {
                 idle_expires_at: (now + lifetimes.session_idle).min(expires_at),
                 expires_at,
             },
-            Appended::new(checked.into_iter().chain([login])),
+            Appended::new(checked.into_iter().chain(ends)),
         )
         .await?;
         counted::end(Outcome::Verified);
@@ -324,7 +339,7 @@ impl Context<'_> {
             return Err(StoreError::Stale);
         };
         let made = self.make(confirmed, session.epoch, session.id)?;
-        let login = self.login_record(confirmed, true);
+        let ends = self.end_records(confirmed, &made, session.id, true);
         path::answer(
             app.db.durable_steps(),
             opening,
@@ -335,7 +350,7 @@ impl Context<'_> {
                 idle_expires_at: (now + app.config.login.session_idle).min(session.expires_at),
                 pressed: self.login.pressed,
             },
-            Appended::new(records.into_iter().chain([login])),
+            Appended::new(records.into_iter().chain(ends)),
         )
         .await?;
         counted::end(Outcome::Verified);
@@ -383,7 +398,8 @@ impl Context<'_> {
             facts: serde_json::to_value(&facts).expect("facts serialise"),
             sealed_number,
             release: request.release(),
-            remembers: login.pressed && policy::may_remember(client, request),
+            // Nobody saw what the desktop asks but through a phone: the next time is asked anew.
+            remembers: login.pressed && !confirmed.handoff && policy::may_remember(client, request),
             browser_hash: browser_hash.map(Token::hash).unwrap_or_default(),
             new_browser,
         })
@@ -442,13 +458,20 @@ impl Context<'_> {
                 Some(NumberSource::Hint) => NamedBy::App,
                 Some(NumberSource::Person | NumberSource::Session) | None => NamedBy::Person,
             },
-            handoff: false,
+            handoff: confirmed.handoff,
             person_acted: login.pressed || confirmed.pressed,
             claims_in_userinfo_only: client.settings.claims_in_userinfo_only,
         }
     }
 
-    fn login_record(&self, confirmed: &Confirmed, from_session: bool) -> Record {
+    /// The login's end, and before it the go-ahead that the browser remembers from now on.
+    fn end_records(
+        &self,
+        confirmed: &Confirmed,
+        made: &Made,
+        session: Uuid,
+        from_session: bool,
+    ) -> Vec<Record> {
         let login = self.login;
         let subject = Subject {
             operator: Some(confirmed.operator.clone()),
@@ -459,11 +482,19 @@ impl Context<'_> {
             grant: login.id,
             release: login.request.release().join(" "),
             txn: confirmed.txn,
+            session,
             from_session,
         };
-        self.browser
-            .recorder(self.app, self.now)
-            .record_of(&confirmed.number, subject, &event)
+        let recorder = self.browser.recorder(self.app, self.now);
+        let agreed = made.remembers.then(|| {
+            let event = Event::GrantConsent {
+                release: made.release.join(" "),
+                until: self.now + self.app.config.login.go_ahead,
+            };
+            recorder.record_of(&confirmed.number, about(login), &event)
+        });
+        let ended = recorder.record_of(&confirmed.number, subject, &event);
+        agreed.into_iter().chain([ended]).collect()
     }
 }
 
@@ -533,6 +564,7 @@ pub async fn held(app: &App, browser: &Browser, entry: &Entry) -> Result<Respons
         txn: held.txn,
         checks: held.checks,
         pressed: true,
+        handoff: entry.login.handoff_id.is_some(),
     };
     let carried = session::carried(app, browser);
     let client_id = &entry.client.client_id;

@@ -6,7 +6,7 @@
 use axum::response::Response;
 
 use crate::login::depart::{self, Way};
-use crate::login::entry::enter;
+use crate::login::entry::enter_for_leg;
 use crate::login::{go_on, show};
 use crate::store::logins::{Login, Stage};
 use crate::store::operators::{Operator, Settings};
@@ -26,7 +26,7 @@ pub async fn or_page(
     if !was_silent(before, &asked.settings) || !before.pressed {
         return Ok(show::again(before.id));
     }
-    let entry = match enter(app, browser, &before.id.to_string()).await {
+    let entry = match enter_for_leg(app, browser, before).await {
         Ok(entry) => entry,
         Err(answer) => return Ok(answer),
     };

@@ -250,6 +250,7 @@ impl Live {
             txn: proven.txn,
             checks: proven.checks,
             pressed: proven.pressed,
+            handoff: proven.handoff,
         }
     }
 

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::clock::Time;
 use crate::login::entry::{Entry, enter, frame};
 use crate::login::view;
-use crate::login::{answer, choose, policy};
+use crate::login::{answer, choose, handoff, network, policy};
 use crate::phone::{NotANumber, PhoneNumber};
 use crate::secret::Token;
 use crate::store::clients::Client;
@@ -40,7 +40,8 @@ pub async fn get(
         Ok(entry) => entry,
         Err(answer) => return Ok(answer),
     };
-    if entry.login.stage == Stage::Checking {
+    // What a phone is asked may take a while: the desktop has a page for that.
+    if entry.login.stage == Stage::Checking && entry.login.handoff_id.is_none() {
         entry.login = settled(&app, entry.login).await?;
     }
     of(&app, &browser, &entry).await
@@ -64,6 +65,9 @@ pub async fn settled(app: &App, mut login: Login) -> Result<Login, Failure> {
 
 /// The page of an opened login.
 pub async fn of(app: &App, browser: &Browser, entry: &Entry) -> Result<Response, Failure> {
+    if entry.login.is_phones(&entry.cookie) {
+        return handoff::phone::shown(app, browser, entry).await;
+    }
     let over = entry.login.stage != Stage::Ended && entry.now >= entry.login.expires_at;
     if over {
         return Ok(expired(app, browser, entry));
@@ -99,7 +103,7 @@ pub fn too_many(frame: Frame, wait_s: u64, links: Option<view::Links>) -> Respon
         wait_s,
         links,
     };
-    let mut response = render(StatusCode::TOO_MANY_REQUESTS, PageClass::Journey, &page);
+    let mut response = render(StatusCode::TOO_MANY_REQUESTS, PageClass::Watching, &page);
     response
         .headers_mut()
         .insert(RETRY_AFTER, HeaderValue::from(wait_s));
@@ -136,6 +140,15 @@ pub async fn page(
     cookie: &Token,
 ) -> Result<Response, Failure> {
     let frame = frame(app, browser, login, client, cookie);
+    if login.is_phones(cookie) {
+        return handoff::phone::page(app, browser, frame, login, client).await;
+    }
+    if let Some(handoff) = login.handoff_id
+        && let Some(page) = handoff::desktop::page(app, &frame, login, handoff).await?
+    {
+        return Ok(page);
+    }
+    let to_phone = handoff::is_offered(browser, client, &login.request);
     let number = login.number(&app.vault)?;
     let may_change = policy::may_change_number(client, login.number_source);
     Ok(match login.stage {
@@ -170,12 +183,12 @@ pub async fn page(
         }
         Stage::Problem if login.outcome == Some(Outcome::NotOnMobileNetwork) => {
             let offered = choose::offered(app, browser, login, client, number.as_ref()).await?;
-            ok(&view::NotMobile {
-                frame,
-                may_change,
-                connection: Some(view::Connection::Unknown),
-                may_choose: !offered.is_empty(),
-            })
+            let may = network::May {
+                change: may_change,
+                choose: !offered.is_empty(),
+                use_phone: to_phone,
+            };
+            network::page(app, browser, frame, login, may).await?
         }
         Stage::Problem => problem(app, frame, login, number, may_change).await?,
         Stage::Ended => ended(app, frame, login, client).await?,
@@ -203,12 +216,13 @@ async fn missing(
     number: Option<PhoneNumber>,
     may_change: bool,
 ) -> Result<Response, Failure> {
+    let to_phone = handoff::is_offered(browser, client, &login.request);
     if number.is_some() && !login.pressed {
-        return Ok(ask(frame, number, may_change));
+        return Ok(ask(frame, number, may_change, to_phone));
     }
     let offered = choose::offered(app, browser, login, client, number.as_ref()).await?;
     Ok(if offered.is_empty() {
-        ask(frame, number, may_change)
+        ask(frame, number, may_change, to_phone)
     } else {
         let number = number.as_ref();
         choose::page(frame, &offered, number, may_change, choose::Why::Unknown)
@@ -216,20 +230,26 @@ async fn missing(
 }
 
 /// Asks for what is missing: the go-ahead for a known number, or the number.
-fn ask(frame: Frame, number: Option<PhoneNumber>, may_change: bool) -> Response {
+fn ask(frame: Frame, number: Option<PhoneNumber>, may_change: bool, to_phone: bool) -> Response {
     match number {
         Some(number) => ok(&view::GoAhead {
             frame,
             number_masked: Some(number.masked()),
             may_change,
             method: Method::Verify,
+            to_phone,
         }),
-        None => number_form(frame, String::new(), None),
+        None => number_form(frame, String::new(), None, to_phone),
     }
 }
 
 /// The page that asks for the number, with what was wrong with the last one.
-pub fn number_form(frame: Frame, value: String, error: Option<NotANumber>) -> Response {
+pub fn number_form(
+    frame: Frame,
+    value: String,
+    error: Option<NotANumber>,
+    to_phone: bool,
+) -> Response {
     let status = if error.is_some() {
         StatusCode::UNPROCESSABLE_ENTITY
     } else {
@@ -242,11 +262,13 @@ pub fn number_form(frame: Frame, value: String, error: Option<NotANumber>) -> Re
             frame,
             value,
             error,
+            to_phone,
         },
     )
 }
 
-async fn operator_name(app: &App, frame: &Frame, login: &Login) -> Result<String, Failure> {
+/// The operator's name, as a person reads it.
+pub async fn operator_name(app: &App, frame: &Frame, login: &Login) -> Result<String, Failure> {
     let Some(alias) = &login.operator else {
         return Ok(frame.language.text("your_operator").to_owned());
     };

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::audit::event::{Event, Subject};
-use crate::audit::record::{Personal, Recorder};
+use crate::audit::record::{Recorder, SYSTEM};
 use crate::login::authorize::about;
 use crate::login::counted;
 use crate::store::audit::Appended;
@@ -54,23 +54,18 @@ pub(super) async fn end(app: &App, login: &Login) -> Result<(), StoreError> {
     } else {
         Outcome::Abandoned
     };
-    let recorder = Recorder {
-        vault: &app.vault,
-        now,
-        browser: Personal::default(),
-    };
+    let recorder = Recorder::system(&app.vault, now);
     let subject = Subject {
         operator: login.operator.clone(),
         outcome: Some(outcome),
+        actor: Some(SYSTEM.to_owned()),
         ..about(login)
     };
-    let record = recorder.record(
-        subject,
-        &Event::LoginError {
-            error: None,
-            reason: None,
-        },
-    );
+    let event = Event::LoginError {
+        error: None,
+        reason: None,
+    };
+    let record = recorder.record(subject, &event);
     let records = Appended::new([record]);
     match (in_time, login.leg_id) {
         (true, Some(leg)) => {

@@ -23,6 +23,8 @@ pub struct GoAhead {
     pub may_change: bool,
     /// How the operator will be asked.
     pub method: Method,
+    /// Whether the login may be moved to a phone: then that comes first. Posts to `handoff`.
+    pub to_phone: bool,
 }
 
 impl GoAhead {
@@ -41,6 +43,8 @@ pub struct Number {
     pub value: String,
     /// What was wrong with it.
     pub error: Option<NotANumber>,
+    /// Whether the login may be moved to a phone: then that comes first, with `on` = `phone`.
+    pub to_phone: bool,
 }
 
 impl Number {
@@ -148,13 +152,27 @@ pub struct Leaving {
 pub enum Connection {
     /// A fixed line.
     Wifi,
-    /// A VPN, a relay or a hosting centre.
+    /// iCloud Private Relay or its like.
+    Relay,
+    /// A VPN or a hosting centre.
     Vpn,
+    /// A mobile network's, but no phone: a phone shares it.
+    Hotspot,
     /// We cannot tell.
     Unknown,
 }
 
-/// The operator could not see the phone. Posts to `continue`, `number`, `return`.
+/// What a page's script needs to notice that the phone is on another network.
+pub struct Watch {
+    /// Where it asks.
+    pub url: String,
+    /// What stands for the connection the page was made on.
+    pub from: String,
+    /// The login's legs so far: of two tabs that go on by themselves, one does.
+    pub after: i32,
+}
+
+/// The operator could not see the phone. Posts to `continue`, `number`, `return`, `handoff`.
 #[derive(Template)]
 #[template(path = "login/not_mobile.html")]
 pub struct NotMobile {
@@ -164,6 +182,12 @@ pub struct NotMobile {
     pub may_change: bool,
     /// What the connection looks like; `None` if it looks like the operator's own.
     pub connection: Option<Connection>,
+    /// Whether the login may be moved to a phone.
+    pub to_phone: bool,
+    /// Whether this is a phone that a login was moved to: it has no way to the app.
+    pub on_phone: bool,
+    /// What its script needs.
+    pub watch: Watch,
     /// Whether the person may choose another operator: the one they chose sees no other's SIMs.
     pub may_choose: bool,
 }
@@ -172,7 +196,9 @@ impl NotMobile {
     fn title(&self) -> &'static str {
         match self.connection {
             Some(Connection::Vpn) => "vpn_title",
-            Some(_) => "wifi_title",
+            Some(Connection::Relay) => "relay_title",
+            Some(Connection::Hotspot) => "hotspot_title",
+            Some(Connection::Wifi | Connection::Unknown) => "wifi_title",
             None => "no_sim_title",
         }
     }
@@ -180,6 +206,8 @@ impl NotMobile {
     fn lead(&self) -> &'static str {
         match self.connection {
             Some(Connection::Vpn) => "vpn_lead",
+            Some(Connection::Relay) => "relay_lead",
+            Some(Connection::Hotspot) => "hotspot_lead",
             Some(Connection::Wifi) => "wifi_lead",
             Some(Connection::Unknown) => "wifi_maybe_lead",
             None => "no_sim_lead",
@@ -189,7 +217,11 @@ impl NotMobile {
     fn steps(&self) -> [&'static str; 3] {
         match self.connection {
             Some(Connection::Vpn) => ["vpn_step_off", "vpn_step_data", "step_back"],
-            Some(_) => ["wifi_step_off", "wifi_step_data", "step_back"],
+            Some(Connection::Relay) => ["relay_step_off", "vpn_step_data", "step_back"],
+            Some(Connection::Hotspot) => ["hotspot_step_phone", "wifi_step_data", "step_back"],
+            Some(Connection::Wifi | Connection::Unknown) => {
+                ["wifi_step_off", "wifi_step_data", "step_back"]
+            }
             None => ["no_sim_step_two", "no_sim_step_vpn", "step_back"],
         }
     }
@@ -197,8 +229,11 @@ impl NotMobile {
     /// What else may be the reason: what the steps do not say already.
     fn help(&self) -> &'static [&'static str] {
         match self.connection {
-            Some(Connection::Vpn) => &["help_two_sims", "help_hotspot"],
-            Some(_) => &["help_vpn", "help_two_sims", "help_hotspot"],
+            Some(Connection::Vpn | Connection::Relay) => &["help_two_sims", "help_hotspot"],
+            Some(Connection::Hotspot) => &["help_vpn", "help_two_sims"],
+            Some(Connection::Wifi | Connection::Unknown) => {
+                &["help_vpn", "help_two_sims", "help_hotspot"]
+            }
             None => &["help_hotspot"],
         }
     }

@@ -11,7 +11,7 @@ pub enum Acr {
 
 impl Acr {
     /// Those that a login can reach now, for discovery.
-    pub const OFFERED: [Self; 1] = [Self::Network];
+    pub const OFFERED: [Self; 2] = [Self::Network, Self::NetworkHandoff];
 
     /// The word on the wire.
     #[must_use]

@@ -7,6 +7,7 @@ pub mod dpop;
 pub mod error;
 pub mod jwk;
 pub mod jws;
+pub mod locale;
 pub mod logout;
 pub mod params;
 pub mod pkce;

@@ -1,7 +1,7 @@
 //! Which operator an address belongs to: the networks that staff loaded, hundreds of thousands of them,
 //! found in a few look-ups.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -13,6 +13,7 @@ pub struct Ranges {
     owners: HashMap<IpNet, Vec<Uuid>>,
     /// The prefix lengths there are, so that an address is looked up once for each.
     lengths: BTreeSet<u8>,
+    known: HashSet<Uuid>,
 }
 
 impl Ranges {
@@ -24,6 +25,7 @@ impl Ranges {
             for network in networks {
                 let network = network.trunc();
                 ranges.lengths.insert(network.prefix_len());
+                ranges.known.insert(operator);
                 let owners = ranges.owners.entry(network).or_default();
                 if !owners.contains(&operator) {
                     owners.push(operator);
@@ -31,6 +33,12 @@ impl Ranges {
             }
         }
         ranges
+    }
+
+    /// Whether any network of this operator is known.
+    #[must_use]
+    pub fn has(&self, operator: Uuid) -> bool {
+        self.known.contains(&operator)
     }
 
     /// The length of the narrowest network of this operator that holds the address.

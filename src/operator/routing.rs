@@ -253,13 +253,19 @@ fn longest_prefix(operator: &Operator, number: Option<&PhoneNumber>) -> Option<u
 }
 
 fn narrowest_range(operator: &Operator, question: &Question<'_>) -> Option<usize> {
-    let address = question.address?.to_canonical();
+    narrowest_range_of(operator, question.ranges, question.address?)
+}
+
+/// How narrow the operator's network is that an address is in, if it is in one.
+#[must_use]
+pub fn narrowest_range_of(operator: &Operator, ranges: &Ranges, address: IpAddr) -> Option<usize> {
+    let address = address.to_canonical();
     let own = operator.settings.ip_ranges.iter();
     let own = own
         .filter(|range| range.contains(&address))
         .map(ipnet::IpNet::prefix_len)
         .max();
-    let loaded = question.ranges.narrowest(operator.id, address);
+    let loaded = ranges.narrowest(operator.id, address);
     own.max(loaded).map(usize::from)
 }
 

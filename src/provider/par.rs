@@ -19,6 +19,7 @@ use crate::phone::PhoneNumber;
 use crate::provider::call::{Call, Refusal};
 use crate::provider::dpop;
 use crate::secret::{Handle, new_id};
+use crate::store::audit::Appended;
 use crate::store::pushed;
 use crate::web::app::App;
 use crate::web::authorization::{self, URN, Unpacked};
@@ -72,13 +73,22 @@ async fn keep(call: &Call) -> Result<Pushed, Refusal> {
     let unpacked = bound_to_the_proof(call, unpacked).await?;
     let request = authorization::check(&unpacked, client).map_err(told)?;
     let number = request.number.as_ref().map(PhoneNumber::e164);
+    let lifetime = app.config.login.pushed_request;
+    let event = Event::PushedAuthorizationRequest {
+        number_hinted: number.is_some(),
+        until: call.now + lifetime,
+    };
+    let recorder = call.browser.recorder(app, call.now);
+    let record = match &request.number {
+        Some(number) => recorder.record_of(number, call.subject(None), &event),
+        None => recorder.record(call.subject(None), &event),
+    };
     let number_hashes: Vec<Vec<u8>> = number
         .into_iter()
         .flat_map(|number| app.vault.search_hashes(number))
         .map(|(_, hash)| hash)
         .collect();
     let handle = Handle::random(new_id(call.now));
-    let lifetime = app.config.login.pushed_request;
     pushed::insert(
         app.db.relaxed_steps(),
         &handle,
@@ -86,6 +96,7 @@ async fn keep(call: &Call) -> Result<Pushed, Refusal> {
         &authorization::seal(&app.vault, &handle.id, &without_credentials(unpacked)),
         &number_hashes,
         call.now + lifetime,
+        Appended::new([record]),
     )
     .await?;
     Ok(Pushed {

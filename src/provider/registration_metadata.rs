@@ -371,6 +371,7 @@ mod tests {
                 scopes: vec!["openid".to_owned()],
                 ..Settings::default()
             },
+            managed_by: None,
         };
         parse(refreshing).unwrap().apply(&mut fields);
         assert_eq!(fields.settings.scopes, ["openid"]);

@@ -9,13 +9,17 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::admin::usage::QuotaUse;
-use crate::admin::{self, Desk};
-use crate::ledger::Ledger;
+use crate::admin::{self, Desk, record_index, retention};
+use crate::audit::event::Event;
+use crate::audit::record::{Recorder, SYSTEM};
+use crate::ledger::streams::Stream;
+use crate::ledger::{Ledger, alerts};
 use crate::login::{breakers, sweep};
 use crate::provider::logout::backchannel;
 use crate::server::tls::Reloaded;
 use crate::store::{
-    api_answers, api_tokens, assertions, clients, db, grants, pushed, staff_sessions, trials, usage,
+    api_answers, api_tokens, assertions, audit, clients, db, grants, handoffs, pushed, rollups,
+    staff_sessions, trials, usage,
 };
 use crate::token::lifecycle;
 use crate::web::app::App;
@@ -34,6 +38,14 @@ const CARE: Duration = Duration::from_secs(60);
 const LONGEST_ACCESS_TOKEN: Duration = Duration::from_secs(86_400);
 /// Days whose calls are counted in one go.
 const DAYS_BATCH: usize = 31;
+/// How often records are sent to streams.
+const STREAM: Duration = Duration::from_secs(1);
+/// How often months that are over are looked after.
+const RETAIN: Duration = Duration::from_secs(3600);
+/// Hours counted for charts in one go.
+const HOURS_BATCH: usize = 200;
+/// How long after its end an hour is counted: until then a record of it may still appear.
+const SETTLED: chrono::TimeDelta = chrono::TimeDelta::minutes(2);
 /// Rows deleted in one statement, per table.
 const PURGE_BATCH: i64 = 1000;
 
@@ -43,8 +55,19 @@ pub fn spawn(
     app: &App,
     ledger: &Arc<Ledger>,
     certificates: Vec<Arc<Reloaded>>,
+    streams: Vec<Stream>,
     stop: &watch::Receiver<bool>,
 ) {
+    for stream in streams {
+        let stream = Arc::new(stream);
+        let send = move |app: App| deliver_records(app, stream.clone());
+        tasks.spawn(until_stopped(stop, every(STREAM, app.clone(), send)));
+    }
+    tasks.spawn(until_stopped(
+        stop,
+        every(CARE, app.clone(), look_at_records),
+    ));
+    tasks.spawn(until_stopped(stop, every(RETAIN, app.clone(), retain)));
     tasks.spawn(until_stopped(stop, listen(app.clone())));
     tasks.spawn(until_stopped(stop, every(SWEEP, app.clone(), sweep_logins)));
     tasks.spawn(until_stopped(
@@ -167,12 +190,62 @@ async fn deliver_logouts(app: App) -> anyhow::Result<()> {
     Ok(backchannel::deliver(&app).await?)
 }
 
+async fn deliver_records(app: App, stream: Arc<Stream>) -> anyhow::Result<()> {
+    let outbound = app.operators.outbound();
+    Ok(stream
+        .deliver(app.db.relaxed(), outbound, &app.clock)
+        .await?)
+}
+
+fn system_desk(app: &App) -> Desk {
+    Desk {
+        db: app.db.durable().clone(),
+        vault: app.vault.clone(),
+        now: app.clock.now(),
+        actor: SYSTEM.to_owned(),
+    }
+}
+
+async fn look_at_records(app: App) -> anyhow::Result<()> {
+    let now = app.clock.now();
+    record_index::run(&system_desk(&app)).await?;
+    rollups::close_hours(app.db.relaxed(), now - SETTLED, now, HOURS_BATCH).await?;
+    alerts::watch(app.db.durable(), &app.vault, now, &app.config.alerts).await?;
+    Ok(())
+}
+
+async fn retain(app: App) -> anyhow::Result<()> {
+    for month in retention::run(&system_desk(&app), &app.config.retention).await? {
+        tracing::info!(table = month.table, month = %month.first, "a month was dropped");
+    }
+    Ok(())
+}
+
+/// Deletes what is over, a bounded number of rows at a time, each with its record.
 async fn purge(app: App) -> anyhow::Result<()> {
     let now = app.clock.now();
-    while assertions::purge(app.db.relaxed(), now, PURGE_BATCH).await? >= PURGE_BATCH {}
-    let before = app.clock.now() - chrono::TimeDelta::days(1);
-    while grants::purge(app.db.relaxed(), before, PURGE_BATCH).await? >= PURGE_BATCH {}
-    pushed::purge(app.db.relaxed(), before, PURGE_BATCH).await?;
+    let before = now - chrono::TimeDelta::days(1);
+    loop {
+        let mut tx = app.db.relaxed().begin().await?;
+        let mut rows = grants::purge(&mut *tx, before, PURGE_BATCH).await?;
+        let assertions = assertions::purge(&mut *tx, now, PURGE_BATCH).await?;
+        rows.insert("assertion_ids".to_owned(), assertions);
+        let pushed = pushed::purge(&mut *tx, before, PURGE_BATCH).await?;
+        rows.insert("pushed_requests".to_owned(), pushed);
+        rows.retain(|_, count| *count > 0);
+        if rows.is_empty() {
+            break;
+        }
+        let more = rows.values().any(|count| *count >= PURGE_BATCH);
+        let record =
+            Recorder::system(&app.vault, now).system_record(&Event::ExpiredDataPurged { rows });
+        audit::append(&mut *tx, [record]).await?;
+        tx.commit().await?;
+        if !more {
+            break;
+        }
+    }
+    handoffs::purge(app.db.relaxed(), before, PURGE_BATCH).await?;
     staff_sessions::purge(app.db.relaxed(), before, PURGE_BATCH).await?;
     api_answers::purge(app.db.relaxed(), before).await?;
     trials::purge(app.db.relaxed(), now, PURGE_BATCH).await?;
@@ -207,7 +280,7 @@ async fn care(app: App) -> anyhow::Result<()> {
     db::make_partitions(app.db.relaxed(), now).await?;
     // A client's own lifetime may be longer than the server's, and its access tokens may be JWTs.
     let longest = app.config.login.id_token.max(LONGEST_ACCESS_TOKEN);
-    let retired = lifecycle::retire(&app.db, now, longest).await?;
+    let retired = lifecycle::retire(&app.db, &app.vault, now, longest).await?;
     for kid in retired {
         tracing::info!(kid, "a signing key was retired");
     }

@@ -26,6 +26,7 @@ use tokio::task::JoinSet;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::ledger::places::Place;
+use crate::ledger::streams::Stream;
 use crate::ledger::{Ledger, Parts};
 use crate::operator::Operators;
 use crate::outbound::{Outbound, Rules};
@@ -201,7 +202,16 @@ pub async fn start(start: Start) -> anyhow::Result<Server> {
         app.config.clone(),
         stop.clone(),
     ));
-    background::spawn(&mut server.tasks, &app, &ledger, certificates, &stop);
+    let streams = Stream::all(&app.config.streams, &app.replica);
+    Stream::announce(&streams, app.db.durable()).await?;
+    background::spawn(
+        &mut server.tasks,
+        &app,
+        &ledger,
+        certificates,
+        streams,
+        &stop,
+    );
     Ok(server)
 }
 

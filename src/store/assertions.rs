@@ -1,6 +1,6 @@
 //! Client assertions that were used: each counts once, over all replicas (P6).
 
-use sqlx::PgPool;
+use sqlx::PgExecutor;
 
 use crate::clock::Time;
 use crate::secret::sha256;
@@ -33,7 +33,7 @@ pub async fn use_once(
 }
 
 /// Forgets assertions that have ended, a bounded number of them. Returns how many.
-pub async fn purge(db: &PgPool, now: Time, limit: i64) -> Result<i64, StoreError> {
+pub async fn purge(db: impl PgExecutor<'_>, now: Time, limit: i64) -> Result<i64, StoreError> {
     let done = sqlx::query!(
         r#"
         delete from assertion_ids

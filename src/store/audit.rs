@@ -1,4 +1,4 @@
-//! Audit records: appended with the effect they record, and read back.
+//! Audit records: appended with the effect they record. [`super::audit_search`] reads them back.
 //!
 //! The path's composite statements call the database's `append_audit` with [`Appended`]; nothing
 //! else writes here.
@@ -6,7 +6,7 @@
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
 use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo};
-use sqlx::{PgConnection, PgExecutor, PgPool, Postgres};
+use sqlx::{PgExecutor, PgPool, Postgres};
 use uuid::Uuid;
 
 use crate::audit::record::Record;
@@ -137,82 +137,4 @@ pub async fn append(
         .fetch_one(db)
         .await?;
     Ok(())
-}
-
-/// What to list; every field given narrows it.
-#[derive(Clone, Debug, Default)]
-pub struct Filter {
-    /// Records before this one, newest first; a page's cursor.
-    pub before: Option<Uuid>,
-    /// Not older than this.
-    pub since: Option<Time>,
-    /// Older than this.
-    pub until: Option<Time>,
-    /// The event's word.
-    pub kind: Option<String>,
-    /// The login.
-    pub login_id: Option<Uuid>,
-    /// The client.
-    pub client_id: Option<String>,
-    /// The operator.
-    pub operator: Option<String>,
-    /// The outcome.
-    pub outcome: Option<Outcome>,
-    /// Keyed hashes of one number, under every live root key.
-    pub number_hashes: Option<Vec<Vec<u8>>>,
-}
-
-/// A record as it is listed.
-#[derive(Clone, Debug)]
-pub struct Listed {
-    /// Its id.
-    pub id: Uuid,
-    /// The exact bytes.
-    pub body: Vec<u8>,
-    /// Their MAC.
-    pub mac: Vec<u8>,
-    /// The root key of the MAC.
-    pub mac_key_id: String,
-    /// The sealed personal part, unless it has been erased or there was none.
-    pub sealed: Option<Vec<u8>>,
-}
-
-/// A page of records, newest first. Manifests, one a second, only if asked for by their type.
-pub async fn list(
-    db: &mut PgConnection,
-    filter: &Filter,
-    limit: i64,
-) -> Result<Vec<Listed>, StoreError> {
-    let rows = sqlx::query_as!(
-        Listed,
-        r#"
-        select r.id, r.body, r.mac, r.mac_key_id, p.sealed as "sealed?"
-        from audit_records r
-        left join audit_personal p on p.record_id = r.id
-        where ($1::uuid is null or r.id < $1)
-            and ($2::timestamptz is null or r.id >= uuid_floor($2))
-            and ($3::timestamptz is null or r.id < uuid_floor($3))
-            and (r.type = $4 or $4::text is null and r.type <> 'AUDIT_MANIFEST')
-            and ($5::uuid is null or r.login_id = $5)
-            and ($6::text is null or r.client_id = $6)
-            and ($7::text is null or r.operator = $7)
-            and ($8::text is null or r.outcome = $8)
-            and ($9::bytea[] is null or p.number_hash = any($9))
-        order by r.id desc
-        limit $10
-        "#,
-        filter.before,
-        filter.since,
-        filter.until,
-        filter.kind.as_deref(),
-        filter.login_id,
-        filter.client_id.as_deref(),
-        filter.operator.as_deref(),
-        filter.outcome.map(Outcome::as_str),
-        filter.number_hashes.as_deref() as _,
-        limit,
-    )
-    .fetch_all(db)
-    .await?;
-    Ok(rows)
 }

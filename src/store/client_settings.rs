@@ -31,6 +31,17 @@ pub enum Hint {
     Suggestion,
 }
 
+/// Whether people at a desktop may move a login to their phone (docs/handoff.md).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Handoff {
+    /// No.
+    #[default]
+    Off,
+    /// Yes, by a QR code.
+    On,
+}
+
 /// What `sub` is for a client (OIDC Core section 8).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -119,6 +130,8 @@ pub struct Settings {
     pub fresh_for_s: u32,
     /// Whether `prompt=none` may ask an operator.
     pub silent_check: bool,
+    /// Whether a login may be handed off to a phone.
+    pub handoff: Handoff,
     /// Which set of rules it lives by.
     pub profile: Profile,
     /// The algorithm of its ID tokens and logout tokens.
@@ -248,6 +261,7 @@ impl Default for Settings {
             hint: Hint::Fixed,
             fresh_for_s: 900,
             silent_check: false,
+            handoff: Handoff::Off,
             profile: Profile::Oidc,
             id_token_alg: SigningAlg::RS256,
             userinfo_alg: None,

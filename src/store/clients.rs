@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::clock::Time;
 use crate::oauth::request::Registered;
 pub use crate::store::client_settings::{
-    AccessTokenFormat, CertificateSubject, Confirm, Hint, Profile, Settings, SubjectType,
+    AccessTokenFormat, CertificateSubject, Confirm, Handoff, Hint, Profile, Settings, SubjectType,
 };
 use crate::store::db::StoreError;
 

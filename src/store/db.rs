@@ -254,7 +254,8 @@ pub async fn make_partitions(pool: &PgPool, now: Time) -> Result<(), StoreError>
     sqlx::query_scalar!(
         r#"
         select make_partitions(name, $1)
-        from unnest(array['audit_records', 'audit_personal', 'log_leaves', 'logins', 'legs']) as name
+        from unnest(array['audit_records', 'audit_personal', 'log_leaves', 'logins', 'legs',
+            'record_words', 'login_references']) as name
         "#,
         now
     )

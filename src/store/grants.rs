@@ -1,6 +1,8 @@
 //! Grants: what a client may be told; and what is deleted of them when all is over.
 
-use sqlx::PgPool;
+use std::collections::BTreeMap;
+
+use sqlx::PgExecutor;
 use uuid::Uuid;
 
 use crate::clock::Time;
@@ -48,9 +50,13 @@ pub fn open_number(
 
 /// Deletes what has been over for a day: codes, tokens, grants, sessions, go-aheads and proofs, a
 /// bounded number of each. A grant stays as long as its session lives: whoever ends that must know which
-/// clients to tell. Returns how many rows went.
-pub async fn purge(db: &PgPool, before: Time, limit: i64) -> Result<i64, StoreError> {
-    let gone = sqlx::query_scalar!(
+/// clients to tell. Returns how many rows went, by kind.
+pub async fn purge(
+    db: impl PgExecutor<'_>,
+    before: Time,
+    limit: i64,
+) -> Result<BTreeMap<String, i64>, StoreError> {
+    let gone = sqlx::query!(
         r#"
         with code as (
             delete from codes
@@ -100,15 +106,29 @@ pub async fn purge(db: &PgPool, before: Time, limit: i64) -> Result<i64, StoreEr
                 limit $2)
             returning 1
         )
-        select (select count(*) from code) + (select count(*) from token)
-            + (select count(*) from given) + (select count(*) from session)
-            + (select count(*) from go_ahead)
-            + (select count(*) from refresh) + (select count(*) from proof) as "gone!"
+        select (select count(*) from code) as "codes!",
+            (select count(*) from token) as "access_tokens!",
+            (select count(*) from given) as "grants!", (select count(*) from session) as "sessions!",
+            (select count(*) from go_ahead) as "go_aheads!",
+            (select count(*) from refresh) as "refresh_tokens!",
+            (select count(*) from proof) as "dpop_proofs!"
         "#,
         before,
         limit,
     )
     .fetch_one(db)
     .await?;
-    Ok(gone)
+    let gone = [
+        ("codes", gone.codes),
+        ("access_tokens", gone.access_tokens),
+        ("refresh_tokens", gone.refresh_tokens),
+        ("dpop_proofs", gone.dpop_proofs),
+        ("grants", gone.grants),
+        ("sessions", gone.sessions),
+        ("go_aheads", gone.go_aheads),
+    ];
+    Ok(gone
+        .into_iter()
+        .map(|(kind, rows)| (kind.to_owned(), rows))
+        .collect())
 }

@@ -126,7 +126,7 @@ pub enum Status {
 }
 
 impl Status {
-    /// Its word.
+    /// The word in rows and records.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -11,7 +11,7 @@ use crate::clock::Time;
 use crate::oauth::redirect::Answer;
 use crate::oauth::request::AuthorizeRequest;
 use crate::phone::PhoneNumber;
-use crate::secret::{Place, Unsealable, Vault};
+use crate::secret::{Place, Token, Unsealable, Vault, same};
 use crate::store::db::StoreError;
 use crate::store::lane::Lane;
 use crate::verdict::checks::Check;
@@ -103,9 +103,26 @@ pub struct Login {
     pub answer: Option<Vec<u8>>,
     /// The session that answered, or that may answer once the person has agreed.
     pub session_id: Option<Uuid>,
+    /// The hand-off under way.
+    pub handoff_id: Option<Uuid>,
+    /// The hash of the cookie of the phone it was moved to: its legs belong to that browser.
+    pub phone_hash: Option<Vec<u8>>,
 }
 
 impl Login {
+    /// Whether this cookie is that of the phone the login was moved to.
+    #[must_use]
+    pub fn is_phones(&self, cookie: &Token) -> bool {
+        let phone = self.phone_hash.as_ref();
+        phone.is_some_and(|hash| same(hash, &cookie.hash()))
+    }
+
+    /// The hash of the cookie its legs belong to: a callback needs it (P8).
+    #[must_use]
+    pub fn leg_cookie_hash(&self) -> &[u8] {
+        self.phone_hash.as_deref().unwrap_or(&self.cookie_hash)
+    }
+
     /// The number this login is about, if it is known by now.
     ///
     /// # Errors
@@ -320,6 +337,8 @@ pub(super) struct Row {
     pub retry_at: Option<Time>,
     pub answer: Option<Vec<u8>>,
     pub session_id: Option<Uuid>,
+    pub handoff_id: Option<Uuid>,
+    pub phone_hash: Option<Vec<u8>>,
     pub opened_at: Time,
     pub expires_at: Time,
 }
@@ -356,6 +375,8 @@ impl Row {
             sealed: row.sealed,
             answer: row.answer,
             session_id: row.session_id,
+            handoff_id: row.handoff_id,
+            phone_hash: row.phone_hash,
         })
     }
 }
@@ -370,7 +391,8 @@ pub async fn find(lane: &Lane, vault: &Vault, id: Uuid) -> Result<Option<Login>,
             request as "request: Json<AuthorizeRequest>", sealed_request, sealed,
             number_source as "number_source: NumberSource", pressed, leg_id,
             (select operator from legs where legs.id = logins.leg_id) as operator, legs, mismatches,
-            rerouted, outcome as "outcome: Outcome", retry_at, answer, session_id, opened_at, expires_at
+            rerouted, outcome as "outcome: Outcome", retry_at, answer, session_id, handoff_id,
+            phone_hash, opened_at, expires_at
         from logins
         where id = $1
         "#,
@@ -454,7 +476,8 @@ pub async fn overdue(
             request as "request: Json<AuthorizeRequest>", sealed_request, sealed,
             number_source as "number_source: NumberSource", pressed, leg_id,
             (select operator from legs where legs.id = logins.leg_id) as operator, legs, mismatches,
-            rerouted, outcome as "outcome: Outcome", retry_at, answer, session_id, opened_at, expires_at
+            rerouted, outcome as "outcome: Outcome", retry_at, answer, session_id, handoff_id,
+            phone_hash, opened_at, expires_at
         from logins
         where ended_at is null
             and (expires_at <= $1 or (stage = 'checking' and changed_at <= $2))

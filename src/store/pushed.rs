@@ -1,11 +1,12 @@
 //! Pushed authorization requests (RFC 9126). Each opens one login, over all replicas: the first
 //! browser that brings its `request_uri` names the login, and everybody after it finds that name.
 
-use sqlx::PgPool;
+use sqlx::PgExecutor;
 use uuid::Uuid;
 
 use crate::clock::Time;
 use crate::secret::{Handle, Place};
+use crate::store::audit::Appended;
 use crate::store::db::StoreError;
 use crate::store::lane::Lane;
 
@@ -23,12 +24,18 @@ pub async fn insert(
     sealed: &[u8],
     number_hashes: &[Vec<u8>],
     expires_at: Time,
+    records: Appended,
 ) -> Result<(), StoreError> {
     let mut lent = lane.get().await?;
-    sqlx::query!(
+    sqlx::query_scalar!(
         r#"
-        insert into pushed_requests (id, hash, client_id, sealed, number_hashes, expires_at)
-        values ($1, $2, $3, $4, $5, $6)
+        with kept as (
+            insert into pushed_requests (id, hash, client_id, sealed, number_hashes, expires_at)
+            values ($1, $2, $3, $4, $5, $6)
+            returning id
+        )
+        select append_audit($7)
+        from kept
         "#,
         handle.id,
         &handle.hash(),
@@ -36,10 +43,11 @@ pub async fn insert(
         sealed,
         number_hashes,
         expires_at,
+        &records as _,
     )
-    .execute(lent.connection())
+    .fetch_one(lent.connection())
     .await?;
-    lent.give_back();
+    lent.give_back_after(&records, true);
     Ok(())
 }
 
@@ -65,7 +73,7 @@ pub struct Pushed {
 }
 
 /// Deletes what expired before a time, in batches. Returns how many.
-pub async fn purge(db: &PgPool, before: Time, limit: i64) -> Result<u64, StoreError> {
+pub async fn purge(db: impl PgExecutor<'_>, before: Time, limit: i64) -> Result<i64, StoreError> {
     let done = sqlx::query!(
         r#"
         delete from pushed_requests
@@ -76,5 +84,5 @@ pub async fn purge(db: &PgPool, before: Time, limit: i64) -> Result<u64, StoreEr
     )
     .execute(db)
     .await?;
-    Ok(done.rows_affected())
+    Ok(i64::try_from(done.rows_affected()).unwrap_or(i64::MAX))
 }

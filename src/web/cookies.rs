@@ -34,6 +34,23 @@ impl Cookies {
         format!("{}{}", self.login_prefix(), login.simple())
     }
 
+    /// The name of the cookie of the phone that this login was moved to.
+    #[must_use]
+    pub fn phone(self, login: Uuid) -> String {
+        format!("{}{}", self.phone_prefix(), login.simple())
+    }
+
+    /// The name of the cookie that ties the forms of a scanned ticket to this browser, before any login
+    /// is.
+    #[must_use]
+    pub fn scanner(self) -> &'static str {
+        if self.https {
+            "__Host-nc_scanner"
+        } else {
+            "nc_scanner"
+        }
+    }
+
     /// The name of the cookie that names this browser: its go-aheads hang on it.
     #[must_use]
     pub fn browser(self) -> &'static str {
@@ -128,6 +145,14 @@ impl Cookies {
         }
     }
 
+    fn phone_prefix(self) -> &'static str {
+        if self.https {
+            "__Host-nc_phone_"
+        } else {
+            "nc_phone_"
+        }
+    }
+
     fn write(self, name: &str, value: &str, max_age: u64) -> HeaderValue {
         self.write_for(name, value, max_age, "Lax")
     }
@@ -168,6 +193,18 @@ impl Received<'_> {
         self.token(&self.cookies.login(login))
     }
 
+    /// The token of the cookie that this login's phone has.
+    #[must_use]
+    pub fn phone(&self, login: Uuid) -> Option<Token> {
+        self.token(&self.cookies.phone(login))
+    }
+
+    /// The token that ties the forms of a scanned ticket to this browser.
+    #[must_use]
+    pub fn scanner(&self) -> Option<Token> {
+        self.token(self.cookies.scanner())
+    }
+
     /// The token that names this browser.
     #[must_use]
     pub fn browser(&self) -> Option<Token> {
@@ -180,13 +217,14 @@ impl Received<'_> {
         self.token(self.cookies.session())
     }
 
-    /// The tokens of all login cookies, at most [`MOST_LOGINS`].
+    /// The tokens of all cookies that a callback may need, a login's or its phone's, at most
+    /// [`MOST_LOGINS`].
     #[must_use]
     pub fn logins(&self) -> Vec<Token> {
-        let prefix = self.cookies.login_prefix();
+        let prefixes = [self.cookies.login_prefix(), self.cookies.phone_prefix()];
         self.pairs
             .iter()
-            .filter(|(name, _)| name.starts_with(prefix))
+            .filter(|(name, _)| prefixes.iter().any(|prefix| name.starts_with(prefix)))
             .take(MOST_LOGINS)
             .filter_map(|(name, _)| self.token(name))
             .collect()

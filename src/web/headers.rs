@@ -15,11 +15,13 @@ use http::{Extensions, HeaderMap, HeaderValue};
 pub enum PageClass {
     /// A page of the login journey.
     Journey,
+    /// One that waits for something: a script of ours asks our own origin how it stands.
+    Watching,
     /// The page that carries a `response_mode=form_post` answer to the app.
     FormPost,
     /// Pages around signing out.
     Logout,
-    /// Pages for staff, the only ones with scripts of ours.
+    /// Pages for staff.
     Console,
     /// Everything that is no page: JSON, redirects, static files, empty answers.
     #[default]
@@ -38,6 +40,10 @@ impl PageClass {
             Self::Journey => {
                 "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; \
                  base-uri 'none'; frame-ancestors 'none'"
+            }
+            Self::Watching => {
+                "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; \
+                 connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
             }
             // Apps are told of a logout by frames of theirs (Front-Channel Logout).
             Self::Logout => {
@@ -128,8 +134,9 @@ mod tests {
     use super::*;
     use crate::secret::sha256;
 
-    const ALL: [PageClass; 5] = [
+    const ALL: [PageClass; 6] = [
         PageClass::Journey,
+        PageClass::Watching,
         PageClass::FormPost,
         PageClass::Logout,
         PageClass::Console,
@@ -173,6 +180,7 @@ mod tests {
             policies,
             [
                 "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+                "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
                 "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'sha256-ePniVEkSivX/c7XWBGafqh8tSpiRrKiqYeqbG7N1TOE='; form-action https: http:; base-uri 'none'; frame-ancestors 'none'",
                 "default-src 'none'; style-src 'self'; img-src 'self' data:; frame-src https: http:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
                 "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",

@@ -23,6 +23,7 @@ pub struct Throttles {
     logins: PerMinute<Option<IpAddr>>,
     refused_pushes: PerMinute<String>,
     client_failures: PerMinute<(String, Option<IpAddr>)>,
+    codes: PerMinute<Option<IpAddr>>,
 }
 
 /// A limit was reached; seconds to wait, at least one.
@@ -37,6 +38,7 @@ impl Throttles {
             logins: PerMinute::new(limits.logins_per_address_per_minute),
             refused_pushes: PerMinute::new(RECORDED_REFUSALS),
             client_failures: PerMinute::new(limits.client_failures_per_minute),
+            codes: PerMinute::new(limits.handoff_codes_per_address_per_minute),
         }
     }
 
@@ -67,6 +69,15 @@ impl Throttles {
         self.client_failures.count(&(name, address.map(network)))
     }
 
+    /// Counts a short code that somebody types. Every try counts, right or wrong: a guess that is right
+    /// must not pass because it was the first.
+    ///
+    /// # Errors
+    /// [`TooMany`] if that address has typed too many.
+    pub fn code_from(&self, address: Option<IpAddr>) -> Result<(), TooMany> {
+        self.codes.count(&address.map(network))
+    }
+
     /// Forgets who has not been heard of for long enough to start from nothing. To be called now and
     /// then: addresses and names are the callers' to choose.
     pub fn forget_old(&self) {
@@ -76,6 +87,8 @@ impl Throttles {
         self.refused_pushes.0.shrink_to_fit();
         self.client_failures.0.retain_recent();
         self.client_failures.0.shrink_to_fit();
+        self.codes.0.retain_recent();
+        self.codes.0.shrink_to_fit();
     }
 }
 

@@ -57,6 +57,8 @@ pub struct Frame {
     pub terms: Option<String>,
     /// Where people find help with this service.
     pub support: Option<String>,
+    /// Where the app is at home, for a browser inside another app, which may not get far.
+    pub in_app: Option<String>,
     /// The path of this page, for a browser that comes back to it in another language. A page that
     /// cannot be asked for again has none, and no choice of languages.
     pub here: Option<String>,
@@ -84,6 +86,7 @@ impl Frame {
             policy: None,
             terms: None,
             support: None,
+            in_app: None,
             here: None,
         }
     }
@@ -134,6 +137,18 @@ impl Frame {
     #[must_use]
     pub fn stylesheet(&self) -> &'static str {
         assets::stylesheet()
+    }
+
+    /// The path of the script for pages that wait.
+    #[must_use]
+    pub fn watch(&self) -> &'static str {
+        assets::watch()
+    }
+
+    /// The path of the script that counts down.
+    #[must_use]
+    pub fn wait_script(&self) -> &'static str {
+        assets::wait_script()
     }
 
     /// The icon's path.

@@ -121,16 +121,16 @@ async fn a_key_is_published_before_it_signs_and_until_its_last_token_ended() {
     assert_eq!(after.active(SigningAlg::RS256).unwrap().kid(), other);
 
     let end = now + RELOAD_LIMIT + LIFE;
-    let too_soon = lifecycle::retire(db, end - Duration::from_secs(1), LIFE)
+    let too_soon = lifecycle::retire(db, &vault, end - Duration::from_secs(1), LIFE)
         .await
         .unwrap();
     assert_eq!(too_soon, Vec::<String>::new());
     assert_eq!(
-        lifecycle::retire(db, end, LIFE).await.unwrap(),
+        lifecycle::retire(db, &vault, end, LIFE).await.unwrap(),
         std::slice::from_ref(&rotated.old)
     );
     assert_eq!(
-        lifecycle::retire(db, end, LIFE).await.unwrap(),
+        lifecycle::retire(db, &vault, end, LIFE).await.unwrap(),
         Vec::<String>::new()
     );
     let gone = lifecycle::load(db, &vault).await.unwrap();

@@ -13,7 +13,9 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::support::app::{App, NUMBER};
 use crate::support::database::Database;
+use crate::support::rp::Wish;
 
 /// Writes a new self-signed certificate for localhost and returns it.
 fn certificate(folder: &Path) -> String {
@@ -161,4 +163,92 @@ async fn of_tls_1_2_only_the_recommended_cipher_suites_are_spoken() {
     );
     server.stop().await;
     std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// Everything that a certified provider does in a sign-in, over https with our own TLS and as https wants
+/// it: every URL, every cookie.
+#[tokio::test]
+async fn people_sign_in_stay_signed_in_and_leave_over_our_own_tls() {
+    const BYE: &str = "https://shop.example/bye";
+    let app = App::builder()
+        .over_tls()
+        .client(|shop| {
+            shop.settings.post_logout_redirect_uris = vec![BYE.to_owned()];
+            shop.settings.fresh_for_s = 900;
+            shop.settings.scopes.push("offline_access".to_owned());
+        })
+        .start()
+        .await;
+    let metadata = app.shop.metadata().await;
+    for (name, value) in metadata.as_object().unwrap() {
+        if name == "issuer" || name.ends_with("_endpoint") || name.ends_with("_uri") {
+            assert!(
+                value.as_str().unwrap().starts_with("https://localhost:"),
+                "{name}"
+            );
+        }
+    }
+    let mut browser = app.browser();
+    let wish = Wish::of(NUMBER)
+        .scopes(&["phone", "offline_access"])
+        .prompt("consent");
+    let pushed = app.shop.push_departure(&app.shop.depart(&wish).await).await;
+    browser.open(&pushed.url).await;
+    browser.press("Continue").await;
+    let first = app.redeem(&browser, &pushed).await;
+    assert_eq!(first.claims["iss"], app.issuer);
+    assert_eq!(first.claims["phone_number"], NUMBER);
+    let names: Vec<_> = browser
+        .cookies("localhost")
+        .iter()
+        .map(|c| c.name.clone())
+        .collect();
+    assert!(
+        names.len() >= 2 && names.iter().all(|name| name.starts_with("__Host-")),
+        "{names:?}"
+    );
+    let set = browser
+        .hops
+        .iter()
+        .flat_map(|hop| hop.headers.get_all("set-cookie"));
+    for cookie in set.map(|value| value.to_str().unwrap()) {
+        assert!(
+            cookie.contains("; Secure") && cookie.contains("; HttpOnly"),
+            "{cookie}"
+        );
+    }
+    // Silently again, by POST from the app's site and answered by a form.
+    let wish = Wish::of(NUMBER)
+        .scopes(&["phone"])
+        .prompt("none")
+        .with("response_mode", "form_post")
+        .with("max_age", "10000");
+    let again = app.shop.depart(&wish).await;
+    let form = crate::support::html::Form {
+        action: format!("{}/authorize", app.issuer),
+        method: "post".to_owned(),
+        fields: again.parameters(),
+        buttons: Vec::new(),
+    };
+    browser.open(format!("{}/authorize", app.issuer)).await;
+    browser.send(&form, None, &[]).await;
+    let fields = browser.page().document.forms[0].fields.clone();
+    let code = app.shop.answer_of(&again, fields).code().to_owned();
+    let second = app.shop.redeem(&again, &code).await;
+    assert_eq!(second.claims["auth_time"], first.claims["auth_time"]);
+    assert_eq!(second.claims["sid"], first.claims["sid"]);
+    let leave = url::Url::parse_with_params(
+        &format!("{}/logout", app.issuer),
+        [
+            ("id_token_hint", second.id_token.as_str()),
+            ("post_logout_redirect_uri", BYE),
+            ("state", "s"),
+        ],
+    );
+    browser.open(leave.unwrap()).await;
+    assert_eq!(browser.left().as_str(), format!("{BYE}?state=s"));
+    let silent = app
+        .open(&mut browser, &Wish::of(NUMBER).prompt("none"))
+        .await;
+    assert_eq!(app.answer(&browser, &silent).error().0, "login_required");
 }

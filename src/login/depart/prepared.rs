@@ -11,8 +11,8 @@ use crate::audit::event::{Event, Subject};
 use crate::audit::record::Record;
 use crate::clock::Time;
 use crate::login::authorize::about;
+use crate::login::counted;
 use crate::login::view::Checking;
-use crate::login::{counted, policy};
 use crate::operator::routing::Rule;
 use crate::phone::PhoneNumber;
 use crate::store::logins::Login;
@@ -40,6 +40,7 @@ pub struct Prepared {
     pub(super) sealed: Vec<u8>,
     pub(super) number_hashes: Vec<Vec<u8>>,
     pub(super) tries_per_hour: i64,
+    pub(super) legs_at_most: i32,
     pub(super) url: String,
     pub(super) now: Time,
     pub(super) expires_at: Time,
@@ -82,7 +83,7 @@ impl Prepared {
             sealed: &self.sealed,
             number_hashes: &self.number_hashes,
             tries_per_hour: self.tries_per_hour,
-            legs_at_most: policy::LEGS,
+            legs_at_most: self.legs_at_most,
             now: self.now,
             expires_at: self.expires_at,
         }

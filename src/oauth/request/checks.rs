@@ -305,7 +305,8 @@ fn claims(
     };
     let claims = ClaimsRequest::parse(&text, number)
         .map_err(|why| OAuthError::invalid_request(format!("claims: {why}")))?;
-    if !claims.acr_can_be(&Acr::OFFERED.map(Acr::as_str)) {
+    // A hand-off is the person's choice, so nobody can count on it.
+    if !claims.acr_can_be(&[Acr::Network.as_str()]) {
         return Err(OAuthError::new(
             ErrorCode::UnmetAuthenticationRequirements,
             "none of the acr values that claims calls essential is offered",

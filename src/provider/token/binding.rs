@@ -17,6 +17,14 @@ pub struct Binding {
 }
 
 impl Binding {
+    /// What it is, for audit records.
+    #[must_use]
+    pub fn words(&self) -> Vec<String> {
+        let dpop = self.jkt.as_ref().map(|_| "dpop".to_owned());
+        let certificate = self.x5t.as_ref().map(|_| "certificate".to_owned());
+        dpop.into_iter().chain(certificate).collect()
+    }
+
     /// What this request shows, if that is as much as the client must show. The proof counts from
     /// here on.
     ///

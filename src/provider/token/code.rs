@@ -5,7 +5,9 @@ use crate::audit::event::Event;
 use crate::oauth::pkce;
 use crate::provider::call::{Call, Refusal};
 use crate::provider::token::issue::{Prepared, Tokens};
-use crate::provider::token::{Binding, invalid_grant, invalid_target, record, resources};
+use crate::provider::token::{
+    Binding, invalid_grant, invalid_target, record, refused_unread, resources,
+};
 use crate::secret::Handle;
 use crate::store::audit::Appended;
 use crate::store::db::StoreError;
@@ -16,22 +18,28 @@ use crate::store::tokens::code::{self, Redeemed, Redeeming};
 /// # Errors
 /// [`Refusal`].
 pub async fn redeem(call: &Call) -> Result<Tokens, Refusal> {
-    let given = call.required("code")?;
-    let redirect_uri = call.required("redirect_uri")?;
-    let resources = resources(call)?;
-    let Some(given) = Handle::parse(given) else {
-        return Err(invalid_grant("the code is not one of ours").into());
+    let asked = match read(call).await {
+        Ok(asked) => asked,
+        Err(refusal) => {
+            let event = |reason| Event::CodeToTokenError {
+                grant: None,
+                reason,
+                revoked: false,
+            };
+            return Err(refused_unread(call, refusal, event).await);
+        }
     };
-    // A malformed verifier fits no challenge; with a code that has none it must not either.
-    let challenge = call.form.get("code_verifier").map(|verifier| {
-        pkce::of_verifier(verifier).map_or_else(
-            || "malformed".to_owned(),
-            |challenge| challenge.as_str().to_owned(),
-        )
-    });
-    let binding = Binding::of(call).await?;
-    let prepared = Prepared::new(call, given.id, binding, resources);
-    let issued = Event::CodeToToken { grant: given.id };
+    let Asked {
+        given,
+        redirect_uri,
+        challenge,
+        prepared,
+    } = asked;
+    let issued = Event::CodeToToken {
+        grant: given.id,
+        resources: prepared.resources().to_vec(),
+        bound_to: prepared.binding.words(),
+    };
     let recorder = call.browser.recorder(&call.app, call.now);
     let redeemed = code::redeem(
         call.app.db.durable_steps(),
@@ -63,6 +71,37 @@ pub async fn redeem(call: &Call) -> Result<Tokens, Refusal> {
         Err(StoreError::Stale) => refuse_replay(call, &given).await,
         Err(error) => Err(error.into()),
     }
+}
+
+/// What a request brings, before anything is looked up.
+struct Asked<'a> {
+    given: Handle,
+    redirect_uri: &'a str,
+    challenge: Option<String>,
+    prepared: Prepared<'a>,
+}
+
+async fn read(call: &Call) -> Result<Asked<'_>, Refusal> {
+    let given = call.required("code")?;
+    let redirect_uri = call.required("redirect_uri")?;
+    let resources = resources(call)?;
+    let Some(given) = Handle::parse(given) else {
+        return Err(invalid_grant("the code is not one of ours").into());
+    };
+    // A malformed verifier fits no challenge; with a code that has none it must not either.
+    let challenge = call.form.get("code_verifier").map(|verifier| {
+        pkce::of_verifier(verifier).map_or_else(
+            || "malformed".to_owned(),
+            |challenge| challenge.as_str().to_owned(),
+        )
+    });
+    let binding = Binding::of(call).await?;
+    Ok(Asked {
+        prepared: Prepared::new(call, given.id, binding, resources),
+        given,
+        redirect_uri,
+        challenge,
+    })
 }
 
 fn refused(code: &Handle, reason: &str, revoked: bool) -> Event {

@@ -69,6 +69,12 @@ impl<'a> Prepared<'a> {
         }
     }
 
+    /// The resources the access token is for.
+    #[must_use]
+    pub fn resources(&self) -> &[String] {
+        &self.resources
+    }
+
     /// What to store of the access token.
     #[must_use]
     pub fn access(&self) -> NewAccess<'_> {

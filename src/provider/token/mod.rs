@@ -77,6 +77,28 @@ fn invalid_grant(description: &str) -> OAuthError {
     OAuthError::new(ErrorCode::InvalidGrant, description)
 }
 
+/// Records a request that was refused for what it is, before its code or token was looked up.
+async fn refused_unread(
+    call: &Call,
+    refusal: Refusal,
+    event: impl FnOnce(String) -> Event,
+) -> Refusal {
+    let reason = match &refusal {
+        Refusal::OAuth(error) => error.description.clone(),
+        // A missing nonce is no fault but a step.
+        Refusal::Proof(refused) if refused.error.code != ErrorCode::UseDpopNonce => {
+            refused.error.description.clone()
+        }
+        Refusal::Proof(_) | Refusal::Client(_) | Refusal::Failure(_) => return refusal,
+    };
+    let recorder = call.browser.recorder(&call.app, call.now);
+    let record = recorder.record(call.subject(None), &event(reason));
+    match audit::append_alone(&call.app.db, call.app.db.relaxed(), [record]).await {
+        Ok(()) => refusal,
+        Err(error) => error.into(),
+    }
+}
+
 /// Records a refusal that changed nothing but what it says itself.
 async fn record(call: &Call, grant: Uuid, event: &Event) -> Result<(), Refusal> {
     let recorder = call.browser.recorder(&call.app, call.now);

@@ -8,7 +8,9 @@ use crate::audit::event::Event;
 use crate::oauth::error::{ErrorCode, OAuthError};
 use crate::provider::call::{Call, Refusal};
 use crate::provider::token::issue::{Prepared, Tokens};
-use crate::provider::token::{Binding, invalid_grant, invalid_target, record, resources};
+use crate::provider::token::{
+    Binding, invalid_grant, invalid_target, record, refused_unread, resources,
+};
 use crate::secret::Handle;
 use crate::store::audit::Appended;
 use crate::store::db::StoreError;
@@ -21,13 +23,18 @@ use crate::web::failure::Failure;
 /// # Errors
 /// [`Refusal`].
 pub async fn refresh(call: &Call) -> Result<Tokens, Refusal> {
-    let given = call.required("refresh_token")?;
-    let scopes = scopes(call);
-    let resources = resources(call)?;
-    let Some(given) = Handle::parse(given) else {
-        return Err(invalid_grant("the refresh token is not one of ours").into());
+    let (given, resources, binding) = match read(call).await {
+        Ok(asked) => asked,
+        Err(refusal) => {
+            let event = |reason| Event::RefreshTokenError {
+                grant: None,
+                reason,
+                revoked: false,
+            };
+            return Err(refused_unread(call, refusal, event).await);
+        }
     };
-    let binding = Binding::of(call).await?;
+    let scopes = scopes(call);
     let rotates = !call.client.is_confidential();
     let prepared = Prepared::new(call, given.id, binding.clone(), resources.clone());
     let hash = given.hash();
@@ -42,6 +49,8 @@ pub async fn refresh(call: &Call) -> Result<Tokens, Refusal> {
         grant: given.id,
         rotated: rotates,
         scopes: scopes.as_deref().map(|scopes| scopes.join(" ")),
+        resources: resources.clone(),
+        bound_to: binding.words(),
     };
     let recorder = call.browser.recorder(&call.app, call.now);
     let records = Appended::new([recorder.record(call.subject(Some(given.id)), &event)]);
@@ -58,6 +67,15 @@ pub async fn refresh(call: &Call) -> Result<Tokens, Refusal> {
         }
         Err(error) => Err(error.into()),
     }
+}
+
+async fn read(call: &Call) -> Result<(Handle, Vec<String>, Binding), Refusal> {
+    let given = call.required("refresh_token")?;
+    let resources = resources(call)?;
+    let Some(given) = Handle::parse(given) else {
+        return Err(invalid_grant("the refresh token is not one of ours").into());
+    };
+    Ok((given, resources, Binding::of(call).await?))
 }
 
 /// The scopes the request narrows to, each once.

@@ -24,10 +24,15 @@ pub struct Claimed {
 }
 
 /// Claims a leg for the browser that came back with its state: once, before the operator is called.
-/// `cookies` are the hashes of all login cookies the browser sent, `session` that of its session's.
+/// `cookies` are the hashes of all login and phone cookies the browser sent, `session` that of its
+/// session's. A login that was handed off comes back with its phone's cookie and no other.
 ///
 /// # Errors
 /// [`StoreError::Stale`] if this callback is not the one awaited; ask [`crate::store::logins::find_leg`] why.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "everything the one statement compares"
+)]
 pub async fn claim(
     lane: &Lane,
     vault: &Vault,
@@ -50,7 +55,8 @@ pub async fn claim(
                     where id = $1 and state_hash = $2 and operator = $3 and stage = 'away'
                         and expires_at > $6
                 )
-                and stage = 'away' and leg_id = $1 and cookie_hash = any($4) and expires_at > $6
+                and stage = 'away' and leg_id = $1 and coalesce(phone_hash, cookie_hash) = any($4)
+                and expires_at > $6
             returning *
         ),
         leg as (
@@ -64,7 +70,7 @@ pub async fn claim(
             login.number_source as "number_source: NumberSource", login.pressed, login.leg_id,
             login.legs, login.mismatches, login.rerouted,
             login.outcome as "outcome: Outcome", login.retry_at, login.answer,
-            login.session_id as login_session_id, login.opened_at, login.expires_at,
+            login.session_id as login_session_id, login.handoff_id, login.phone_hash, login.opened_at, login.expires_at,
             leg.operator, leg.operator_revision, leg.method as "method: Method", leg.departed_at,
             leg.sealed as leg_sealed,
             s.id as "session_id?", s.number_hash as "session_number_hash?",
@@ -130,6 +136,8 @@ pub async fn claim(
             retry_at: row.retry_at,
             answer: row.answer,
             session_id: row.login_session_id,
+            handoff_id: row.handoff_id,
+            phone_hash: row.phone_hash,
             opened_at: row.opened_at,
             expires_at: row.expires_at,
         }

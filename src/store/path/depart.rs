@@ -60,6 +60,9 @@ pub struct Chosen<'a> {
     pub sealed: Option<&'a [u8]>,
     /// Where it comes from.
     pub source: Option<NumberSource>,
+    /// The hash of the phone's cookie, if a phone departs for a login that was handed off: only then
+    /// such a login may depart, and no other.
+    pub phone: Option<&'a [u8]>,
 }
 
 /// Opens a login that departs at once: nothing is missing. Departures of one number at the same moment
@@ -159,6 +162,7 @@ pub async fn depart(
             where id = $1 and stage in ('open', 'away', 'problem') and expires_at > $5
                 and legs < $17
                 and not (select exhausted from tries) and not (rerouted and $9 = 'reroute')
+                and phone_hash is not distinct from $18 and (handoff_id is null or $18::bytea is not null)
             returning id
         ),
         closed as (
@@ -197,6 +201,7 @@ pub async fn depart(
         leg.tries_per_hour,
         first_id(leg.now - TimeDelta::hours(1)),
         leg.legs_at_most,
+        number.phone,
     )
     .fetch_one(lent.connection())
     .await?;
@@ -227,6 +232,7 @@ pub async fn ask_for_operator(
             set stage = 'open', outcome = null, pressed = true, sealed = $2, number_source = $3,
                 changed_at = $4, retry_at = null
             where id = $1 and stage in ('open', 'away', 'problem') and expires_at > $4
+                and phone_hash is not distinct from $6 and (handoff_id is null or $6::bytea is not null)
             returning id
         ),
         leg as (
@@ -245,6 +251,7 @@ pub async fn ask_for_operator(
         number.source.map(NumberSource::as_str),
         now,
         &records as _,
+        number.phone,
     )
     .fetch_one(lent.connection())
     .await?;
@@ -347,6 +354,7 @@ pub async fn stop_short(
             set stage = 'problem', outcome = $2, retry_at = $7, sealed = $3, number_source = $4,
                 changed_at = $5
             where id = $1 and stage in ('open', 'away', 'problem')
+                and phone_hash is not distinct from $8 and (handoff_id is null or $8::bytea is not null)
             returning id
         ),
         leg as (
@@ -368,6 +376,7 @@ pub async fn stop_short(
         now,
         &records as _,
         retry_at,
+        number.phone,
     )
     .fetch_one(lent.connection())
     .await?;

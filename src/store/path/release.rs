@@ -84,7 +84,8 @@ pub struct GoAhead<'a> {
 }
 
 /// The verdict `verified`: closes leg and login, opens or renews the session, stores grant and code,
-/// remembers the go-ahead, appends the records. All or nothing, and only once.
+/// remembers the go-ahead, appends the records. All or nothing, and only once; after a hand-off not
+/// before the digits were typed.
 ///
 /// # Errors
 /// [`StoreError::Stale`] if the login is not being checked any more, or the number's epoch has moved.
@@ -104,6 +105,10 @@ pub async fn release(
                 ended_at = $4
             where id = $1 and stage in ('checking', 'confirm')
                 and expires_at > $4 and leg_id is not distinct from $2
+                and (handoff_id is null or exists (
+                    select from handoffs
+                    where handoffs.id = logins.handoff_id and handoffs.stage = 'proven'
+                ))
                 and $6 = coalesce(
                     (select max(epoch) from subject_epochs where number_hash = any($5)), 0)
             returning id

@@ -1,12 +1,14 @@
 //! Whole logins: what the person sees, what the app is told, what is on record, and that nothing
 //! verified slips out.
 
+mod apps;
 mod ending;
 mod languages;
 mod number;
 mod refused;
 mod requests;
 mod scenarios;
+mod size;
 mod tokens;
 mod told;
 mod verified;

@@ -250,6 +250,11 @@ async fn every_endpoint_scope_and_claim_is_in_the_documentation() {
             in_docs(path);
         }
     }
+    assert_eq!(
+        words(&metadata, "ui_locales_supported"),
+        numbercloak::oauth::locale::TAGS,
+        "what a client may register as its language"
+    );
     for list in [
         "claims_supported",
         "scopes_supported",

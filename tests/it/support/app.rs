@@ -25,6 +25,7 @@ use super::browser::Browser;
 use super::database::Database;
 use super::rp::{Answer, Departure, Rp, SignedIn, Wish};
 use super::statements::Statements;
+use super::tls::Files;
 
 /// The operator's alias.
 pub const OPERATOR: &str = "simulator";
@@ -44,6 +45,7 @@ pub struct Builder {
     operator: Option<Change<Settings>>,
     config: Vec<(String, String)>,
     counts_statements: bool,
+    over_tls: bool,
     persona: Option<Persona>,
 }
 
@@ -65,6 +67,7 @@ pub struct App {
     pub statements: Option<Statements>,
     config: Vec<(String, String)>,
     _simulator: Simulator,
+    _certificate: Option<Files>,
 }
 
 impl Builder {
@@ -98,8 +101,14 @@ impl Builder {
         self
     }
 
+    /// Has the server end TLS itself.
+    pub fn over_tls(mut self) -> Self {
+        self.over_tls = true;
+        self
+    }
+
     /// Starts everything.
-    pub async fn start(self) -> App {
+    pub async fn start(mut self) -> App {
         let clock = Clock::movable();
         let database = Database::keyed().await;
         let statements = if self.counts_statements {
@@ -108,7 +117,18 @@ impl Builder {
             None
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let issuer = format!("http://localhost:{}", listener.local_addr().unwrap().port());
+        let scheme = if self.over_tls { "https" } else { "http" };
+        let port = listener.local_addr().unwrap().port();
+        let issuer = format!("{scheme}://localhost:{port}");
+        let certificate = self.over_tls.then(Files::write);
+        if let Some(files) = &certificate {
+            self = self
+                .config(
+                    "server.tls.certificate_file",
+                    &files.path("certificate.pem"),
+                )
+                .config("server.tls.key_file", &files.path("key.pem"));
+        }
         let persona = self.persona.unwrap_or_default();
         let simulator = start_simulator(&issuer, &clock, OPERATOR, persona).await;
 
@@ -155,6 +175,7 @@ impl Builder {
             statements,
             config: self.config,
             _simulator: simulator,
+            _certificate: certificate,
         }
     }
 }
@@ -257,7 +278,13 @@ async fn start_server(
         ("database.url", database_url.to_owned()),
         ("keys.root_key", root.reveal()),
     ];
-    let env = given.into_iter().map(|(key, value)| {
+    // A secret is no flag: every user of a machine can read those.
+    let (secrets, settings): (Vec<_>, Vec<_>) = settings
+        .iter()
+        .cloned()
+        .partition(|(key, _)| key.ends_with("_secret"));
+    let given = given.map(|(key, value)| (key.to_owned(), value));
+    let env = given.into_iter().chain(secrets).map(|(key, value)| {
         let name = key.replace('.', "__").to_uppercase();
         (format!("NUMBERCLOAK__{name}"), value)
     });
@@ -275,7 +302,7 @@ async fn start_server(
     let flags = defaults
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .into_iter()
-        .chain(settings.iter().cloned())
+        .chain(settings)
         .collect();
     let config = config::load(None, env, flags).unwrap();
     let management = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use numbercloak::clock::{Clock, Time};
-use reqwest::header::{CONTENT_TYPE, COOKIE, HOST, HeaderMap, LOCATION, ORIGIN, SET_COOKIE};
+use reqwest::header::{
+    CONTENT_TYPE, COOKIE, HOST, HeaderMap, LOCATION, ORIGIN, SET_COOKIE, USER_AGENT,
+};
 use reqwest::{Method, StatusCode};
 use url::{Host, Url};
 use uuid::Uuid;
@@ -29,6 +31,8 @@ pub struct Hop {
     pub headers: HeaderMap,
     /// The title of the page, if it was one.
     pub title: String,
+    /// Bytes of the answer's body.
+    pub size: usize,
 }
 
 /// A page.
@@ -85,6 +89,8 @@ pub struct Browser {
     page: Option<Page>,
     /// Whether refreshes are followed at once, as browsers do.
     pub follows_refresh: bool,
+    /// What it calls itself.
+    pub user_agent: Option<&'static str>,
     /// Its `Accept-Language`.
     pub languages: &'static str,
     /// Which replica answers for an authority; else the address in the URL.
@@ -107,6 +113,7 @@ impl Browser {
             end: End::Lost("went nowhere yet"),
             page: None,
             follows_refresh: true,
+            user_agent: None,
             languages: "en",
             route: None,
         }
@@ -303,6 +310,7 @@ impl Browser {
                 status,
                 headers: headers.clone(),
                 title: String::new(),
+                size: 0,
             };
             if status.is_redirection() {
                 self.hops.push(hop);
@@ -326,6 +334,7 @@ impl Browser {
                 Document::default()
             };
             hop.title.clone_from(&document.title);
+            hop.size = source.len();
             self.hops.push(hop);
             let refresh = document.refresh.clone().filter(|_| self.follows_refresh);
             let page = Page {
@@ -379,6 +388,9 @@ impl Browser {
             .header(HOST, here)
             .header("sec-fetch-site", site)
             .header("accept-language", self.languages);
+        if let Some(agent) = self.user_agent {
+            request = request.header(USER_AGENT, agent);
+        }
         let now = self.clock.now();
         let cookies: Vec<String> = self
             .jar

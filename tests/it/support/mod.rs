@@ -14,6 +14,7 @@ pub mod process;
 pub mod rp;
 pub mod served;
 pub mod statements;
+pub mod tls;
 pub mod wire;
 
 /// Reads what a test needs from the outside with an HTTP client of its own: the tests are everybody
@@ -40,6 +41,7 @@ pub fn client_through(proxy: std::net::SocketAddr) -> reqwest::Client {
 fn builder(patience: std::time::Duration) -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
+        .tls_certs_only([tls::trusted()])
         .resolve("localhost", "127.0.0.1:0".parse().unwrap())
         .timeout(patience)
 }

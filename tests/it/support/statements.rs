@@ -2,10 +2,17 @@
 //! the client library hides, such as `BEGIN` and `COMMIT`, is there too. Preparing a statement for the
 //! first time is one more round trip and is not; count after a warm-up.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// What the server does by itself, whoever logs in meanwhile: parts of its statements.
-const BACKGROUND: [&str; 14] = [
+const BACKGROUND: [&str; 20] = [
+    "record_jobs",
+    "rollup_closed_hours",
+    "m.mismatches as",
+    "where type = $1 and id >= uuid_floor($2)",
+    "where h.released_at is null and h.from_at",
+    "set_record_streams(",
     "LISTEN \"numbercloak_changed\"",
     "make_partitions(",
     "order by expires_at\n        limit $3",
@@ -54,9 +61,32 @@ impl Statements {
 
     /// What the server's requests sent since, in order.
     pub fn sent(&self) -> Vec<Statement> {
-        let mut all = self.all();
-        all.retain(|one| !BACKGROUND.iter().any(|part| one.sql.contains(part)));
-        all
+        let all = self.all();
+        let mut own = vec![false; all.len()];
+        // What stands in each session's open transaction: one statement of the server's own makes all of
+        // it the server's own.
+        let mut open: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+        let is_own = |index: &usize| BACKGROUND.iter().any(|part| all[*index].sql.contains(part));
+        for (index, one) in all.iter().enumerate() {
+            if one.sql.starts_with("BEGIN") {
+                open.insert(one.session, Vec::new());
+            }
+            match open.get_mut(&one.session) {
+                Some(inside) => inside.push(index),
+                None => own[index] = is_own(&index),
+            }
+            let ends = one.sql.starts_with("COMMIT") || one.sql.starts_with("ROLLBACK");
+            if let Some(inside) = ends.then(|| open.remove(&one.session)).flatten() {
+                let theirs = inside.iter().any(is_own);
+                inside.into_iter().for_each(|index| own[index] = theirs);
+            }
+        }
+        for inside in open.into_values() {
+            let theirs = inside.iter().any(is_own);
+            inside.into_iter().for_each(|index| own[index] = theirs);
+        }
+        let theirs = |(one, own): (Statement, bool)| (!own).then_some(one);
+        all.into_iter().zip(own).filter_map(theirs).collect()
     }
 
     /// Everything the server sent since, its background tasks' statements too.

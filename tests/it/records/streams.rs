@@ -1,0 +1,254 @@
+//! Records as they are made, elsewhere: none is lost, each comes under its id, and what is sent proves
+//! where it is from.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use aws_lc_rs::hmac;
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use http::{HeaderMap, StatusCode};
+use numbercloak::config::Alerts;
+use numbercloak::ledger::alerts;
+use serde_json::Value;
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpListener;
+
+use super::of_kind;
+use crate::support::app::{App, NUMBER};
+use crate::support::rp::Wish;
+
+const SECRET: &str = "a key of the webhook, long enough for a key";
+
+/// What a webhook was given: signature and body of each delivery, and whether it takes them.
+#[derive(Default)]
+struct Given {
+    deliveries: Mutex<Vec<(String, Vec<u8>)>>,
+    fails: Mutex<bool>,
+}
+
+impl Given {
+    /// The ids of the records it took, each as often as it came.
+    fn ids(&self) -> Vec<String> {
+        let deliveries = self.deliveries.lock().unwrap();
+        let mut ids = Vec::new();
+        for (_, body) in deliveries.iter() {
+            for line in String::from_utf8_lossy(body).lines() {
+                let record: Value = serde_json::from_str(line).unwrap();
+                ids.push(record["id"].as_str().unwrap().to_owned());
+            }
+        }
+        ids
+    }
+}
+
+async fn take(State(given): State<Arc<Given>>, headers: HeaderMap, body: Bytes) -> StatusCode {
+    let signature = headers["numbercloak-signature"]
+        .to_str()
+        .unwrap()
+        .to_owned();
+    given
+        .deliveries
+        .lock()
+        .unwrap()
+        .push((signature, body.to_vec()));
+    if *given.fails.lock().unwrap() {
+        StatusCode::SERVICE_UNAVAILABLE
+    } else {
+        StatusCode::NO_CONTENT
+    }
+}
+
+async fn webhook() -> (Arc<Given>, String) {
+    let given = Arc::new(Given::default());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/records", listener.local_addr().unwrap());
+    let router = Router::new().fallback(take).with_state(given.clone());
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    (given, url)
+}
+
+async fn recorded(app: &App) -> BTreeSet<String> {
+    let mut owner = app.database.owner().await;
+    let ids: Vec<String> = sqlx::query_scalar("select id::text from audit_records")
+        .fetch_all(&mut owner)
+        .await
+        .unwrap();
+    ids.into_iter().collect()
+}
+
+/// Waits until nothing is queued any more, and lets the time pass that retries wait for.
+async fn drained(app: &App) {
+    let mut owner = app.database.owner().await;
+    for _ in 0..400 {
+        let waiting: i64 = sqlx::query_scalar("select count(*) from record_outbox")
+            .fetch_one(&mut owner)
+            .await
+            .unwrap();
+        if waiting == 0 {
+            return;
+        }
+        app.clock.advance(Duration::from_secs(1));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("records still wait");
+}
+
+#[tokio::test]
+async fn a_webhook_gets_every_record_signed_and_again_what_it_did_not_take() {
+    let (given, url) = webhook().await;
+    *given.fails.lock().unwrap() = true;
+    let app = App::builder()
+        .config("streams.webhook_url", &url)
+        .config("streams.webhook_secret", SECRET)
+        .start()
+        .await;
+    let before = recorded(&app).await;
+    app.sign_in(&mut app.browser(), &Wish::of(NUMBER)).await;
+    let made: BTreeSet<String> = &recorded(&app).await - &before;
+    assert!(made.len() >= 5, "{made:?}");
+    // Refused at first.
+    for _ in 0..200 {
+        if !given.ids().is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let refused = given.ids();
+    assert!(!refused.is_empty());
+    *given.fails.lock().unwrap() = false;
+    drained(&app).await;
+    let ids = given.ids();
+    let once: BTreeSet<String> = ids.iter().cloned().collect();
+    assert!(made.is_subset(&once), "{made:?} {once:?}");
+    assert!(ids.iter().filter(|id| **id == refused[0]).count() >= 2);
+    for (signature, body) in given.deliveries.lock().unwrap().iter() {
+        let (time, tag) = signature.split_once(",v1=").unwrap();
+        let time = time.strip_prefix("t=").unwrap();
+        let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
+        let expected = hmac::sign(&key, &[time.as_bytes(), b".", body].concat());
+        let expected: String = expected
+            .as_ref()
+            .iter()
+            .map(|b| format!("{b:02x}"))
+            .collect();
+        assert_eq!(tag, expected);
+        assert!(!String::from_utf8_lossy(body).contains(&NUMBER[1..]));
+    }
+}
+
+#[tokio::test]
+async fn a_syslog_server_gets_every_record_as_rfc_5424_frames() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let target = format!("tcp://{}", listener.local_addr().unwrap());
+    let received = Arc::new(Mutex::new(Vec::new()));
+    let into = received.clone();
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut bytes = Vec::new();
+            stream.read_to_end(&mut bytes).await.unwrap();
+            into.lock().unwrap().extend(bytes);
+        }
+    });
+    let app = App::builder()
+        .config("streams.syslog", &target)
+        .start()
+        .await;
+    app.sign_in(&mut app.browser(), &Wish::of(NUMBER)).await;
+    drained(&app).await;
+    let mut rest = Vec::new();
+    for _ in 0..100 {
+        rest = received.lock().unwrap().clone();
+        if String::from_utf8_lossy(&rest).contains("CODE_TO_TOKEN") {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let mut rest = rest.as_slice();
+    let mut kinds = Vec::new();
+    while !rest.is_empty() {
+        let space = rest.iter().position(|byte| *byte == b' ').unwrap();
+        let length: usize = std::str::from_utf8(&rest[..space])
+            .unwrap()
+            .parse()
+            .unwrap();
+        let message = std::str::from_utf8(&rest[space + 1..space + 1 + length]).unwrap();
+        assert!(message.starts_with("<110>1 "), "{message}");
+        let (head, body) = message.split_once(" - {").unwrap();
+        kinds.push(head.rsplit(' ').next().unwrap().to_owned());
+        let body: Value = serde_json::from_str(&format!("{{{body}")).unwrap();
+        assert_eq!(body["type"].as_str(), kinds.last().map(String::as_str));
+        rest = &rest[space + 1 + length..];
+    }
+    for kind in ["LOGIN_STARTED", "NUMBER_VERIFIED", "LOGIN", "CODE_TO_TOKEN"] {
+        assert!(kinds.iter().any(|k| k == kind), "{kind} of {kinds:?}");
+    }
+}
+
+#[tokio::test]
+async fn without_a_stream_nothing_is_queued_and_a_stream_that_is_gone_leaves_nothing() {
+    let app = App::start().await;
+    app.sign_in(&mut app.browser(), &Wish::of(NUMBER)).await;
+    let mut owner = app.database.owner().await;
+    let queued = "select count(*) from record_outbox";
+    let waiting: i64 = sqlx::query_scalar(queued)
+        .fetch_one(&mut owner)
+        .await
+        .unwrap();
+    assert_eq!(waiting, 0);
+    let streams = |names: &'static str| {
+        sqlx::query("select set_record_streams(string_to_array($1, ','))").bind(names)
+    };
+    let role = app.state().db.durable();
+    streams("webhook").execute(role).await.unwrap();
+    app.sign_in(&mut app.browser(), &Wish::of(NUMBER)).await;
+    let waiting: i64 = sqlx::query_scalar(queued)
+        .fetch_one(&mut owner)
+        .await
+        .unwrap();
+    assert!(waiting >= 5, "{waiting}");
+    streams("").execute(role).await.unwrap();
+    app.sign_in(&mut app.browser(), &Wish::of(NUMBER)).await;
+    let waiting: i64 = sqlx::query_scalar(queued)
+        .fetch_one(&mut owner)
+        .await
+        .unwrap();
+    assert_eq!(waiting, 0);
+}
+
+#[tokio::test]
+async fn a_spike_of_mismatches_is_an_alert_once_an_hour() {
+    let app = App::builder()
+        .config("alerts.mismatches", "0")
+        .start()
+        .await;
+    let state = app.state();
+    let settings = Alerts {
+        mismatches: 3,
+        hand_off_reports: 0,
+    };
+    let watch = async || {
+        let (db, vault) = (state.db.durable(), &state.vault);
+        alerts::watch(db, vault, app.clock.now(), &settings)
+            .await
+            .unwrap();
+        of_kind(&app, "ALERT").await
+    };
+    for tries in 1..=3 {
+        assert_eq!(watch().await.len(), 0);
+        let mut browser = app.browser();
+        app.open(&mut browser, &Wish::of("+990700001")).await;
+        browser.press("Continue").await;
+        let missed = of_kind(&app, "NUMBER_NOT_VERIFIED").await;
+        assert_eq!(missed.len(), tries);
+    }
+    let raised = watch().await;
+    assert_eq!(raised.len(), 1);
+    assert_eq!(raised[0]["alert"], "mismatches");
+    assert_eq!(raised[0]["about"], "simulator");
+    assert_eq!(raised[0]["actor"], "system");
+    assert_eq!(watch().await.len(), 1);
+}
