@@ -14,8 +14,6 @@ mod chromium;
 mod clients;
 mod conformance;
 mod console;
-mod console;
-mod dev;
 mod dev;
 mod handoff;
 mod journeys;
