@@ -44,6 +44,7 @@ mod staff_password;
 pub mod staff_sessions;
 pub mod staff_sign_in;
 mod staff_totp;
+pub mod trials;
 pub mod usage;
 
 pub use desk::Desk;

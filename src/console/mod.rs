@@ -81,6 +81,22 @@ fn made() -> Routes {
             ADMINS,
             clients::secrets::revoke,
         )
+        .page(
+            "/admin/clients/{client_id}/try",
+            ADMINS,
+            clients::trial::ask,
+        )
+        .act(
+            "/admin/clients/{client_id}/try",
+            ADMINS,
+            clients::trial::begin,
+        )
+        .page(
+            "/admin/try/callback",
+            Who::Anybody,
+            clients::trial::callback,
+        )
+        .page("/admin/try/{id}", ADMINS, clients::trial::show)
         .page("/admin/operators", READERS, operators::list)
         .page("/admin/operators/new", ADMINS, operators::new::choose)
         .page(

@@ -19,7 +19,7 @@ use crate::provider::logout::backchannel;
 use crate::server::tls::Reloaded;
 use crate::store::{
     api_answers, api_tokens, assertions, audit, clients, db, grants, handoffs, pushed, rollups,
-    staff_sessions, usage,
+    staff_sessions, trials, usage,
 };
 use crate::token::lifecycle;
 use crate::web::app::App;
@@ -248,6 +248,7 @@ async fn purge(app: App) -> anyhow::Result<()> {
     handoffs::purge(app.db.relaxed(), before, PURGE_BATCH).await?;
     staff_sessions::purge(app.db.relaxed(), before, PURGE_BATCH).await?;
     api_answers::purge(app.db.relaxed(), before).await?;
+    trials::purge(app.db.relaxed(), now, PURGE_BATCH).await?;
     usage::close_days(app.db.relaxed(), app.clock.now(), DAYS_BATCH).await?;
     alert_of_quotas(&app).await?;
     Ok(())

@@ -42,6 +42,7 @@ pub fn router(app: &App, ledger: &Arc<Ledger>) -> Router {
         .route("/", get(home))
         .fallback(not_found)
         .layer(within(Reader::Person));
+    app.inward.set(provider::routes());
     let programs = provider::routes()
         .merge(checkpoint::routes(ledger))
         .layer(within(Reader::Program));

@@ -41,6 +41,8 @@ pub async fn page(
             disabled_at
         from clients
         where client_id > $2
+            and not exists (
+                select from staff_trials t where t.trial_client = clients.client_id)
             and ($1 = '' or strpos(lower(client_id), lower($1)) > 0
                 or strpos(lower(name), lower($1)) > 0
                 or strpos(lower(array_to_string(redirect_uris, ' ')), lower($1)) > 0)

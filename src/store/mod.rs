@@ -46,4 +46,5 @@ pub mod staff;
 pub mod staff_sessions;
 pub mod staff_sign_in;
 pub mod tokens;
+pub mod trials;
 pub mod usage;

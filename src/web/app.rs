@@ -28,6 +28,7 @@ use crate::token::subject::SubjectKey;
 use crate::web::client_authorities::ClientAuthorities;
 use crate::web::client_keys::ClientKeys;
 use crate::web::cookies::Cookies;
+use crate::web::inward::Inward;
 use crate::web::limits::Throttles;
 use crate::web::secret_uses::SecretUses;
 use crate::web::unfinished::Unfinished;
@@ -69,6 +70,8 @@ pub struct Parts {
     pub cookies: Cookies,
     /// Counts what callers cost.
     pub throttles: Throttles,
+    /// Our own endpoints for programs.
+    pub inward: Inward,
     /// What goes on without a request.
     pub unfinished: Unfinished,
     /// This server's name in records, new with every start.
@@ -162,6 +165,7 @@ impl App {
         Self(Arc::new(Parts {
             cookies,
             throttles: Throttles::new(&config.limits),
+            inward: Inward::default(),
             unfinished: Unfinished::default(),
             replica: b64(&random::<6>()),
             config,

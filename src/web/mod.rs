@@ -11,6 +11,7 @@ pub mod cookies;
 pub mod csrf;
 pub mod failure;
 pub mod headers;
+pub mod inward;
 pub mod limits;
 pub mod page;
 pub mod plain;

@@ -6,6 +6,7 @@ pub mod new;
 pub mod one;
 pub mod secrets;
 mod snippets;
+pub mod trial;
 
 use crate::admin::{Refused, clients};
 use crate::console::trouble::Trouble;

@@ -6,3 +6,4 @@ mod pages;
 mod roles;
 mod setup;
 mod sign_in;
+mod trials;
