@@ -13,6 +13,7 @@ use crate::admin::desk::commit;
 use crate::admin::{Desk, Refused};
 use crate::clock::Time;
 use crate::secret::{Place, Redacted, Token, b64, new_id, random, sha256};
+use crate::store::client_logos;
 use crate::store::clients::{AuthMethod, Client, Kind, Profile, Settings};
 use crate::store::db::StoreError;
 use crate::store::trials::{self as rows, NewTrial};
@@ -106,6 +107,7 @@ pub async fn begin(
     }
     let (copy, differs) = copy_of(desk, &client, callback)?;
     let made = clients::insert(desk, &mut tx, copy, Value::Null).await?;
+    client_logos::copy(&mut tx, client.id, made.client.id).await?;
     let [state, nonce, verifier] = [(); 3].map(|()| Token::random());
     let mut parameters = vec![
         ("client_id".to_owned(), made.client.client_id.clone()),

@@ -7,7 +7,7 @@ use crate::store::staff_sessions::Signed;
 use crate::web::assets;
 
 /// The navigation: a page's rule decides who sees it.
-const NAVIGATION: [(&str, &str); 7] = [
+const NAVIGATION: [(&str, &str); 8] = [
     ("/admin", "Overview"),
     ("/admin/clients", "Clients"),
     ("/admin/operators", "Operators"),
@@ -15,10 +15,11 @@ const NAVIGATION: [(&str, &str); 7] = [
     ("/admin/keys", "Keys"),
     ("/admin/staff", "Staff"),
     ("/admin/settings", "Settings"),
+    ("/admin/reference", "API"),
 ];
 
 /// What a finished act says on the page it leads to.
-const DONE: [(&str, &str); 15] = [
+const DONE: [(&str, &str); 20] = [
     ("saved", "Saved."),
     ("nothing", "Nothing was changed."),
     ("disabled", "Disabled. Nobody can sign in with it now."),
@@ -34,6 +35,14 @@ const DONE: [(&str, &str); 15] = [
     ("confirmed", "Confirmed. You can go on."),
     ("locked", "Locked out, and signed out everywhere."),
     ("moved", "The key has moved on."),
+    ("staged", "The next key is published."),
+    ("there", "There is a next key already."),
+    (
+        "gone",
+        "The key is revoked. No token it signed verifies any more.",
+    ),
+    ("picture", "The logo is shown from now on."),
+    ("no-picture", "The logo is taken away."),
 ];
 
 /// A place to go.

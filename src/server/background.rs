@@ -34,8 +34,6 @@ const SEAL: Duration = Duration::from_secs(1);
 const PURGE: Duration = Duration::from_secs(600);
 /// How often partitions are looked after, callers forgotten and certificates compared.
 const CARE: Duration = Duration::from_secs(60);
-/// The longest an access token lives, by the configuration or by a client's settings.
-const LONGEST_ACCESS_TOKEN: Duration = Duration::from_secs(86_400);
 /// Days whose calls are counted in one go.
 const DAYS_BATCH: usize = 31;
 /// How often records are sent to streams.
@@ -278,8 +276,7 @@ async fn care(app: App) -> anyhow::Result<()> {
     let now = app.clock.now();
     app.throttles.forget_old();
     db::make_partitions(app.db.relaxed(), now).await?;
-    // A client's own lifetime may be longer than the server's, and its access tokens may be JWTs.
-    let longest = app.config.login.id_token.max(LONGEST_ACCESS_TOKEN);
+    let longest = lifecycle::longest_token(app.config.login.id_token);
     let retired = lifecycle::retire(&app.db, &app.vault, now, longest).await?;
     for kid in retired {
         tracing::info!(kid, "a signing key was retired");

@@ -11,7 +11,7 @@ pub mod audit_search;
 pub mod breakers;
 pub mod checkpoints;
 pub mod checks;
-pub mod client_pages;
+pub mod client_logos;
 pub mod client_registrations;
 pub mod client_settings;
 pub mod clients;

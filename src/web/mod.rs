@@ -3,6 +3,7 @@
 pub mod app;
 pub mod assets;
 pub mod authorization;
+pub mod brand;
 pub mod browser;
 pub mod client_authorities;
 pub mod client_certificate;

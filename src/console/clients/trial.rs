@@ -3,29 +3,28 @@
 //! open, because the console's cookie does not come along from another site: the `state` says whose
 //! it is, and only its owner sees what came of it.
 
+mod conclude;
+
 use askama::Template;
-use axum::body::Body;
 use axum::response::{IntoResponse as _, Redirect, Response};
-use base64::Engine as _;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{Request, StatusCode};
+use http::StatusCode;
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::admin::Refused;
-use crate::admin::trials::{self, Check, Kept, Outcome, Seen, Wish};
+use crate::admin::trials::{self, Kept, Seen, Wish};
 use crate::console::clients::named;
 use crate::console::frame::Frame;
 use crate::console::trouble::Trouble;
 use crate::console::visit::Visit;
 use crate::phone::PhoneNumber;
-use crate::secret::{Token, b64, from_b64, same, sha256, sha512};
+use crate::secret::Token;
 use crate::store::clients::Client;
-use crate::web::failure::Failure;
 use crate::web::headers::PageClass;
 use crate::web::page::render;
 
-const CALLBACK: &str = "/admin/try/callback";
+/// Where the copy's answers come to.
+pub(super) const CALLBACK: &str = "/admin/try/callback";
 /// What a trial may ask for besides `openid`.
 const SCOPES: [&str; 2] = ["number_verified", "phone"];
 
@@ -44,7 +43,9 @@ struct Page {
     frame: Frame,
     trial: Seen,
     url: String,
+    header: String,
     claims: String,
+    explained: Vec<(String, &'static str)>,
     userinfo: String,
     failed: usize,
 }
@@ -108,7 +109,9 @@ pub async fn show(visit: Visit) -> Result<Response, Trouble> {
     let page = Page {
         frame: visit.frame("Try sign-in"),
         url: authorize_url(&visit, &trial.kept),
+        header: outcome.map_or_else(String::new, |outcome| pretty(&outcome.header)),
         claims: outcome.map_or_else(String::new, |outcome| pretty(&outcome.claims)),
+        explained: outcome.map_or_else(Vec::new, |outcome| explained(&outcome.claims)),
         userinfo: outcome.map_or_else(String::new, |outcome| pretty(&outcome.userinfo)),
         failed: outcome.map_or(0, |outcome| {
             outcome.checks.iter().filter(|check| !check.ok).count()
@@ -127,7 +130,7 @@ pub async fn callback(visit: Visit) -> Result<Response, Trouble> {
     })?;
     let desk = visit.desk();
     let (id, kept) = trials::claim(&desk, &state).await?;
-    let outcome = conclude(&visit, &kept).await;
+    let outcome = conclude::conclude(&visit, &kept).await;
     trials::finish(&desk, id, &outcome).await?;
     visit.app.forget("clients").await;
     let page = Back {
@@ -137,162 +140,37 @@ pub async fn callback(visit: Visit) -> Result<Response, Trouble> {
     Ok(render(StatusCode::OK, PageClass::Console, &page))
 }
 
-/// What an app's server does: redeem, check the ID token, ask userinfo.
-async fn conclude(visit: &Visit, kept: &Kept) -> Outcome {
-    let mut outcome = Outcome::default();
-    let issuer = visit.app.config.issuer.as_str();
-    let tick = |outcome: &mut Outcome, name: &str, ok: bool, detail: String| {
-        outcome.checks.push(Check {
-            name: name.to_owned(),
-            ok,
-            detail,
-        });
+/// What each claim of a token means.
+fn explained(claims: &Value) -> Vec<(String, &'static str)> {
+    const MEANINGS: [(&str, &str); 15] = [
+        ("iss", "who says all this: this server"),
+        (
+            "sub",
+            "the owner of the number, as this app alone knows them",
+        ),
+        ("aud", "whom it is for: the app (here its copy)"),
+        ("exp", "refuse it from then on"),
+        ("iat", "when it was made"),
+        ("auth_time", "when the operator really checked the number"),
+        (
+            "nonce",
+            "what the request sent, so that no other answer fits",
+        ),
+        ("at_hash", "binds the access token that came with it"),
+        ("acr", "how sure this is"),
+        ("amr", "how it was found out"),
+        ("sid", "the session, for a logout"),
+        ("txn", "the receipt: the audit record with this id"),
+        ("phone_number", "the number that was checked"),
+        ("phone_number_verified", "the SIM in this phone has it"),
+        ("number_verification", "who checked it, how, and when"),
+    ];
+    let known = |name: &String| {
+        let (_, meaning) = MEANINGS.iter().find(|(known, _)| known == name)?;
+        Some((name.clone(), *meaning))
     };
-    tick(
-        &mut outcome,
-        "state",
-        true,
-        "is the one sent, and came once".to_owned(),
-    );
-    let iss = visit.query.get("iss").unwrap_or_default();
-    tick(
-        &mut outcome,
-        "iss in the answer",
-        iss == issuer,
-        iss.to_owned(),
-    );
-    let Some(code) = visit.query.get("code") else {
-        let error = visit.query.get("error").unwrap_or("no code");
-        let description = visit.query.get("error_description").unwrap_or_default();
-        let told = format!("{error}: {description}");
-        tick(&mut outcome, "code", false, told.clone());
-        outcome.error = Some(told);
-        return outcome;
-    };
-    tick(&mut outcome, "code", true, "there is one".to_owned());
-
-    let (status, tokens) = asked(visit, token_request(visit, kept, code)).await;
-    tick(
-        &mut outcome,
-        "token endpoint",
-        status == StatusCode::OK,
-        status.to_string(),
-    );
-    if status != StatusCode::OK {
-        outcome.error = Some(tokens.to_string());
-        return outcome;
-    }
-    let text = |name: &str| tokens[name].as_str().unwrap_or_default();
-    let (id_token, access_token) = (text("id_token"), text("access_token"));
-    outcome.header = part(id_token, 0);
-    let verified = visit.app.keyring.current().verify(issuer, id_token);
-    let ok = verified.is_ok();
-    let alg = outcome.header["alg"].as_str().unwrap_or("?").to_owned();
-    tick(
-        &mut outcome,
-        "signature",
-        ok,
-        format!("{alg}, by a published key"),
-    );
-    let claims = Value::Object(verified.unwrap_or_default());
-    let is = |name: &str| claims[name].as_str().unwrap_or_default().to_owned();
-    tick(&mut outcome, "iss", is("iss") == issuer, is("iss"));
-    tick(&mut outcome, "aud", is("aud") == kept.client_id, is("aud"));
-    let now = visit.now.timestamp();
-    let exp = claims["exp"].as_i64().unwrap_or(0);
-    tick(
-        &mut outcome,
-        "exp",
-        exp > now,
-        format!("in {} seconds", exp - now),
-    );
-    let nonce = same(is("nonce").as_bytes(), kept.nonce.as_bytes());
-    tick(&mut outcome, "nonce", nonce, "is the one sent".to_owned());
-    let at_hash = is("at_hash") == at_hash(&alg, access_token);
-    tick(
-        &mut outcome,
-        "at_hash",
-        at_hash,
-        "fits the access token".to_owned(),
-    );
-
-    let (status, userinfo) = userinfo(visit, access_token).await;
-    let same_sub = status == StatusCode::OK && userinfo["sub"] == claims["sub"];
-    tick(
-        &mut outcome,
-        "userinfo",
-        same_sub,
-        format!("{status}, the same sub"),
-    );
-    let number = &userinfo["number_verification"];
-    let operator = number["operator"].as_str().unwrap_or("nobody").to_owned();
-    tick(
-        &mut outcome,
-        "number_verification",
-        number.is_object(),
-        format!("by {operator}"),
-    );
-    outcome.claims = claims;
-    outcome.userinfo = userinfo;
-    outcome
-}
-
-fn token_request(visit: &Visit, kept: &Kept, code: &str) -> http::Result<Request<Body>> {
-    let callback = visit.app.config.issuer.url(CALLBACK);
-    let mut body = url::form_urlencoded::Serializer::new(String::new());
-    body.append_pair("grant_type", "authorization_code")
-        .append_pair("code", code)
-        .append_pair("redirect_uri", &callback)
-        .append_pair("code_verifier", kept.verifier.reveal());
-    let mut request =
-        Request::post("/token").header(CONTENT_TYPE, "application/x-www-form-urlencoded");
-    let posts_secret = kept.secret.as_ref().filter(|_| kept.posts_secret);
-    match (&kept.secret, posts_secret) {
-        (_, Some(secret)) => {
-            body.append_pair("client_id", &kept.client_id)
-                .append_pair("client_secret", secret.reveal());
-        }
-        (Some(secret), None) => {
-            let pair = format!("{}:{}", kept.client_id, secret.reveal());
-            let encoded = base64::engine::general_purpose::STANDARD.encode(pair);
-            request = request.header(AUTHORIZATION, format!("Basic {encoded}"));
-        }
-        (None, None) => {
-            body.append_pair("client_id", &kept.client_id);
-        }
-    }
-    request.body(Body::from(body.finish()))
-}
-
-async fn userinfo(visit: &Visit, access_token: &str) -> (StatusCode, Value) {
-    let bearer = format!("Bearer {access_token}");
-    let request = Request::get("/userinfo").header(AUTHORIZATION, bearer);
-    asked(visit, request.body(Body::empty())).await
-}
-
-async fn asked(visit: &Visit, request: http::Result<Request<Body>>) -> (StatusCode, Value) {
-    match request {
-        Ok(request) => {
-            let (status, body) = visit.app.inward.ask(&visit.app, request).await;
-            (status, serde_json::from_slice(&body).unwrap_or_default())
-        }
-        Err(error) => (Failure::internal(error).status, Value::Null),
-    }
-}
-
-fn part(jwt: &str, index: usize) -> Value {
-    let part = jwt.split('.').nth(index).and_then(from_b64);
-    part.and_then(|bytes| serde_json::from_slice(&bytes).ok())
-        .unwrap_or_default()
-}
-
-/// As an app computes it (OIDC Core section 3.1.3.6), not by the code that made it.
-fn at_hash(alg: &str, access_token: &str) -> String {
-    if alg == "EdDSA" {
-        b64(&sha512(access_token.as_bytes())[..32])
-    } else {
-        b64(&sha256(access_token.as_bytes())[..16])
-    }
+    let claims = claims.as_object().into_iter().flatten();
+    claims.filter_map(|(name, _)| known(name)).collect()
 }
 
 fn authorize_url(visit: &Visit, kept: &Kept) -> String {

@@ -2,7 +2,10 @@
 //! staff do there.
 
 mod apps;
+mod branding;
+mod keys;
 mod pages;
+mod reference;
 mod roles;
 mod setup;
 mod sign_in;

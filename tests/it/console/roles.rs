@@ -117,6 +117,7 @@ async fn the_navigation_shows_what_a_role_may_see() {
                 "Keys",
                 "Staff",
                 "Settings",
+                "API",
             ][..],
         ),
         (
@@ -128,11 +129,19 @@ async fn the_navigation_shows_what_a_role_may_see() {
                 "Sessions",
                 "Keys",
                 "Settings",
+                "API",
             ],
         ),
         (
             Role::Auditor,
-            &["Overview", "Clients", "Operators", "Keys", "Settings"],
+            &[
+                "Overview",
+                "Clients",
+                "Operators",
+                "Keys",
+                "Settings",
+                "API",
+            ],
         ),
         (Role::Support, &["Overview"]),
     ] {
@@ -157,6 +166,7 @@ fn expected_anywhere(label: &str) -> bool {
         "Keys",
         "Staff",
         "Settings",
+        "API",
     ]
     .contains(&label)
 }
