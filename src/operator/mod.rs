@@ -214,7 +214,7 @@ impl Operators {
         if by_hand.suffice(settings) || !settings.discovery {
             return Ok(by_hand);
         }
-        let discover = oidc::discover(&self.outbound, settings);
+        let discover = || oidc::discover(&self.outbound, settings);
         let found = self.metadata.get(key(operator), now, discover).await?;
         Ok(by_hand.or(&found))
     }
@@ -286,11 +286,10 @@ impl Operators {
         let jwks_uri = endpoints.jwks.as_deref().ok_or_else(|| {
             Failure::misconfigured("an ID token came, and the record has no jwks_uri to check it")
         })?;
-        let fetch = oidc::fetch_keys(&self.outbound, settings, jwks_uri);
+        let fetch = || oidc::fetch_keys(&self.outbound, settings, jwks_uri);
         let keys = self.keys.get(key(operator), now, fetch).await?;
         let mut checked = oidc::check_id_token(settings, &keys, id_token, nonce, now);
         if matches!(checked, Err(IdTokenFault::UnknownKey)) {
-            let fetch = oidc::fetch_keys(&self.outbound, settings, jwks_uri);
             let newer = self.keys.refresh(key(operator), now, fetch).await?;
             checked = oidc::check_id_token(settings, &newer, id_token, nonce, now);
         }
