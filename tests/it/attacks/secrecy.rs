@@ -86,7 +86,6 @@ impl Batch {
 async fn run(app: &App, new_browser: impl Fn() -> Browser) -> Batch {
     let mut batch = Batch {
         secrets: Vec::new(),
-        logo: None,
     };
     batch.keep(app.shop.secret.clone().unwrap());
     batch.keep("a secret between operator and us");

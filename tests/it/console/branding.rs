@@ -58,7 +58,10 @@ async fn a_logo_is_drawn_anew_and_stands_on_the_person_s_pages_from_our_own_orig
     app.open(&mut person, &Wish::of(NUMBER)).await;
     let page = person.page().clone();
     let logo = found(&page.source, "<img class=\"picture\" src=\"").unwrap();
-    assert!(page.document.text.contains("127.0.0.1"), "the domain stays");
+    assert!(
+        page.document.text.contains("shop.example"),
+        "the domain stays"
+    );
     let policy = page.headers["content-security-policy"].to_str().unwrap();
     assert!(policy.contains("img-src 'self' data:;"), "{policy}");
 

@@ -16,12 +16,13 @@ use crate::support::wire::{Raw, count, http};
 /// The keys of RS256 with their state, as the console lists them: active, next, retiring.
 fn listed(browser: &Browser) -> Vec<(String, String)> {
     let rows = browser.page().source.split("<th scope=\"row\">RS256</th>");
+    // Those that are retired stand below, without their state.
     rows.skip(1)
-        .map(|row| {
-            let state = row.split("badge").nth(1).unwrap();
+        .filter_map(|row| {
+            let state = row.split("badge").nth(1)?;
             let state = state.split_once('>').unwrap().1.split_once('<').unwrap().0;
             let kid = row.split_once("<code>").unwrap().1;
-            (state.to_owned(), kid.split_once('<').unwrap().0.to_owned())
+            Some((state.to_owned(), kid.split_once('<').unwrap().0.to_owned()))
         })
         .collect()
 }

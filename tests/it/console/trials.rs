@@ -6,6 +6,10 @@ use numbercloak::store::staff::Role;
 use crate::support::app::{App, NUMBER};
 use crate::support::browser::Browser;
 use crate::support::console::signed_in;
+use crate::support::rp::Wish;
+use crate::support::wire::count;
+
+const COPIES: &str = "clients where client_id like 'try-%'";
 
 async fn begin(browser: &mut Browser, number: &str) {
     browser.follow("/admin/clients/shop").await;
@@ -51,9 +55,7 @@ async fn a_trial_runs_the_real_flow_and_ticks_every_check() {
     assert!(!text.contains("not good"), "{text}");
     // The sub is the one that the app itself would get.
     let mut person = app.browser();
-    let departure = app
-        .open(&mut person, &crate::support::rp::Wish::of(NUMBER))
-        .await;
+    let departure = app.open(&mut person, &Wish::of(NUMBER)).await;
     person.press("Continue").await;
     let own = app.redeem(&person, &departure).await;
     assert!(text.contains(own.claims["sub"].as_str().unwrap()), "{text}");
@@ -119,13 +121,13 @@ async fn a_trial_that_nobody_ends_is_over_with_its_copy() {
     let app = App::start().await;
     let (mut browser, _) = signed_in(&app, Role::Admin).await;
     begin(&mut browser, NUMBER).await;
-    let page = browser.page().url.clone();
     browser.follow("/admin/clients").await;
     assert!(!browser.page().document.text.contains("try-"));
+    assert_eq!(count(&app, COPIES).await, 1);
     app.clock.advance(numbercloak::admin::trials::LIFE);
     numbercloak::store::trials::purge(app.state().db.relaxed(), app.clock.now(), 100)
         .await
         .unwrap();
-    browser.open(&page).await;
-    assert_ne!(browser.page().status, 200);
+    assert_eq!(count(&app, COPIES).await, 0);
+    assert_eq!(count(&app, "staff_trials").await, 0);
 }

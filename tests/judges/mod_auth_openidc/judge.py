@@ -34,6 +34,15 @@ LoadModule auth_openidc_module {modules}/mod_auth_openidc.so
 TypesConfig /etc/mime.types
 AddOutputFilter INCLUDES .shtml
 AddType text/html .shtml
+{rp}
+OIDCAuthRequestParams login_hint={hint}
+{more}
+<Directory {root}/site>
+    Options +Includes
+    Require all granted
+</Directory>
+"""
+RP = """
 OIDCProviderMetadataURL {issuer}/.well-known/openid-configuration
 OIDCClientID {client_id}
 OIDCClientSecret {secret}
@@ -41,15 +50,9 @@ OIDCRedirectURI http://127.0.0.1:{port}/callback
 OIDCCryptoPassphrase judge-judge-judge-judge-judge-judge
 OIDCScope "openid phone"
 OIDCPKCEMethod S256
-OIDCAuthRequestParams login_hint={hint}
 OIDCUserInfoRefreshInterval 1
 OIDCPassClaimsAs environment
 OIDCDefaultLoggedOutURL http://127.0.0.1:{port}/out.shtml
-{more}
-<Directory {root}/site>
-    Options +Includes
-    Require all granted
-</Directory>
 <Location /protected>
     AuthType openid-connect
     Require valid-user
@@ -73,6 +76,19 @@ def register(port, *flags):
                "--redirect-uri", f"http://127.0.0.1:{port}/callback",
                "--post-logout-redirect-uri", f"http://127.0.0.1:{port}/out.shtml", *flags]
     return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+
+
+def own_settings(app, port, root):
+    return RP.format(issuer=ISSUER, client_id=app["client_id"], secret=app["client_secret"], port=port)
+
+
+def console_s_code(app, port, root):
+    """What the console shows for the app, to the letter; only its two secrets lie in a folder of the judge's."""
+    command = [*os.environ["NUMBERCLOAK"].split(), "client", "snippet", app["client_id"], "mod_auth_openidc", "--json"]
+    code = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)[0]["code"]
+    (root / "oidc-secret").write_text(app["client_secret"])
+    (root / "oidc-passphrase").write_text("judge-judge-judge-judge-judge-judge")
+    return code.replace("/etc/apache2/", f"{root}/")
 
 
 def browse(jar, url):
@@ -99,7 +115,7 @@ def leave_at_us(jar, base):
     raise AssertionError("the app was not told")
 
 
-def check(name, more, *flags, leave=leave_by_the_app):
+def check(name, more, *flags, rp=own_settings, leave=leave_by_the_app):
     global passed, failed
     with tempfile.TemporaryDirectory(prefix="judge-", dir="/var/tmp") as root:
         root = pathlib.Path(root)
@@ -113,8 +129,8 @@ def check(name, more, *flags, leave=leave_by_the_app):
         try:
             app = register(port, *flags)
             (root / "conf").write_text(CONFIG.format(
-                port=port, root=root, modules=MODULES, issuer=ISSUER, client_id=app["client_id"],
-                secret=app["client_secret"], hint=urllib.parse.quote(NUMBER), more=more))
+                port=port, root=root, modules=MODULES, rp=rp(app, port, root),
+                hint=urllib.parse.quote(NUMBER), more=more))
             apache = subprocess.Popen(["apache2", "-f", str(root / "conf"), "-DFOREGROUND"], stderr=subprocess.PIPE)
             wait(port, apache)
             jar = root / "jar"
@@ -154,5 +170,7 @@ check("form_post", "OIDCResponseMode form_post")
 check("signed userinfo", "OIDCUserInfoSignedResponseAlg RS256", "--userinfo-alg", "RS256")
 check("back-channel logout", "OIDCInfoHook iat userinfo", "--backchannel-logout-uri",
       "http://127.0.0.1:{port}/callback?logout=backchannel", leave=leave_at_us)
+# It protects the whole site, the page after signing out too.
+check("the console's own code", "OIDCPassClaimsAs environment", rp=console_s_code, leave=lambda *_: None)
 print(f"{passed} passed, {failed} failed")
 sys.exit(1 if failed else 0)
