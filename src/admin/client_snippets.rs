@@ -4,7 +4,7 @@
 
 use serde::Serialize;
 
-use crate::store::clients::{Client, Kind};
+use crate::store::clients::{AuthMethod, Client, Kind};
 
 /// Code for one library.
 #[derive(Clone, Debug, Serialize)]
@@ -130,7 +130,14 @@ pub fn environment(issuer: &str, client: &Client, secret: Option<&str>) -> Strin
 fn filled(template: &str, issuer: &str, client: &Client) -> String {
     let path = url::Url::parse(redirect_uri(client))
         .map_or_else(|_| "/callback".to_owned(), |url| url.path().to_owned());
+    // The two ways of a secret; whoever proves itself otherwise sees where to begin.
+    let (method, js) = match client.auth_method {
+        AuthMethod::ClientSecretPost => ("client_secret_post", "ClientSecretPost"),
+        _ => ("client_secret_basic", "ClientSecretBasic"),
+    };
     template
+        .replace("{auth_method}", method)
+        .replace("{js_auth}", js)
         .replace("{issuer}", issuer)
         .replace("{client_id}", &client.client_id)
         .replace("{redirect_uri}", redirect_uri(client))
@@ -152,7 +159,7 @@ fn redirect_uri(client: &Client) -> &str {
 mod tests {
     use super::*;
     use crate::clock::Time;
-    use crate::store::clients::{AuthMethod, Settings};
+    use crate::store::clients::Settings;
 
     fn client(kind: Kind, redirect_uri: &str) -> Client {
         Client {
@@ -191,6 +198,8 @@ mod tests {
                     "{client_id}",
                     "{redirect_uri}",
                     "{redirect_path}",
+                    "{auth_method}",
+                    "{js_auth}",
                 ] {
                     assert!(!code.contains(open), "{} {open}", snippet.library);
                 }
