@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 
@@ -78,17 +79,16 @@ def register(port, *flags):
     return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
 
 
-def own_settings(app, port, root):
+def own_settings(app, port):
     return RP.format(issuer=ISSUER, client_id=app["client_id"], secret=app["client_secret"], port=port)
 
 
-def console_s_code(app, port, root):
-    """What the console shows for the app, to the letter; only its two secrets lie in a folder of the judge's."""
+def console_s_code(app, *_):
+    """What the console shows for the app, to the letter."""
     command = [*os.environ["NUMBERCLOAK"].split(), "client", "snippet", app["client_id"], "mod_auth_openidc", "--json"]
-    code = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)[0]["code"]
-    (root / "oidc-secret").write_text(app["client_secret"])
-    (root / "oidc-passphrase").write_text("judge-judge-judge-judge-judge-judge")
-    return code.replace("/etc/apache2/", f"{root}/")
+    os.environ["OIDC_CLIENT_SECRET"] = app["client_secret"]
+    os.environ["OIDC_CRYPTO_PASSPHRASE"] = "judge-judge-judge-judge-judge-judge"
+    return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)[0]["code"]
 
 
 def browse(jar, url):
@@ -129,7 +129,7 @@ def check(name, more, *flags, rp=own_settings, leave=leave_by_the_app):
         try:
             app = register(port, *flags)
             (root / "conf").write_text(CONFIG.format(
-                port=port, root=root, modules=MODULES, rp=rp(app, port, root),
+                port=port, root=root, modules=MODULES, rp=rp(app, port),
                 hint=urllib.parse.quote(NUMBER), more=more))
             apache = subprocess.Popen(["apache2", "-f", str(root / "conf"), "-DFOREGROUND"], stderr=subprocess.PIPE)
             wait(port, apache)
@@ -155,6 +155,8 @@ def wait(port, apache):
     for _ in range(100):
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{port}/out.shtml").close()
+            return
+        except urllib.error.HTTPError:  # it answers: the page may be for those who are signed in
             return
         except OSError:
             if apache.poll() is not None:
