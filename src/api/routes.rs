@@ -89,6 +89,8 @@ pub(super) fn table() -> Vec<Route> {
         clients disable __path_disable scope(S::ClientsWrite);
         clients enable __path_enable scope(S::ClientsWrite);
         clients change_sector __path_change_sector scope(S::ClientsWrite);
+        clients set_logo __path_set_logo scope(S::ClientsWrite);
+        clients remove_logo __path_remove_logo scope(S::ClientsWrite);
         client_secrets rotate __path_rotate scope(S::ClientsWrite);
         client_secrets revoke __path_revoke scope(S::ClientsWrite);
         operators list __path_list scope(S::OperatorsRead);
@@ -108,6 +110,7 @@ pub(super) fn table() -> Vec<Route> {
         keys list __path_list scope(S::KeysRead);
         keys stage __path_stage scope(S::KeysWrite);
         keys rotate __path_rotate scope(S::KeysWrite);
+        keys revoke __path_revoke scope(S::KeysWrite);
         staff list __path_list scope(S::StaffRead);
         staff create __path_create scope(S::StaffWrite);
         staff disable __path_disable scope(S::StaffWrite);

@@ -63,6 +63,7 @@ named! {
     NewApp = clients::NewApp;
     AppPatch = clients::AppPatch;
     NewSector = clients::NewSector;
+    NewLogo = clients::NewLogo;
     NewSecret = client_secrets::NewSecret;
     SecretMade = client_secrets::SecretMade;
     SecretRevoked = client_secrets::SecretRevoked;
@@ -81,6 +82,7 @@ named! {
     Staged = keys::Staged;
     Rotating = keys::Rotating;
     KeysRotated = keys::KeysRotated;
+    KeyRevoked = keys::KeyRevoked;
     Account = staff::Account;
     AccountList = lists::All<staff::Account>;
     NewAccount = staff::NewAccount;

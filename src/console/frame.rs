@@ -7,7 +7,7 @@ use crate::store::staff_sessions::Signed;
 use crate::web::assets;
 
 /// The navigation: a page's rule decides who sees it.
-const NAVIGATION: [(&str, &str); 9] = [
+const NAVIGATION: [(&str, &str); 10] = [
     ("/admin", "Overview"),
     ("/admin/clients", "Clients"),
     ("/admin/operators", "Operators"),
@@ -17,10 +17,11 @@ const NAVIGATION: [(&str, &str); 9] = [
     ("/admin/keys", "Keys"),
     ("/admin/staff", "Staff"),
     ("/admin/settings", "Settings"),
+    ("/admin/reference", "API"),
 ];
 
 /// What a finished act says on the page it leads to.
-const DONE: [(&str, &str); 20] = [
+const DONE: [(&str, &str); 25] = [
     ("saved", "Saved."),
     ("nothing", "Nothing was changed."),
     ("disabled", "Disabled. Nobody can sign in with it now."),
@@ -41,6 +42,14 @@ const DONE: [(&str, &str); 20] = [
     ("removed", "Removed."),
     ("held", "The legal hold lies."),
     ("released", "The legal hold is released."),
+    ("staged", "The next key is published."),
+    ("there", "There is a next key already."),
+    (
+        "gone",
+        "The key is revoked. No token it signed verifies any more.",
+    ),
+    ("picture", "The logo is shown from now on."),
+    ("no-picture", "The logo is taken away."),
 ];
 
 /// A place to go.

@@ -9,6 +9,7 @@ mod keys;
 mod operators;
 mod overview;
 mod qr;
+mod reference;
 pub mod rule;
 mod sessions;
 mod settings;
@@ -16,6 +17,7 @@ mod setup;
 mod sign_in;
 mod staff;
 mod trouble;
+mod upload;
 mod visit;
 
 use std::sync::LazyLock;
@@ -82,6 +84,42 @@ fn made() -> Routes {
             ADMINS,
             clients::secrets::revoke,
         )
+        .page(
+            "/admin/clients/{client_id}/branding",
+            ADMINS,
+            clients::branding::show,
+        )
+        .act(
+            "/admin/clients/{client_id}/branding",
+            ADMINS,
+            clients::branding::save,
+        )
+        .upload(
+            "/admin/clients/{client_id}/logo",
+            ADMINS,
+            clients::branding::upload,
+        )
+        .act(
+            "/admin/clients/{client_id}/logo/remove",
+            ADMINS,
+            clients::branding::remove,
+        )
+        .page(
+            "/admin/clients/{client_id}/try",
+            ADMINS,
+            clients::trial::ask,
+        )
+        .act(
+            "/admin/clients/{client_id}/try",
+            ADMINS,
+            clients::trial::begin,
+        )
+        .page(
+            "/admin/try/callback",
+            Who::Anybody,
+            clients::trial::callback,
+        )
+        .page("/admin/try/{id}", ADMINS, clients::trial::show)
         .page("/admin/operators", READERS, operators::list)
         .page("/admin/operators/new", ADMINS, operators::new::choose)
         .page(
@@ -102,9 +140,14 @@ fn made() -> Routes {
         .act("/admin/sessions/end", ADMINS, sessions::end)
         .page("/admin/keys", READERS, keys::show)
         .act_proven("/admin/keys/rotate", OWNERS, keys::rotate)
+        .act_proven("/admin/keys/stage", OWNERS, keys::stage)
+        .page("/admin/keys/{kid}/revoke", OWNERS, keys::ask)
+        .act_proven("/admin/keys/{kid}/revoke", OWNERS, keys::revoke)
         .page("/admin/staff", OWNERS, staff::list)
         .act_proven("/admin/staff/invite", OWNERS, staff::invite)
         .act_proven("/admin/staff/link", OWNERS, staff::link)
         .act_proven("/admin/staff/disable", OWNERS, staff::disable)
         .page("/admin/settings", READERS, settings::show)
+        .page("/admin/reference", READERS, reference::list)
+        .page("/admin/reference/{operation}", READERS, reference::show)
 }

@@ -19,7 +19,7 @@ use crate::provider::logout::backchannel;
 use crate::server::tls::Reloaded;
 use crate::store::{
     api_answers, api_tokens, assertions, audit, clients, db, grants, handoffs, pushed, rollups,
-    staff_sessions, usage,
+    staff_sessions, trials, usage,
 };
 use crate::token::lifecycle;
 use crate::web::app::App;
@@ -34,8 +34,6 @@ const SEAL: Duration = Duration::from_secs(1);
 const PURGE: Duration = Duration::from_secs(600);
 /// How often partitions are looked after, callers forgotten and certificates compared.
 const CARE: Duration = Duration::from_secs(60);
-/// The longest an access token lives, by the configuration or by a client's settings.
-const LONGEST_ACCESS_TOKEN: Duration = Duration::from_secs(86_400);
 /// Days whose calls are counted in one go.
 const DAYS_BATCH: usize = 31;
 /// How often records are sent to streams.
@@ -267,6 +265,7 @@ async fn purge(app: App) -> anyhow::Result<()> {
     staff_sessions::purge(app.db.relaxed(), before, PURGE_BATCH).await?;
     api_answers::purge(app.db.relaxed(), before).await?;
     export_files::purge(&system_desk(&app)).await?;
+    trials::purge(app.db.relaxed(), now, PURGE_BATCH).await?;
     usage::close_days(app.db.relaxed(), app.clock.now(), DAYS_BATCH).await?;
     alert_of_quotas(&app).await?;
     Ok(())
@@ -296,8 +295,7 @@ async fn care(app: App) -> anyhow::Result<()> {
     let now = app.clock.now();
     app.throttles.forget_old();
     db::make_partitions(app.db.relaxed(), now).await?;
-    // A client's own lifetime may be longer than the server's, and its access tokens may be JWTs.
-    let longest = app.config.login.id_token.max(LONGEST_ACCESS_TOKEN);
+    let longest = lifecycle::longest_token(app.config.login.id_token);
     let retired = lifecycle::retire(&app.db, &app.vault, now, longest).await?;
     for kid in retired {
         tracing::info!(kid, "a signing key was retired");

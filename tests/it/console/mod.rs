@@ -3,10 +3,14 @@
 
 mod apps;
 mod audit;
+mod branding;
+mod keys;
 mod pages;
+mod reference;
 mod roles;
 mod setup;
 mod sign_in;
+mod trials;
 
 use numbercloak::admin::audit::Query;
 use serde_json::Value;

@@ -34,8 +34,8 @@ pub struct Document {
 }
 
 /// Tags that have no end.
-const VOID: [&str; 8] = [
-    "meta", "link", "input", "br", "path", "circle", "rect", "hr",
+const VOID: [&str; 9] = [
+    "meta", "link", "input", "br", "path", "circle", "rect", "hr", "img",
 ];
 
 /// Reads a page.

@@ -1,11 +1,16 @@
-//! Code that signs people in with this client, for the libraries people use. The values are the
-//! client's own; a secret never stands in code, only its name in the environment.
+//! Code that signs people in with a client, for the libraries people use. The values are the client's own;
+//! a secret never stands in code, only its name in the environment. `tests/judges` runs it as it stands
+//! here, with the libraries it is for.
 
-use crate::store::clients::{Client, Kind};
+use serde::Serialize;
+
+use crate::store::clients::{AuthMethod, Client, Kind};
 
 /// Code for one library.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Snippet {
+    /// Its name on the command line.
+    pub name: &'static str,
     /// The library.
     pub library: &'static str,
     /// What it is written in.
@@ -14,64 +19,78 @@ pub struct Snippet {
     pub code: String,
 }
 
-/// Libraries for servers, with their templates.
-const SERVERS: [(&str, &str, &str); 9] = [
+/// Name, library, language, code with places for the client's values.
+type Template = (&'static str, &'static str, &'static str, &'static str);
+
+/// Libraries for servers.
+const SERVERS: [Template; 9] = [
     (
         "openid-client",
+        "openid-client",
         "Node.js",
-        include_str!("../../../templates/console/snippets/openid_client.txt"),
+        include_str!("../../templates/console/snippets/openid_client.txt"),
     ),
     (
+        "authjs",
         "Auth.js",
         "Next.js",
-        include_str!("../../../templates/console/snippets/authjs.txt"),
+        include_str!("../../templates/console/snippets/authjs.txt"),
     ),
     (
+        "authlib",
         "Authlib",
         "Python, Flask",
-        include_str!("../../../templates/console/snippets/authlib.txt"),
+        include_str!("../../templates/console/snippets/authlib.txt"),
     ),
     (
+        "spring",
         "Spring Security",
         "application.yml",
-        include_str!("../../../templates/console/snippets/spring.txt"),
+        include_str!("../../templates/console/snippets/spring.txt"),
     ),
     (
         "go-oidc",
+        "go-oidc",
         "Go",
-        include_str!("../../../templates/console/snippets/go_oidc.txt"),
+        include_str!("../../templates/console/snippets/go_oidc.txt"),
     ),
     (
         "openidconnect",
+        "openidconnect",
         "Rust",
-        include_str!("../../../templates/console/snippets/openidconnect_rs.txt"),
+        include_str!("../../templates/console/snippets/openidconnect_rs.txt"),
     ),
     (
         "mod_auth_openidc",
+        "mod_auth_openidc",
         "Apache",
-        include_str!("../../../templates/console/snippets/mod_auth_openidc.txt"),
+        include_str!("../../templates/console/snippets/mod_auth_openidc.txt"),
     ),
     (
         "oauth2-proxy",
+        "oauth2-proxy",
         "flags",
-        include_str!("../../../templates/console/snippets/oauth2_proxy.txt"),
+        include_str!("../../templates/console/snippets/oauth2_proxy.txt"),
     ),
     (
+        "keycloak",
         "Keycloak",
         "identity provider",
-        include_str!("../../../templates/console/snippets/keycloak.txt"),
+        include_str!("../../templates/console/snippets/keycloak.txt"),
     ),
 ];
-const CURL: (&str, &str, &str) = (
+const CURL: Template = (
+    "curl",
     "curl",
     "shell",
-    include_str!("../../../templates/console/snippets/curl.txt"),
+    include_str!("../../templates/console/snippets/curl.txt"),
 );
 /// Libraries for what runs on people's devices.
-const DEVICES: [(&str, &str, &str); 1] = [(
+const DEVICES: [Template; 1] = [(
+    "openid-client",
     "openid-client",
     "browser or device",
-    include_str!("../../../templates/console/snippets/openid_client_public.txt"),
+    include_str!("../../templates/console/snippets/openid_client_public.txt"),
 )];
 
 /// All that fit the client.
@@ -84,7 +103,8 @@ pub fn snippets(issuer: &str, client: &Client) -> Vec<Snippet> {
     fitting
         .iter()
         .chain(curl)
-        .map(|(library, language, template)| Snippet {
+        .map(|(name, library, language, template)| Snippet {
+            name,
             library,
             language,
             code: filled(template, issuer, client),
@@ -110,7 +130,14 @@ pub fn environment(issuer: &str, client: &Client, secret: Option<&str>) -> Strin
 fn filled(template: &str, issuer: &str, client: &Client) -> String {
     let path = url::Url::parse(redirect_uri(client))
         .map_or_else(|_| "/callback".to_owned(), |url| url.path().to_owned());
+    // The two ways of a secret; whoever proves itself otherwise sees where to begin.
+    let (method, js) = match client.auth_method {
+        AuthMethod::ClientSecretPost => ("client_secret_post", "ClientSecretPost"),
+        _ => ("client_secret_basic", "ClientSecretBasic"),
+    };
     template
+        .replace("{auth_method}", method)
+        .replace("{js_auth}", js)
         .replace("{issuer}", issuer)
         .replace("{client_id}", &client.client_id)
         .replace("{redirect_uri}", redirect_uri(client))
@@ -132,7 +159,7 @@ fn redirect_uri(client: &Client) -> &str {
 mod tests {
     use super::*;
     use crate::clock::Time;
-    use crate::store::clients::{AuthMethod, Settings};
+    use crate::store::clients::Settings;
 
     fn client(kind: Kind, redirect_uri: &str) -> Client {
         Client {
@@ -154,6 +181,7 @@ mod tests {
             created_at: Time::default(),
             updated_at: Time::default(),
             secrets: Vec::new(),
+            logo: None,
         }
     }
 
@@ -170,6 +198,8 @@ mod tests {
                     "{client_id}",
                     "{redirect_uri}",
                     "{redirect_path}",
+                    "{auth_method}",
+                    "{js_auth}",
                 ] {
                     assert!(!code.contains(open), "{} {open}", snippet.library);
                 }
