@@ -40,10 +40,13 @@ pub mod retention;
 pub mod scopes;
 pub mod sessions;
 pub mod staff;
+mod staff_ceremony;
+pub mod staff_passkeys;
 mod staff_password;
 pub mod staff_sessions;
 pub mod staff_sign_in;
 mod staff_totp;
+pub mod trials;
 pub mod usage;
 
 pub use desk::Desk;

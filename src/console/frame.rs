@@ -18,7 +18,7 @@ const NAVIGATION: [(&str, &str); 7] = [
 ];
 
 /// What a finished act says on the page it leads to.
-const DONE: [(&str, &str); 15] = [
+const DONE: [(&str, &str); 17] = [
     ("saved", "Saved."),
     ("nothing", "Nothing was changed."),
     ("disabled", "Disabled. Nobody can sign in with it now."),
@@ -34,6 +34,11 @@ const DONE: [(&str, &str); 15] = [
     ("confirmed", "Confirmed. You can go on."),
     ("locked", "Locked out, and signed out everywhere."),
     ("moved", "The key has moved on."),
+    (
+        "passkey_added",
+        "Added. You can sign in with it from now on.",
+    ),
+    ("passkey_removed", "Removed. It signs nobody in any more."),
 ];
 
 /// A place to go.
@@ -154,6 +159,12 @@ impl Frame {
     #[must_use]
     pub fn console_script(&self) -> &'static str {
         assets::console_script()
+    }
+
+    /// The script of the pages that ask for a passkey.
+    #[must_use]
+    pub fn passkey_script(&self) -> &'static str {
+        assets::passkey_script()
     }
 
     /// The icon.

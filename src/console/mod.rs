@@ -3,10 +3,12 @@
 
 mod account;
 mod clients;
+mod company;
 mod frame;
 mod keys;
 mod operators;
 mod overview;
+mod passkeys;
 mod qr;
 pub mod rule;
 mod sessions;
@@ -41,12 +43,32 @@ fn made() -> Routes {
         .act("/setup/{token}", Who::Anybody, setup::set_up)
         .page("/admin/login", Who::Anybody, sign_in::show)
         .act("/admin/login", Who::Anybody, sign_in::sign_in)
+        .act(
+            "/admin/login/passkey",
+            Who::Anybody,
+            passkeys::ask_to_sign_in,
+        )
+        .act(
+            "/admin/login/passkey/finish",
+            Who::Anybody,
+            passkeys::sign_in,
+        )
         .act("/admin/logout", STAFF, sign_in::sign_out)
         .page("/admin/confirm", STAFF, sign_in::ask_again)
         .act("/admin/confirm", STAFF, sign_in::prove_again)
+        .act("/admin/confirm/passkey", STAFF, passkeys::ask_again)
+        .act(
+            "/admin/confirm/passkey/finish",
+            STAFF,
+            passkeys::prove_again,
+        )
         .page("/admin", STAFF, overview::show)
         .page("/admin/account", STAFF, account::show)
         .act("/admin/account/end", STAFF, account::end)
+        .page("/admin/account/passkeys", STAFF, passkeys::list)
+        .act_proven("/admin/account/passkeys/add", STAFF, passkeys::begin)
+        .act("/admin/account/passkeys/finish", STAFF, passkeys::finish)
+        .act_proven("/admin/account/passkeys/remove", STAFF, passkeys::remove)
         .page("/admin/clients", READERS, clients::list::show)
         .page("/admin/clients/new", ADMINS, clients::new::show)
         .act("/admin/clients/new", ADMINS, clients::new::create)
@@ -84,6 +106,21 @@ fn made() -> Routes {
         .page("/admin/operators", READERS, operators::list)
         .page("/admin/operators/new", ADMINS, operators::new::choose)
         .page(
+            "/admin/operators/new/discovery",
+            ADMINS,
+            operators::import::ask,
+        )
+        .act(
+            "/admin/operators/new/discovery",
+            ADMINS,
+            operators::import::look,
+        )
+        .act_proven(
+            "/admin/operators/new/discovery/add",
+            ADMINS,
+            operators::import::add,
+        )
+        .page(
             "/admin/operators/new/{preset}",
             ADMINS,
             operators::new::show,
@@ -95,6 +132,41 @@ fn made() -> Routes {
             "/admin/operators/{alias}/enabled",
             ADMINS,
             operators::set_enabled,
+        )
+        .page(
+            "/admin/operators/{alias}/settings",
+            ADMINS,
+            operators::edit::show,
+        )
+        .act_proven(
+            "/admin/operators/{alias}/settings",
+            ADMINS,
+            operators::edit::save,
+        )
+        .page(
+            "/admin/operators/{alias}/phone",
+            ADMINS,
+            operators::phone::show,
+        )
+        .act(
+            "/admin/operators/{alias}/phone",
+            ADMINS,
+            operators::phone::begin,
+        )
+        .page(
+            "/admin/operators/{alias}/phone/{id}",
+            ADMINS,
+            operators::phone::watch,
+        )
+        .page(
+            "/phone-test/{ticket}",
+            Who::Anybody,
+            operators::phone::on_phone,
+        )
+        .act(
+            "/phone-test/{ticket}",
+            Who::Anybody,
+            operators::phone::depart,
         )
         .page("/admin/sessions", ADMINS, sessions::show)
         .act("/admin/sessions", ADMINS, sessions::find)

@@ -18,6 +18,7 @@ mod checks;
 mod errors;
 mod fetched;
 mod finder;
+pub mod found;
 mod gate;
 mod leg;
 mod mobile_connect;

@@ -19,7 +19,9 @@ use openidconnect::{
 use serde_json::Map;
 use url::Url;
 
-pub(super) use discovery::{ANOTHER_ISSUER, Endpoints, Keys, discover, fetch_keys};
+pub(super) use discovery::{
+    ANOTHER_ISSUER, Endpoints, Keys, discover, endpoints_of, fetch_document, fetch_keys,
+};
 pub(super) use id_token::{IdTokenFault, check_id_token};
 
 use crate::clock::Time;
