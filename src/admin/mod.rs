@@ -41,6 +41,7 @@ pub mod scopes;
 pub mod sessions;
 pub mod staff;
 mod staff_ceremony;
+pub mod staff_company;
 pub mod staff_passkeys;
 mod staff_password;
 pub mod staff_sessions;

@@ -53,6 +53,13 @@ fn made() -> Routes {
             Who::Anybody,
             passkeys::sign_in,
         )
+        .act("/admin/login/company", Who::Anybody, company::depart)
+        .page(
+            "/admin/login/company/callback",
+            Who::Anybody,
+            company::callback,
+        )
+        .page("/admin/login/company/finish", Who::Anybody, company::finish)
         .act("/admin/logout", STAFF, sign_in::sign_out)
         .page("/admin/confirm", STAFF, sign_in::ask_again)
         .act("/admin/confirm", STAFF, sign_in::prove_again)
@@ -62,9 +69,11 @@ fn made() -> Routes {
             STAFF,
             passkeys::prove_again,
         )
+        .act("/admin/confirm/company", STAFF, company::depart_again)
         .page("/admin", STAFF, overview::show)
         .page("/admin/account", STAFF, account::show)
         .act("/admin/account/end", STAFF, account::end)
+        .act("/admin/account/end-others", STAFF, account::end_others)
         .page("/admin/account/passkeys", STAFF, passkeys::list)
         .act_proven("/admin/account/passkeys/add", STAFF, passkeys::begin)
         .act("/admin/account/passkeys/finish", STAFF, passkeys::finish)

@@ -9,13 +9,15 @@ use uuid::Uuid;
 
 use crate::admin::Refused;
 use crate::admin::staff_passkeys::{self, Challenge, Passkeys};
+use crate::admin::staff_sign_in::SignInRefused;
 use crate::console::frame::Frame;
 use crate::console::rule::to;
-use crate::console::sign_in;
 use crate::console::trouble::Trouble;
 use crate::console::visit::Visit;
+use crate::console::{company, sign_in};
 use crate::store::staff_passkeys::Shown;
 use crate::web::headers::PageClass;
+use crate::web::limits::TooMany;
 use crate::web::page::render;
 
 const HOME: &str = "/admin/account/passkeys";
@@ -136,6 +138,13 @@ pub async fn ask_to_sign_in(visit: Visit) -> Result<Response, Trouble> {
     if !sign_in::is_our_form(&visit) {
         return Ok(sign_in::too_old(&visit));
     }
+    if company::is_required(&visit) {
+        return Err(Trouble::NotAllowed);
+    }
+    // Anybody may ask, and each question is a row.
+    if let Err(TooMany(wait)) = visit.app.throttles.login_from(visit.browser.address) {
+        return sign_in::refused(&visit, SignInRefused::TooMany(wait), "");
+    }
     let challenge = staff_passkeys::begin(&visit.desk(), &needed(&visit)?, None).await?;
     let mut ask = asked(&visit, "Sign in with a passkey", challenge, "/admin/login");
     ask.frame.csrf = visit.field("csrf").to_owned();
@@ -147,6 +156,9 @@ pub async fn ask_to_sign_in(visit: Visit) -> Result<Response, Trouble> {
 pub async fn sign_in(visit: Visit) -> Result<Response, Trouble> {
     if !sign_in::is_our_form(&visit) {
         return Ok(sign_in::too_old(&visit));
+    }
+    if company::is_required(&visit) {
+        return Err(Trouble::NotAllowed);
     }
     let cookies = visit.app.cookies;
     let earlier = visit.browser.cookies(&visit.app).token(cookies.staff());

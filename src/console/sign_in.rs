@@ -162,7 +162,12 @@ fn proof(visit: &Visit, email: &str) -> Proof {
 
 /// To where somebody wanted to go, signed in.
 pub fn sent_on(visit: &Visit, cookie: &Token) -> Response {
-    let mut response = Redirect::to(&visit.next()).into_response();
+    sent_to(visit, cookie, &visit.next())
+}
+
+/// To a page of the console, signed in.
+pub fn sent_to(visit: &Visit, cookie: &Token, page: &str) -> Response {
+    let mut response = Redirect::to(page).into_response();
     let cookies = visit.app.cookies;
     let set = cookies.set_strict(cookies.staff(), cookie, SESSION_LIFE);
     response.headers_mut().append(SET_COOKIE, set);

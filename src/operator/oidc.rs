@@ -22,7 +22,7 @@ use url::Url;
 pub(super) use discovery::{
     ANOTHER_ISSUER, Endpoints, Keys, discover, endpoints_of, fetch_document, fetch_keys,
 };
-pub(super) use id_token::{IdTokenFault, check_id_token};
+pub(super) use id_token::{IdTokenFault, check_id_token, check_signed};
 
 use crate::clock::Time;
 use crate::operator::ask::{Ask, Departure, Kept};

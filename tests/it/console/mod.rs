@@ -2,7 +2,12 @@
 //! staff do there.
 
 mod apps;
+mod company;
+mod operators;
 mod pages;
+mod passkeys;
+mod phone_test;
+mod recovery;
 mod roles;
 mod setup;
 mod sign_in;
