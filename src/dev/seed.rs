@@ -14,7 +14,7 @@ use crate::oauth::signing_alg::SigningAlg;
 use crate::secret::{Redacted, Token, same};
 use crate::simulator::SimulatedClient;
 use crate::store::checks::{CheckContract, Offered, Policy};
-use crate::store::clients::{Kind, Settings as ClientSettings};
+use crate::store::clients::{Handoff, Kind, Settings as ClientSettings};
 use crate::store::operators::{
     Credentials, HintForm, IdTokenRule, Mode, Settings as OperatorSettings,
 };
@@ -25,6 +25,8 @@ pub(super) struct App {
     name: &'static str,
     /// What becomes of a login whose extra checks fail or cannot be made.
     checks: Policy,
+    /// Whether a desktop may move a login to a phone.
+    handoff: Handoff,
 }
 
 /// The one whose button people press first.
@@ -32,13 +34,15 @@ pub(super) const DEMO: App = App {
     id: "demo",
     name: "Demo app",
     checks: Policy::Off,
+    handoff: Handoff::Off,
 };
 
-/// The one that shows what the extra checks refuse.
+/// The one that shows what the extra checks refuse, and hands off.
 pub(super) const STRICT: App = App {
     id: "demo-strict",
     name: "Strict demo app",
     checks: Policy::Require,
+    handoff: Handoff::On,
 };
 
 /// A demo app's registration.
@@ -180,7 +184,10 @@ async fn register(
     app: &App,
     redirect_uri: &str,
 ) -> anyhow::Result<DemoClient> {
-    let mut settings = ClientSettings::default();
+    let mut settings = ClientSettings {
+        handoff: app.handoff,
+        ..ClientSettings::default()
+    };
     settings.checks.sim_swap.policy = app.checks;
     settings.checks.number_recycling.policy = app.checks;
     let registered = clients::create(

@@ -2,7 +2,6 @@
 //! first, then everything else; a valid request opens a login, and asks or departs at once.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
@@ -12,24 +11,23 @@ use http::header::SET_COOKIE;
 use uuid::Uuid;
 
 use crate::audit::event::{Event, Subject};
+use crate::audit::record::Record;
 use crate::clock::Time;
-use crate::login::depart::{self, Stopped, Way};
-use crate::login::entry::{bad_link, frame};
-use crate::login::session::Live;
-use crate::login::session::{self, Seen};
+
+use crate::login::entry::bad_link;
+use crate::login::opening::{cookie_lifetime, depart_at_once, new_login, open, started};
+use crate::login::session::{self, Live, Seen};
 use crate::login::step::Step;
 use crate::login::view::Links;
-use crate::login::{answer, choose, handoff, show, silent};
+use crate::login::{answer, handoff, show, silent};
 use crate::oauth::error::{ErrorCode, OAuthError};
 use crate::oauth::params::Params;
 use crate::oauth::redirect::{Answer, VerifiedRedirect};
 use crate::oauth::request::{self, AuthorizeError, AuthorizeRequest};
-use crate::phone::PhoneNumber;
-use crate::secret::{Handle, Token, Vault, new_id, same};
-use crate::store::audit::Appended;
+use crate::secret::{Handle, Token, new_id, same};
 use crate::store::clients::Client;
 use crate::store::logins::{self, Login, Stage};
-use crate::store::path::{self, Departed, Opening};
+
 use crate::store::pushed::Bringing;
 use crate::store::sessions::{self, Known};
 use crate::verdict::Outcome;
@@ -359,7 +357,7 @@ async fn take(
     seen: &Seen,
     login: Login,
     step: Step,
-    started: crate::audit::record::Record,
+    started: Record,
 ) -> Result<Response, Failure> {
     let number = seen.number.as_ref().map(|(number, _)| number);
     let now = login.opened_at;
@@ -419,166 +417,4 @@ fn reason(code: ErrorCode) -> &'static str {
         ErrorCode::ConsentRequired => "the person has not agreed to this release yet",
         _ => "nobody is signed in here as the request wants it",
     }
-}
-
-/// The login's cookie outlives the login, so that its browser still finds the way back.
-#[must_use]
-pub fn cookie_lifetime(app: &App) -> Duration {
-    app.config.login.login * 4
-}
-
-fn new_login(
-    app: &App,
-    client: &Client,
-    id: Uuid,
-    cookie: &Token,
-    request: AuthorizeRequest,
-    seen: &Seen,
-    now: Time,
-) -> Login {
-    let number_source = seen.number.as_ref().map(|(_, source)| *source);
-    let number = seen.number.as_ref().map(|(number, _)| number);
-    let sealed = number.map(|number| seal_number(app, &id, number));
-    Login {
-        id,
-        client_id: client.client_id.clone(),
-        cookie_hash: cookie.hash(),
-        stage: Stage::Open,
-        request,
-        number_source,
-        pressed: false,
-        leg_id: None,
-        operator: None,
-        legs: 0,
-        mismatches: 0,
-        rerouted: false,
-        outcome: None,
-        retry_at: None,
-        opened_at: now,
-        expires_at: now + app.config.login.login,
-        sealed,
-        answer: None,
-        session_id: None,
-        handoff_id: None,
-        phone_hash: None,
-    }
-}
-
-/// Seals a number for a login's row.
-#[must_use]
-pub fn seal_number(app: &App, login: &uuid::Uuid, number: &PhoneNumber) -> Vec<u8> {
-    app.vault
-        .seal(logins::number_place(login), number.e164().as_bytes())
-}
-
-fn started(app: &App, browser: &Browser, login: &Login, now: Time) -> crate::audit::record::Record {
-    let request = &login.request;
-    let event = Event::LoginStarted {
-        scopes: request.scopes.text(),
-        redirect_uri: request.redirect.uri().to_owned(),
-        number_hinted: request.number.is_some(),
-        pkce: request.challenge.is_some(),
-        prompt: (!request.prompt.is_empty()).then(|| request.prompt.text()),
-        pushed: request.pushed,
-        signed: request.signed,
-    };
-    let recorder = browser.recorder(app, now);
-    match &request.number {
-        Some(number) => recorder.record_of(number, about(login), &event),
-        None => recorder.record(about(login), &event),
-    }
-}
-
-/// What audit records of a login are about.
-#[must_use]
-pub fn about(login: &Login) -> Subject {
-    Subject {
-        login_id: Some(login.id),
-        client_id: Some(login.client_id.clone()),
-        ..Subject::default()
-    }
-}
-
-/// A login's row, before it is there.
-#[must_use]
-pub fn opening<'a>(vault: &Vault, login: &'a Login, now: Time) -> Opening<'a> {
-    Opening {
-        id: login.id,
-        client_id: &login.client_id,
-        cookie_hash: &login.cookie_hash,
-        sealed_request: logins::seal_request(vault, &login.id, &login.request),
-        sealed_number: login.sealed.as_deref(),
-        number_source: login.number_source,
-        session: login.session_id,
-        now,
-        expires_at: login.expires_at,
-    }
-}
-
-async fn open(
-    app: &App,
-    login: &Login,
-    now: Time,
-    started: crate::audit::record::Record,
-) -> Result<(), Failure> {
-    path::open(
-        app.db.relaxed_steps(),
-        &opening(&app.vault, login, now),
-        Appended::new([started]),
-    )
-    .await?;
-    Ok(())
-}
-
-/// Nothing is missing: opens the login on its first leg. If no operator can be asked, the login opens
-/// with the page that says so, or with the one that asks for the number.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "everything the one request knows"
-)]
-async fn depart_at_once(
-    app: &App,
-    browser: &Browser,
-    client: &Client,
-    cookie: &Token,
-    login: &Login,
-    number: Option<&PhoneNumber>,
-    started: crate::audit::record::Record,
-    now: Time,
-) -> Result<Response, Failure> {
-    let way = Way {
-        number,
-        ..Way::default()
-    };
-    let stopped = match depart::prepare(app, browser, client, login, &way, now).await? {
-        Ok(prepared) => {
-            let mut records = vec![started.clone()];
-            records.extend(prepared.records(app, browser, login, number));
-            let departed = path::open_and_depart(
-                app.db.relaxed_steps(),
-                &opening(&app.vault, login, now),
-                &prepared.departing(),
-                Appended::new(records),
-            )
-            .await?;
-            if departed == Departed::Away {
-                return Ok(prepared.leave(frame(app, browser, login, client, cookie)));
-            }
-            depart::too_many_tries()
-        }
-        Err(Stopped::Refused(stopped)) => *stopped,
-        Err(Stopped::Ask(several)) => {
-            open(app, login, now, started).await?;
-            let frame = frame(app, browser, login, client, cookie);
-            let may_change = choose::may_change(client, login);
-            let why = choose::Why::Unknown;
-            return Ok(choose::page(frame, &several, number, may_change, why));
-        }
-    };
-    open(app, login, now, started).await?;
-    if number.is_none() && stopped.outcome == Outcome::OperatorUnknown {
-        // Nobody tells numbers; the person does.
-        return show::page(app, browser, login, client, cookie).await;
-    }
-    depart::stop(app, browser, client, cookie, login, number, stopped, now).await
 }

@@ -46,7 +46,7 @@ pub async fn check(
         wanted: &wanted,
         new_owner_since: epoch.began_at,
     };
-    let mut checks = app.operators.check(ask, &extras, &app.clock).await;
+    let mut checks = Box::pin(app.operators.check(ask, &extras, &app.clock)).await;
     for (extra, checked) in &mut checks {
         counted::check(&ask.operator.alias, *extra, checked.check.result);
         proof

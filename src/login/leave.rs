@@ -5,8 +5,8 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 
 use crate::audit::event::{Event, Subject};
-use crate::login::authorize::about;
 use crate::login::entry::posted;
+use crate::login::opening::about;
 use crate::login::view::Why;
 use crate::login::{answer, counted, show};
 use crate::oauth::error::OAuthError;

@@ -47,6 +47,7 @@ mod language;
 mod leave;
 mod network;
 mod number;
+mod opening;
 mod policy;
 mod proven;
 mod release;

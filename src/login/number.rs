@@ -5,9 +5,9 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 
 use crate::audit::event::Event;
-use crate::login::authorize::about;
 use crate::login::depart::{self, Way};
 use crate::login::entry::posted;
+use crate::login::opening::about;
 use crate::login::{go_on, handoff, policy, show};
 use crate::phone::{NotANumber, PhoneNumber};
 use crate::store::logins::{NumberSource, Stage};

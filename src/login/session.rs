@@ -6,8 +6,8 @@ use axum::response::Response;
 
 use crate::audit::record::Record;
 use crate::clock::Time;
-use crate::login::authorize::opening;
 use crate::login::entry::Entry;
+use crate::login::opening::opening;
 use crate::login::policy;
 use crate::login::proven::Proven;
 use crate::login::release::{self, Confirmed, Context, Released};

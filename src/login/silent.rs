@@ -6,8 +6,9 @@ use http::header::SET_COOKIE;
 
 use crate::audit::event::{Event, Subject};
 use crate::audit::record::Record;
-use crate::login::authorize::{about, cookie_lifetime, opening, refuse};
+use crate::login::authorize::refuse;
 use crate::login::depart::{self, Stopped, Way};
+use crate::login::opening::{about, cookie_lifetime, opening};
 use crate::login::{answer, counted, show};
 use crate::oauth::error::{ErrorCode, OAuthError};
 use crate::phone::PhoneNumber;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::audit::event::{Event, Subject};
 use crate::audit::record::{Recorder, SYSTEM};
-use crate::login::authorize::about;
 use crate::login::counted;
+use crate::login::opening::about;
 use crate::store::audit::Appended;
 use crate::store::db::StoreError;
 use crate::store::logins::{self, Login};

@@ -56,9 +56,14 @@ impl<V: Send + Sync + 'static> Fetched<V> {
     }
 
     /// The kept value, or a fresh one.
-    pub(super) async fn get<F>(&self, key: Key, now: Time, fetch: F) -> Result<Arc<V>, Failure>
+    pub(super) async fn get<A>(
+        &self,
+        key: Key,
+        now: Time,
+        fetch: impl FnOnce() -> A + Send,
+    ) -> Result<Arc<V>, Failure>
     where
-        F: Future<Output = Result<V, Failure>> + Send,
+        A: Future<Output = Result<V, Failure>> + Send,
     {
         let lifetime = self.lifetime;
         let answer = move |entry: &Entry<V>| {
@@ -75,29 +80,47 @@ impl<V: Send + Sync + 'static> Fetched<V> {
 
     /// A value newer than the one that raised a doubt, if the last fetch is long enough ago;
     /// otherwise the kept one, which is all there is to have.
-    pub(super) async fn refresh<F>(&self, key: Key, now: Time, fetch: F) -> Result<Arc<V>, Failure>
+    pub(super) async fn refresh<A>(
+        &self,
+        key: Key,
+        now: Time,
+        fetch: impl FnOnce() -> A + Send,
+    ) -> Result<Arc<V>, Failure>
     where
-        F: Future<Output = Result<V, Failure>> + Send,
+        A: Future<Output = Result<V, Failure>> + Send,
     {
         let answer =
             move |entry: &Entry<V>| within(DOUBT, entry.tried_at, now).then(|| entry.last_try());
         self.get_or(key, now, answer, fetch).await
     }
 
-    async fn get_or<A, F>(
+    async fn get_or<A>(
         &self,
         key: Key,
         now: Time,
-        answer: A,
-        fetch: F,
+        answer: impl Fn(&Entry<V>) -> Option<Result<Arc<V>, Failure>> + Send,
+        fetch: impl FnOnce() -> A + Send,
     ) -> Result<Arc<V>, Failure>
     where
-        A: Fn(&Entry<V>) -> Option<Result<Arc<V>, Failure>> + Send,
-        F: Future<Output = Result<V, Failure>> + Send,
+        A: Future<Output = Result<V, Failure>> + Send,
     {
         if let Some(answer) = self.shelf.get(&key).await.and_then(|entry| answer(&entry)) {
             return answer;
         }
+        // Boxed, for it is large and hardly ever comes to this: a login carries its steps with it.
+        Box::pin(self.fetch(key, now, answer, fetch)).await
+    }
+
+    async fn fetch<A>(
+        &self,
+        key: Key,
+        now: Time,
+        answer: impl Fn(&Entry<V>) -> Option<Result<Arc<V>, Failure>> + Send,
+        fetch: impl FnOnce() -> A + Send,
+    ) -> Result<Arc<V>, Failure>
+    where
+        A: Future<Output = Result<V, Failure>> + Send,
+    {
         let computed = self
             .shelf
             .entry(key)
@@ -107,7 +130,7 @@ impl<V: Send + Sync + 'static> Fetched<V> {
                 if kept.as_ref().is_some_and(|entry| answer(entry).is_some()) {
                     return Op::Nop;
                 }
-                let (value, failure) = match fetch.await {
+                let (value, failure) = match fetch().await {
                     Ok(value) => (Some((Arc::new(value), now)), None),
                     Err(failure) => {
                         let old = kept.and_then(|entry| entry.value.clone());
@@ -180,9 +203,9 @@ mod tests {
             if nth == 0 { Err(down()) } else { Ok(nth) }
         };
         let (a, b, c) = tokio::join!(
-            shelf.get(key(), now, fetch()),
-            shelf.get(key(), now, fetch()),
-            shelf.get(key(), now, fetch())
+            shelf.get(key(), now, fetch),
+            shelf.get(key(), now, fetch),
+            shelf.get(key(), now, fetch)
         );
         assert!(
             a.is_err() && b.is_err() && c.is_err(),
@@ -191,8 +214,8 @@ mod tests {
         assert_eq!(fetches.load(Ordering::SeqCst), 1);
         let later = now + TimeDelta::seconds(6);
         let (a, b) = tokio::join!(
-            shelf.get(key(), later, fetch()),
-            shelf.get(key(), later, fetch())
+            shelf.get(key(), later, fetch),
+            shelf.get(key(), later, fetch)
         );
         assert_eq!((*a.unwrap(), *b.unwrap()), (1, 1));
         assert_eq!(fetches.load(Ordering::SeqCst), 2);
@@ -202,18 +225,29 @@ mod tests {
     async fn a_value_is_used_until_its_time_is_up_even_while_the_operator_is_down() {
         let shelf = Fetched::new(TimeDelta::hours(1));
         let now = Clock::system().now();
-        assert_eq!(*shelf.get(key(), now, async { Ok(1) }).await.unwrap(), 1);
+        assert_eq!(*shelf.get(key(), now, || async { Ok(1) }).await.unwrap(), 1);
         let soon = now + TimeDelta::minutes(59);
         assert_eq!(
-            *shelf.get(key(), soon, async { Err(down()) }).await.unwrap(),
+            *shelf
+                .get(key(), soon, || async { Err(down()) })
+                .await
+                .unwrap(),
             1
         );
         let late = now + TimeDelta::minutes(61);
-        assert!(shelf.get(key(), late, async { Err(down()) }).await.is_err());
+        assert!(
+            shelf
+                .get(key(), late, || async { Err(down()) })
+                .await
+                .is_err()
+        );
         // Not even the fetch that failed can bring the old value back.
-        assert!(shelf.get(key(), late, async { Ok(2) }).await.is_err());
+        assert!(shelf.get(key(), late, || async { Ok(2) }).await.is_err());
         let later = late + TimeDelta::seconds(6);
-        assert_eq!(*shelf.get(key(), later, async { Ok(2) }).await.unwrap(), 2);
+        assert_eq!(
+            *shelf.get(key(), later, || async { Ok(2) }).await.unwrap(),
+            2
+        );
     }
 
     #[tokio::test]
@@ -221,25 +255,37 @@ mod tests {
         let shelf = Fetched::new(TimeDelta::hours(1));
         let now = Clock::system().now();
         let at = |seconds| now + TimeDelta::seconds(seconds);
-        assert_eq!(*shelf.get(key(), now, async { Ok(1) }).await.unwrap(), 1);
+        assert_eq!(*shelf.get(key(), now, || async { Ok(1) }).await.unwrap(), 1);
         assert_eq!(
-            *shelf.refresh(key(), at(29), async { Ok(2) }).await.unwrap(),
+            *shelf
+                .refresh(key(), at(29), || async { Ok(2) })
+                .await
+                .unwrap(),
             1
         );
         assert_eq!(
-            *shelf.refresh(key(), at(31), async { Ok(3) }).await.unwrap(),
+            *shelf
+                .refresh(key(), at(31), || async { Ok(3) })
+                .await
+                .unwrap(),
             3
         );
         assert_eq!(
-            *shelf.refresh(key(), at(32), async { Ok(4) }).await.unwrap(),
+            *shelf
+                .refresh(key(), at(32), || async { Ok(4) })
+                .await
+                .unwrap(),
             3
         );
         assert!(
             shelf
-                .refresh(key(), at(62), async { Err(down()) })
+                .refresh(key(), at(62), || async { Err(down()) })
                 .await
                 .is_err()
         );
-        assert_eq!(*shelf.get(key(), at(63), async { Ok(5) }).await.unwrap(), 3);
+        assert_eq!(
+            *shelf.get(key(), at(63), || async { Ok(5) }).await.unwrap(),
+            3
+        );
     }
 }

@@ -216,7 +216,7 @@ impl Operators {
         if by_hand.suffice(settings) || !settings.discovery {
             return Ok(by_hand);
         }
-        let discover = oidc::discover(&self.outbound, settings);
+        let discover = || oidc::discover(&self.outbound, settings);
         let found = self.metadata.get(key(operator), now, discover).await?;
         Ok(by_hand.or(&found))
     }
@@ -303,11 +303,10 @@ impl Operators {
         check: impl Fn(&Keys) -> Result<T, IdTokenFault>,
     ) -> Result<T, Failure> {
         let settings = &operator.settings;
-        let fetch = oidc::fetch_keys(&self.outbound, settings, jwks_uri);
+        let fetch = || oidc::fetch_keys(&self.outbound, settings, jwks_uri);
         let keys = self.keys.get(key(operator), now, fetch).await?;
         let mut checked = check(&keys);
         if matches!(checked, Err(IdTokenFault::UnknownKey)) {
-            let fetch = oidc::fetch_keys(&self.outbound, settings, jwks_uri);
             let newer = self.keys.refresh(key(operator), now, fetch).await?;
             checked = check(&newer);
         }

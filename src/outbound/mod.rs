@@ -184,7 +184,9 @@ impl Outbound {
         let shown = format!("{}{}", url.origin().ascii_serialization(), url.path());
         let result = match self.may_call(&url) {
             Ok(()) => {
-                let exchange = LIMIT.scope(limits.connect, self.exchange(request, limits));
+                // Boxed, for the client's own state is large, and whoever calls carries it with it.
+                let exchange = Box::pin(self.exchange(request, limits));
+                let exchange = LIMIT.scope(limits.connect, exchange);
                 tokio::time::timeout(limits.total, exchange)
                     .await
                     .unwrap_or(Err(OutboundError::Timeout))

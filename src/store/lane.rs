@@ -20,6 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::clock::{Clock, Time};
 use crate::store::audit::Appended;
 use crate::store::committed::Committed;
+use crate::store::db::StoreError;
 
 /// A connection that was good so short a time ago gets a statement unasked. Under load that is every
 /// one; an idle server pays a tenth of a millisecond.
@@ -82,9 +83,20 @@ impl Lane {
     /// # Errors
     /// If none is free, or none can be opened, within the time to wait.
     pub(super) async fn get(&self) -> Result<Lent, sqlx::Error> {
-        tokio::time::timeout(self.0.wait, self.open())
+        if let Some(lent) = self.get_trusted() {
+            return Ok(lent);
+        }
+        // Boxed, for opening a connection is large and rare, and every step carries this with it.
+        tokio::time::timeout(self.0.wait, Box::pin(self.open()))
             .await
             .unwrap_or(Err(sqlx::Error::PoolTimedOut))
+    }
+
+    /// An idle connection that may be trusted unasked, if nobody else waits for one.
+    fn get_trusted(&self) -> Option<Lent> {
+        let permit = self.0.permits.clone().try_acquire_owned().ok()?;
+        let connection = self.idle().take_trusted(self.0.clock.now())?;
+        Some(self.lend(connection, permit))
     }
 
     async fn open(&self) -> Result<Lent, sqlx::Error> {
@@ -94,11 +106,15 @@ impl Lane {
             Some(connection) => connection,
             None => self.0.options.connect().await?,
         };
-        Ok(Lent {
+        Ok(self.lend(connection, permit))
+    }
+
+    fn lend(&self, connection: PgConnection, permit: OwnedSemaphorePermit) -> Lent {
+        Lent {
             connection: Some(connection),
             lane: self.clone(),
             _permit: permit,
-        })
+        }
     }
 
     /// An idle connection that is alive; dead ones are dropped on the way.
@@ -137,8 +153,20 @@ impl Idle {
     /// The one last used, and whether it may be trusted unasked.
     fn take(&mut self, now: Time) -> Option<(PgConnection, bool)> {
         let (connection, good_at) = self.connections.pop()?;
-        let trusted = now - good_at < TRUSTED && self.broke_at.is_none_or(|at| at < good_at);
-        Some((connection, trusted))
+        Some((connection, self.trusts(good_at, now)))
+    }
+
+    /// The one last used, if it may be trusted unasked; otherwise it stays.
+    fn take_trusted(&mut self, now: Time) -> Option<PgConnection> {
+        let (_, good_at) = self.connections.last()?;
+        let trusted = self.trusts(*good_at, now);
+        trusted
+            .then(|| self.connections.pop())?
+            .map(|(connection, _)| connection)
+    }
+
+    fn trusts(&self, good_at: Time, now: Time) -> bool {
+        now - good_at < TRUSTED && self.broke_at.is_none_or(|at| at < good_at)
     }
 }
 
@@ -148,6 +176,20 @@ impl Lent {
         self.connection
             .as_mut()
             .expect("only giving it back takes it away")
+    }
+
+    /// Gives it back after the guarded statement of a step, which says how many rows it moved: one, or
+    /// none because the step was not due.
+    ///
+    /// # Errors
+    /// [`StoreError::Stale`] if it moved none.
+    pub(super) fn settle(self, records: &Appended, moved: i64) -> Result<(), StoreError> {
+        self.give_back_after(records, moved == 1);
+        if moved == 1 {
+            Ok(())
+        } else {
+            Err(StoreError::Stale)
+        }
     }
 
     /// Gives it back after a statement that ended well and may have appended records.

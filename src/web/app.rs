@@ -193,13 +193,13 @@ impl App {
         if let Some(known) = self.clients.get(client_id).await {
             return Ok(known);
         }
-        self.clients
-            .try_get_with(client_id.to_owned(), async {
-                let mut db = self.db.relaxed().acquire().await?;
-                let client = clients::find(&mut db, client_id).await?;
-                Ok::<_, StoreError>(client.filter(|c| c.disabled_at.is_none()).map(Arc::new))
-            })
-            .await
+        let read = async {
+            let mut db = self.db.relaxed().acquire().await?;
+            let client = clients::find(&mut db, client_id).await?;
+            Ok::<_, StoreError>(client.filter(|c| c.disabled_at.is_none()).map(Arc::new))
+        };
+        // Boxed, for it is large and rare, and whoever asks carries it with it.
+        Box::pin(self.clients.try_get_with(client_id.to_owned(), read)).await
     }
 
     /// The operators as they are now.

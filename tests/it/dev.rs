@@ -11,6 +11,7 @@ use std::time::Duration;
 use numbercloak::clock::Clock;
 use serde_json::{Value, json};
 
+use crate::handoff::DESKTOP;
 use crate::support::browser::Browser;
 use crate::support::database::Database;
 use crate::support::outside_client;
@@ -198,6 +199,21 @@ async fn the_strict_app_shows_what_the_checks_refuse() {
         let mut browser = Browser::new(&Clock::system());
         sign_in(&mut browser, dev.url("demo_app"), number).await;
         assert!(browser.page().url.as_str().starts_with(dev.url("demo_app")));
+    }
+    // A desktop may hand off there, and nowhere else.
+    for (app, offered) in [("strict_app", true), ("demo_app", false)] {
+        let mut desktop = Browser::new(&Clock::system());
+        desktop.user_agent = Some(DESKTOP);
+        desktop.open(dev.url(app)).await;
+        let number = [("number", "+990700000")];
+        desktop
+            .press_with("Sign in with phone network", &number)
+            .await;
+        assert_eq!(
+            desktop.page().source.contains("Use my phone"),
+            offered,
+            "{app}"
+        );
     }
     // No operator of dev has authority over it.
     let mut browser = Browser::new(&Clock::system());

@@ -8,9 +8,9 @@ use uuid::Uuid;
 
 use crate::audit::event::Event;
 use crate::audit::record::Record;
-use crate::login::authorize::{about, seal_number};
 use crate::login::entry::{Entry, posted};
 use crate::login::handoff::code;
+use crate::login::opening::{about, seal_number};
 use crate::login::release::number_hashes;
 use crate::login::{depart, go_on, handoff, show};
 use crate::phone::PhoneNumber;

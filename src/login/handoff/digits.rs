@@ -9,9 +9,9 @@ use http::StatusCode;
 use uuid::Uuid;
 
 use crate::audit::event::{Event, Subject};
-use crate::login::authorize::about;
 use crate::login::entry::posted;
 use crate::login::handoff::view::Digits;
+use crate::login::opening::about;
 use crate::login::{answer, counted, release, show};
 use crate::oauth::error::OAuthError;
 use crate::secret::{Vault, random};

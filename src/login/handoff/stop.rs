@@ -2,7 +2,7 @@
 //! off to nobody for a while. Whoever holds the ticket can do that, and nothing else with it.
 
 use crate::audit::event::{Event, Subject};
-use crate::login::authorize::about;
+use crate::login::opening::about;
 use crate::login::{answer, counted};
 use crate::oauth::error::OAuthError;
 use crate::store::audit::Appended;

@@ -9,9 +9,9 @@ use http::StatusCode;
 use http::header::{CACHE_CONTROL, LOCATION, RETRY_AFTER, SET_COOKIE};
 
 use crate::audit::event::Event;
-use crate::login::authorize::{about, cookie_lifetime};
 use crate::login::handoff::view::{End, Gone, GonePage, PhoneEnd, Question, SameDevice, TypeCode};
 use crate::login::handoff::{code, phone, stop};
+use crate::login::opening::{about, cookie_lifetime};
 use crate::login::{entry, show};
 use crate::oauth::params::Params;
 use crate::secret::{Token, same};

@@ -9,7 +9,6 @@ use crate::store::lane::Lane;
 use crate::store::logins::NumberSource;
 use crate::store::path::Opening;
 use crate::store::path::Release;
-use crate::store::path::stale_unless;
 
 /// The session that answers a request, and how long it lives on for having been used.
 #[derive(Debug)]
@@ -131,6 +130,5 @@ pub async fn answer(
     )
     .fetch_one(lent.connection())
     .await?;
-    lent.give_back_after(&records, done == 1);
-    stale_unless(done == 1)
+    lent.settle(&records, done)
 }

@@ -6,7 +6,6 @@ use crate::clock::Time;
 use crate::store::audit::Appended;
 use crate::store::db::StoreError;
 use crate::store::lane::Lane;
-use crate::store::path::stale_unless;
 use crate::verdict::Outcome;
 
 /// A verdict that opens nothing: closes the leg and shows the person a page. With the outcome goes when
@@ -53,8 +52,7 @@ pub async fn refuse(
     )
     .fetch_one(lent.connection())
     .await?;
-    lent.give_back_after(&records, done == 1);
-    stale_unless(done == 1)
+    lent.settle(&records, done)
 }
 
 /// Closes a leg whose callback was refused (another browser, another alias, a wrong issuer) and lets
@@ -97,8 +95,7 @@ pub async fn break_off(
     )
     .fetch_one(lent.connection())
     .await?;
-    lent.give_back_after(&records, done == 1);
-    stale_unless(done == 1)
+    lent.settle(&records, done)
 }
 
 /// Ends a login without a code: the person cancelled or gave up, or time ran out. Its open leg closes
@@ -144,6 +141,5 @@ pub async fn end(
     )
     .fetch_one(lent.connection())
     .await?;
-    lent.give_back_after(&records, done == 1);
-    stale_unless(done == 1)
+    lent.settle(&records, done)
 }

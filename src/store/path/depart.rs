@@ -10,7 +10,6 @@ use crate::store::db::StoreError;
 use crate::store::lane::Lane;
 use crate::store::logins::NumberSource;
 use crate::store::path::Opening;
-use crate::store::path::stale_unless;
 use crate::verdict::{Method, Outcome};
 
 /// A leg to depart on.
@@ -51,6 +50,18 @@ pub enum Departed {
     Away,
     /// The number was checked too often within the hour: nothing was written.
     TooManyTries,
+}
+
+impl Departed {
+    /// What one of the departing statements says of itself: how many rows it moved, and whether the
+    /// number's tries were exhausted.
+    fn of(moved: i64, exhausted: bool) -> Result<Self, StoreError> {
+        match (moved, exhausted) {
+            (1, _) => Ok(Self::Away),
+            (_, true) => Ok(Self::TooManyTries),
+            (_, false) => Err(StoreError::Stale),
+        }
+    }
 }
 
 /// The number a departure is about and how it was learnt.
@@ -206,11 +217,7 @@ pub async fn depart(
     .fetch_one(lent.connection())
     .await?;
     lent.give_back_after(&records, row.done == 1);
-    match (row.done, row.exhausted) {
-        (1, _) => Ok(Departed::Away),
-        (_, true) => Ok(Departed::TooManyTries),
-        (_, false) => Err(StoreError::Stale),
-    }
+    Departed::of(row.done, row.exhausted)
 }
 
 /// Asks the person which operator it is: keeps the number they gave, and closes the leg before.
@@ -255,8 +262,7 @@ pub async fn ask_for_operator(
     )
     .fetch_one(lent.connection())
     .await?;
-    lent.give_back_after(&records, row.done == 1);
-    stale_unless(row.done == 1)
+    lent.settle(&records, row.done)
 }
 
 /// The operator that was asked said that the number is not one of its own: closes its leg and departs
@@ -326,11 +332,7 @@ pub async fn reroute(
     .fetch_one(lent.connection())
     .await?;
     lent.give_back_after(&records, row.done == 1);
-    match (row.done, row.exhausted) {
-        (1, _) => Ok(Departed::Away),
-        (_, true) => Ok(Departed::TooManyTries),
-        (_, false) => Err(StoreError::Stale),
-    }
+    Departed::of(row.done, row.exhausted)
 }
 
 /// No operator could even be asked: shows the person a page. With the outcome goes when to ask again,
@@ -380,6 +382,5 @@ pub async fn stop_short(
     )
     .fetch_one(lent.connection())
     .await?;
-    lent.give_back_after(&records, done == 1);
-    stale_unless(done == 1)
+    lent.settle(&records, done)
 }

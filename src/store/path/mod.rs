@@ -22,9 +22,3 @@ pub use depart::{
 };
 pub use open::{Opening, open};
 pub use release::{GoAhead, Release, SessionRow, hold, release};
-
-use crate::store::db::StoreError;
-
-fn stale_unless(done: bool) -> Result<(), StoreError> {
-    if done { Ok(()) } else { Err(StoreError::Stale) }
-}

@@ -6,7 +6,6 @@ use crate::clock::Time;
 use crate::store::audit::Appended;
 use crate::store::db::StoreError;
 use crate::store::lane::Lane;
-use crate::store::path::stale_unless;
 
 /// Everything a verified login leaves behind.
 #[derive(Debug)]
@@ -200,8 +199,7 @@ pub async fn release(
     )
     .fetch_one(lent.connection())
     .await?;
-    lent.give_back_after(&records, done == 1);
-    stale_unless(done == 1)
+    lent.settle(&records, done)
 }
 
 /// A verdict that must wait for the person's go-ahead: closes the leg and holds what was confirmed,
@@ -246,6 +244,5 @@ pub async fn hold(
     )
     .fetch_one(lent.connection())
     .await?;
-    lent.give_back_after(&records, done == 1);
-    stale_unless(done == 1)
+    lent.settle(&records, done)
 }

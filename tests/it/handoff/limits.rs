@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{SCAN, Scene, allowed, builder, computer, scanned, short_code, telephone, way_back};
+use super::{SCAN, Scene, allowed, builder, computer, scanned, short_code, telephone};
 use crate::journeys::assert_nothing_slipped_out;
 use crate::support::app::{App, NUMBER, OTHER_NUMBER, new_client};
 use crate::support::rp::{Answer, Wish};
@@ -24,13 +24,7 @@ async fn a_no_ends_the_login_and_the_number_is_left_alone_for_an_hour() {
     let mut second = computer(&scene.app);
     scene.app.open(&mut second, &Wish::of(NUMBER)).await;
     second.press("Use my phone").await;
-    scene.scan().await;
-    scene.phone.press("No, stop").await;
-    assert_eq!(scene.phone.title(), "Stopped");
-    scene.reload().await;
-    assert_eq!(scene.desktop.title(), "This sign-in was stopped");
-    let back = way_back(&scene.desktop);
-    scene.desktop.open(&back).await;
+    scene.say_no().await;
     let told = Answer::Error("access_denied".to_owned(), "handoff_stopped".to_owned());
     assert_eq!(scene.app.answer(&scene.desktop, &scene.departure), told);
     let story = scene.story().await;

@@ -15,7 +15,7 @@ use crate::support::app::{App, Builder, NUMBER};
 use crate::support::browser::Browser;
 use crate::support::rp::{Departure, Wish};
 
-const DESKTOP: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36";
+pub const DESKTOP: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36";
 const PHONE: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Mobile/15E148 Safari/604.1";
 
 const SCAN: &str = "Scan with your phone";
@@ -46,15 +46,15 @@ fn telephone(app: &App) -> Browser {
 }
 
 /// A desktop that shows a code, and a phone that has not scanned it yet.
-struct Scene {
-    app: App,
-    desktop: Browser,
+pub struct Scene {
+    pub app: App,
+    pub desktop: Browser,
     phone: Browser,
-    departure: Departure,
+    pub departure: Departure,
 }
 
 impl Scene {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         Self::of(builder().start().await).await
     }
 
@@ -116,7 +116,18 @@ impl Scene {
         self.app.redeem(&self.desktop, &self.departure).await
     }
 
-    async fn story(&self) -> Vec<String> {
+    /// The person at the phone says no, and the desktop goes back to the app.
+    pub async fn say_no(&mut self) {
+        self.scan().await;
+        self.phone.press("No, stop").await;
+        assert_eq!(self.phone.title(), "Stopped");
+        self.reload().await;
+        assert_eq!(self.desktop.title(), "This sign-in was stopped");
+        let back = way_back(&self.desktop);
+        self.desktop.open(&back).await;
+    }
+
+    pub async fn story(&self) -> Vec<String> {
         let login = self.app.logins().await[0];
         self.app.story(login).await
     }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use axum::extract::{Form, Query, State};
-use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::{HeaderMap, StatusCode};
@@ -132,7 +132,13 @@ async fn authorize(State(it): State<Arc<Inside>>, Query(asked): Query<Fields>) -
         .finish();
     let back = format!("{}?{answer}", asked["redirect_uri"]);
     it.codes.lock().unwrap().insert(code, asked);
-    Redirect::to(&back).into_response()
+    // A page of its own leads back, as after its sign-in form: another site's doing.
+    let back = back.replace('&', "&amp;");
+    Html(format!(
+        "<!doctype html><html><head><title>Company</title>\
+         <meta http-equiv=\"refresh\" content=\"0;url={back}\"></head><body><h1>Company</h1></body></html>"
+    ))
+    .into_response()
 }
 
 async fn token(

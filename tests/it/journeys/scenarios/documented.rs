@@ -9,7 +9,8 @@ use numbercloak::verdict::Outcome;
 
 use super::expected::{Goes, askings, expected};
 use super::{World, follow_what_the_operator_shows};
-use crate::support::app::App;
+use crate::handoff::Scene;
+use crate::support::app::{App, NUMBER};
 use crate::support::browser::{Browser, End};
 use crate::support::rp::{Answer, Departure, Rp, Wish};
 
@@ -97,8 +98,7 @@ async fn every_outcome_can_be_shown_with_a_number_that_anybody_can_type() {
     let world = World::of(Persona::Camara21).await;
     for row in &rows {
         match row.outcome {
-            // On the phone's page: tests/it/handoff.
-            Outcome::HandoffStopped => {}
+            Outcome::HandoffStopped => stopped_on_the_phone(row).await,
             Outcome::RateLimited => asked_too_often(row).await,
             _ => shown(&world, row).await,
         }
@@ -171,6 +171,15 @@ fn told(rp: &Rp, row: &Row, browser: &Browser, departure: &Departure) {
             assert_eq!(error, promised.code.as_str(), "{word}");
         }
     }
+}
+
+async fn stopped_on_the_phone(row: &Row) {
+    assert_eq!(row.number, NUMBER);
+    let mut scene = Scene::new().await;
+    scene.say_no().await;
+    let story = scene.story().await;
+    assert!(story.iter().any(|line| line.ends_with(" handoff_stopped")));
+    told(&scene.app.shop, row, &scene.desktop, &scene.departure);
 }
 
 async fn asked_too_often(row: &Row) {
