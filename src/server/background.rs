@@ -247,7 +247,7 @@ async fn purge(app: App) -> anyhow::Result<()> {
     }
     handoffs::purge(app.db.relaxed(), before, PURGE_BATCH).await?;
     staff_sessions::purge(app.db.relaxed(), before, PURGE_BATCH).await?;
-    staff_ceremonies::purge(app.db.relaxed(), before, PURGE_BATCH).await?;
+    staff_ceremonies::purge(app.db.relaxed(), now, PURGE_BATCH).await?;
     trials::purge(app.db.relaxed(), before, PURGE_BATCH).await?;
     api_answers::purge(app.db.relaxed(), before).await?;
     usage::close_days(app.db.relaxed(), app.clock.now(), DAYS_BATCH).await?;
