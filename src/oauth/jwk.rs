@@ -136,7 +136,8 @@ impl PublicKey {
     /// # Errors
     /// [`BadKeySet`] if it is private, weak or malformed.
     pub fn parse(key: &Map<String, Value>) -> Result<Option<Self>, BadKeySet> {
-        if PRIVATE.iter().any(|member| key.contains_key(*member)) {
+        let symmetric = key.get("kty").is_some_and(|kty| kty == "oct");
+        if symmetric || PRIVATE.iter().any(|member| key.contains_key(*member)) {
             return Err(BadKeySet(
                 "holds a private or symmetric key; give the public halves, and replace this key",
             ));
@@ -330,6 +331,7 @@ mod tests {
         for bad in [
             with(key.clone(), "d", json!("AAAA")),
             json!({"kty": "oct", "k": "AAAA"}),
+            json!({"kty": "oct"}),
             json!({"kty": "RSA", "n": b64(&[0xff; 128]), "e": "AQAB"}),
             json!({"kty": "RSA", "e": "AQAB"}),
             with(key.clone(), "x", json!("AAAA")),
