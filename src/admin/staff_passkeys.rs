@@ -76,7 +76,7 @@ pub async fn begin_adding(
         let message = "there are 20 already; remove one first";
         return Err(Refused::invalid("name", message));
     }
-    let known = known.into_iter().map(|one| one.credential_id.into());
+    let known = known.into_iter().map(|one| one.credential_id);
     let (options, compared) = passkeys
         .0
         .start_passkey_registration(staff, email, email, Some(known.collect()))
