@@ -27,6 +27,7 @@ pub mod keys;
 pub mod moment;
 pub mod network_ranges;
 pub mod numbers;
+pub mod operator_trials;
 pub mod operator_view;
 pub mod operators;
 pub mod page;
@@ -47,7 +48,6 @@ mod staff_password;
 pub mod staff_sessions;
 pub mod staff_sign_in;
 mod staff_totp;
-pub mod trials;
 pub mod usage;
 
 pub use desk::Desk;

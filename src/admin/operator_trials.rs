@@ -16,8 +16,8 @@ use crate::operator::{self, Ask, Callback, Operators, Phone};
 use crate::phone::PhoneNumber;
 use crate::secret::{Handle, Token, new_id, same};
 use crate::store::db::StoreError;
+use crate::store::operator_trials::{self, Kept, New, Stage, Trial};
 use crate::store::operators::{Credentials, Operator};
-use crate::store::trials::{self, Kept, New, Stage, Trial};
 use crate::verdict::{Evidence, Method, Outcome, Refusal, Verdict};
 
 /// How long a trial waits and lasts, all of it.
@@ -70,7 +70,7 @@ pub async fn begin(
     };
     let hour_ago = desk.now - Duration::from_secs(3600);
     let mut tx = desk.begin().await?;
-    match trials::insert(&mut tx, &new, hour_ago, MOST_PER_HOUR).await {
+    match operator_trials::insert(&mut tx, &new, hour_ago, MOST_PER_HOUR).await {
         Ok(()) => {}
         Err(StoreError::Stale) => {
             let message = "was tested too often within the hour; wait a little";
@@ -95,7 +95,7 @@ pub async fn begin(
 /// [`Refused::NotFound`], also for anybody else's.
 pub async fn show(desk: &Desk, staff: Uuid, id: Uuid) -> Result<Trial, Refused> {
     let mut db = desk.db.acquire().await.map_err(StoreError::from)?;
-    let found = trials::find(&mut db, id).await?;
+    let found = operator_trials::find(&mut db, id).await?;
     found
         .filter(|trial| trial.staff == staff)
         .ok_or_else(|| Refused::not_found("test", &id.to_string()))
@@ -107,7 +107,7 @@ pub async fn show(desk: &Desk, staff: Uuid, id: Uuid) -> Result<Trial, Refused> 
 /// [`Refused::Database`].
 pub async fn find_by_ticket(desk: &Desk, ticket: &Token) -> Result<Option<Trial>, Refused> {
     let mut db = desk.db.acquire().await.map_err(StoreError::from)?;
-    Ok(trials::find_by_ticket(&mut db, &ticket.hash()).await?)
+    Ok(operator_trials::find_by_ticket(&mut db, &ticket.hash()).await?)
 }
 
 /// What is secret of a trial.
@@ -164,7 +164,7 @@ pub async fn depart(
     kept.nonce = departure.nonce;
     kept.verifier = departure.verifier;
     let mut db = desk.db.acquire().await.map_err(StoreError::from)?;
-    let departed = trials::depart(
+    let departed = operator_trials::depart(
         &mut db,
         trial.id,
         &cookie.hash(),
@@ -196,8 +196,9 @@ pub async fn conclude(
     phone: Phone,
 ) -> Result<Option<String>, Refused> {
     let mut db = desk.db.acquire().await.map_err(StoreError::from)?;
-    let claimed = trials::claim(&mut db, state.id, &state.hash(), alias, cookies, desk.now).await?;
-    let found = trials::find(&mut db, state.id).await?;
+    let claimed =
+        operator_trials::claim(&mut db, state.id, &state.hash(), alias, cookies, desk.now).await?;
+    let found = operator_trials::find(&mut db, state.id).await?;
     drop(db);
     let Some(trial) = found else {
         return Ok(None);
@@ -298,7 +299,7 @@ async fn end(
         ..desk.clone()
     };
     let mut tx = staff.begin().await?;
-    match trials::end(&mut tx, trial.id, from, outcome.as_str(), &report, desk.now).await {
+    match operator_trials::end(&mut tx, trial.id, from, outcome.as_str(), &report, desk.now).await {
         Ok(()) => {}
         // Somebody ended it meanwhile; what the operator said may be billed all the same.
         Err(StoreError::Stale) => {}
