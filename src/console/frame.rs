@@ -21,7 +21,7 @@ const NAVIGATION: [(&str, &str); 10] = [
 ];
 
 /// What a finished act says on the page it leads to.
-const DONE: [(&str, &str); 25] = [
+const DONE: [(&str, &str); 27] = [
     ("saved", "Saved."),
     ("nothing", "Nothing was changed."),
     ("disabled", "Disabled. Nobody can sign in with it now."),
@@ -50,6 +50,11 @@ const DONE: [(&str, &str); 25] = [
     ),
     ("picture", "The logo is shown from now on."),
     ("no-picture", "The logo is taken away."),
+    (
+        "passkey_added",
+        "Added. You can sign in with it from now on.",
+    ),
+    ("passkey_removed", "Removed. It signs nobody in any more."),
 ];
 
 /// A place to go.
@@ -170,6 +175,12 @@ impl Frame {
     #[must_use]
     pub fn console_script(&self) -> &'static str {
         assets::console_script()
+    }
+
+    /// The script of the pages that ask for a passkey.
+    #[must_use]
+    pub fn passkey_script(&self) -> &'static str {
+        assets::passkey_script()
     }
 
     /// The icon.

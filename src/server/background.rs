@@ -18,8 +18,8 @@ use crate::login::{breakers, sweep};
 use crate::provider::logout::backchannel;
 use crate::server::tls::Reloaded;
 use crate::store::{
-    api_answers, api_tokens, assertions, audit, clients, db, grants, handoffs, pushed, rollups,
-    staff_sessions, trials, usage,
+    api_answers, api_tokens, assertions, audit, clients, db, grants, handoffs, operator_trials,
+    pushed, rollups, staff_ceremonies, staff_sessions, trials, usage,
 };
 use crate::token::lifecycle;
 use crate::web::app::App;
@@ -263,6 +263,8 @@ async fn purge(app: App) -> anyhow::Result<()> {
     }
     handoffs::purge(app.db.relaxed(), before, PURGE_BATCH).await?;
     staff_sessions::purge(app.db.relaxed(), before, PURGE_BATCH).await?;
+    staff_ceremonies::purge(app.db.relaxed(), now, PURGE_BATCH).await?;
+    operator_trials::purge(app.db.relaxed(), before, PURGE_BATCH).await?;
     api_answers::purge(app.db.relaxed(), before).await?;
     export_files::purge(&system_desk(&app)).await?;
     trials::purge(app.db.relaxed(), now, PURGE_BATCH).await?;

@@ -4,8 +4,13 @@
 mod apps;
 mod audit;
 mod branding;
+mod company;
 mod keys;
+mod operators;
 mod pages;
+mod passkeys;
+mod phone_test;
+mod recovery;
 mod reference;
 mod roles;
 mod setup;
