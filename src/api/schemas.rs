@@ -12,9 +12,9 @@ use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use crate::admin;
 use crate::api::{
-    audit, audit_exports, audit_log, audit_record, client_secrets, clients, finder, health, keys,
-    lists, numbers, operators, presets, ranges, registration_tokens, sessions, staff, tokens,
-    usage,
+    audit, audit_exports, audit_log, audit_record, client_secrets, clients, export_manifest,
+    finder, health, keys, lists, numbers, operators, presets, ranges, registration_tokens,
+    sessions, staff, tokens, usage,
 };
 use crate::web::problem_details::ProblemDetails;
 
@@ -63,6 +63,7 @@ named! {
     NewApp = clients::NewApp;
     AppPatch = clients::AppPatch;
     NewSector = clients::NewSector;
+    NewLogo = clients::NewLogo;
     NewSecret = client_secrets::NewSecret;
     SecretMade = client_secrets::SecretMade;
     SecretRevoked = client_secrets::SecretRevoked;
@@ -81,6 +82,7 @@ named! {
     Staged = keys::Staged;
     Rotating = keys::Rotating;
     KeysRotated = keys::KeysRotated;
+    KeyRevoked = keys::KeyRevoked;
     Account = staff::Account;
     AccountList = lists::All<staff::Account>;
     NewAccount = staff::NewAccount;
@@ -101,6 +103,7 @@ named! {
     QuotaList = lists::All<usage::Quota>;
     RecordPage = lists::Listed<audit::RecordView>;
     RecordSearch = audit::RecordSearch;
+    SignedManifest = export_manifest::SignedManifest;
     PlacedRecord = audit_record::PlacedRecord;
     InclusionProof = audit_record::InclusionProof;
     UnmaskReason = audit_record::UnmaskReason;

@@ -7,6 +7,7 @@ use url::Url;
 
 use super::Needs;
 use super::clients;
+use super::console;
 use super::faults::Fault;
 use super::root_keys;
 use super::sections::Settings;
@@ -48,6 +49,9 @@ pub(super) fn all(
     check.tls(settings);
     check.mtls(settings);
     check.streams(settings);
+    for (key, what, fix) in console::faults(&settings.console) {
+        check.fault(key, what, fix);
+    }
     if let Some(url) = &settings.branding.support_url
         && !Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "https" | "http" | "mailto"))
     {

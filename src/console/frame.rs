@@ -7,7 +7,7 @@ use crate::store::staff_sessions::Signed;
 use crate::web::assets;
 
 /// The navigation: a page's rule decides who sees it.
-const NAVIGATION: [(&str, &str); 9] = [
+const NAVIGATION: [(&str, &str); 10] = [
     ("/admin", "Overview"),
     ("/admin/clients", "Clients"),
     ("/admin/operators", "Operators"),
@@ -17,10 +17,11 @@ const NAVIGATION: [(&str, &str); 9] = [
     ("/admin/keys", "Keys"),
     ("/admin/staff", "Staff"),
     ("/admin/settings", "Settings"),
+    ("/admin/reference", "API"),
 ];
 
 /// What a finished act says on the page it leads to.
-const DONE: [(&str, &str); 20] = [
+const DONE: [(&str, &str); 27] = [
     ("saved", "Saved."),
     ("nothing", "Nothing was changed."),
     ("disabled", "Disabled. Nobody can sign in with it now."),
@@ -41,6 +42,19 @@ const DONE: [(&str, &str); 20] = [
     ("removed", "Removed."),
     ("held", "The legal hold lies."),
     ("released", "The legal hold is released."),
+    ("staged", "The next key is published."),
+    ("there", "There is a next key already."),
+    (
+        "gone",
+        "The key is revoked. No token it signed verifies any more.",
+    ),
+    ("picture", "The logo is shown from now on."),
+    ("no-picture", "The logo is taken away."),
+    (
+        "passkey_added",
+        "Added. You can sign in with it from now on.",
+    ),
+    ("passkey_removed", "Removed. It signs nobody in any more."),
 ];
 
 /// A place to go.
@@ -161,6 +175,12 @@ impl Frame {
     #[must_use]
     pub fn console_script(&self) -> &'static str {
         assets::console_script()
+    }
+
+    /// The script of the pages that ask for a passkey.
+    #[must_use]
+    pub fn passkey_script(&self) -> &'static str {
+        assets::passkey_script()
     }
 
     /// The icon.

@@ -59,6 +59,8 @@ pub struct Rule {
     pub who: Who,
     /// Whether password and code must have been given within the last minutes.
     pub fresh: bool,
+    /// Whether its form carries a file.
+    pub file: bool,
 }
 
 /// Routes that all have their rule.
@@ -96,6 +98,23 @@ impl Routes {
         self.add(Method::POST, path, who, true, handler)
     }
 
+    /// A form's post with a file.
+    pub fn upload<H, F>(mut self, path: &'static str, who: Who, handler: H) -> Self
+    where
+        H: Fn(Visit) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = Result<Response, Trouble>> + Send + 'static,
+    {
+        let rule = Rule {
+            method: Method::POST,
+            path,
+            who,
+            fresh: false,
+            file: true,
+        };
+        self.route(rule, handler);
+        self
+    }
+
     fn add<H, F>(
         mut self,
         method: Method,
@@ -109,23 +128,29 @@ impl Routes {
         F: Future<Output = Result<Response, Trouble>> + Send + 'static,
     {
         let rule = Rule {
-            method: method.clone(),
+            method,
             path,
             who,
             fresh,
+            file: false,
         };
+        self.route(rule, handler);
+        self
+    }
+
+    fn route<H, F>(&mut self, rule: Rule, handler: H)
+    where
+        H: Fn(Visit) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = Result<Response, Trouble>> + Send + 'static,
+    {
+        let (path, posts) = (rule.path, rule.method == Method::POST);
         self.rules.push(rule.clone());
         let guarded = move |State(app): State<App>, request: Request| {
             let (rule, handler) = (rule.clone(), handler.clone());
             async move { enter(app, rule, request, handler).await }
         };
-        let route: MethodRouter<App> = if method == Method::POST {
-            post(guarded)
-        } else {
-            get(guarded)
-        };
-        self.router = self.router.route(path, route);
-        self
+        let route: MethodRouter<App> = if posts { post(guarded) } else { get(guarded) };
+        self.router = std::mem::take(&mut self.router).route(path, route);
     }
 
     /// The router and the rules it holds.
@@ -139,7 +164,7 @@ where
     H: Fn(Visit) -> F,
     F: Future<Output = Result<Response, Trouble>>,
 {
-    let visit = match Visit::read(app, request).await {
+    let visit = match Visit::read(app, request, rule.file).await {
         Ok(visit) => visit,
         Err(refusal) => return refusal,
     };

@@ -3,6 +3,7 @@
 pub mod app;
 pub mod assets;
 pub mod authorization;
+pub mod brand;
 pub mod browser;
 pub mod client_authorities;
 pub mod client_certificate;
@@ -12,6 +13,7 @@ pub mod csrf;
 pub mod export_file;
 pub mod failure;
 pub mod headers;
+pub mod inward;
 pub mod limits;
 pub mod page;
 pub mod plain;

@@ -3,10 +3,19 @@
 
 mod apps;
 mod audit;
+mod branding;
+mod company;
+mod keys;
+mod operators;
 mod pages;
+mod passkeys;
+mod phone_test;
+mod recovery;
+mod reference;
 mod roles;
 mod setup;
 mod sign_in;
+mod trials;
 
 use numbercloak::admin::audit::Query;
 use serde_json::Value;

@@ -119,6 +119,7 @@ async fn the_navigation_shows_what_a_role_may_see() {
                 "Keys",
                 "Staff",
                 "Settings",
+                "API",
             ][..],
         ),
         (
@@ -131,6 +132,7 @@ async fn the_navigation_shows_what_a_role_may_see() {
                 "Sessions",
                 "Keys",
                 "Settings",
+                "API",
             ],
         ),
         (
@@ -142,6 +144,7 @@ async fn the_navigation_shows_what_a_role_may_see() {
                 "Audit",
                 "Keys",
                 "Settings",
+                "API",
             ],
         ),
         (Role::Support, &["Overview", "Find a sign-in"]),
@@ -169,6 +172,7 @@ fn expected_anywhere(label: &str) -> bool {
         "Keys",
         "Staff",
         "Settings",
+        "API",
     ]
     .contains(&label)
 }

@@ -34,8 +34,8 @@ pub struct Document {
 }
 
 /// Tags that have no end.
-const VOID: [&str; 8] = [
-    "meta", "link", "input", "br", "path", "circle", "rect", "hr",
+const VOID: [&str; 9] = [
+    "meta", "link", "input", "br", "path", "circle", "rect", "hr", "img",
 ];
 
 /// Reads a page.
@@ -200,8 +200,8 @@ fn take_text(document: &mut Document, open: &[String], text: &str) {
     }
 }
 
-/// Character references as askama writes them.
-fn decode(text: &str) -> String {
+/// A text without the character references that askama writes.
+pub fn decode(text: &str) -> String {
     let mut decoded = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(start) = rest.find('&') {
