@@ -86,11 +86,17 @@ pub async fn run(desk: &Desk, settings: &Retention) -> Result<Vec<Month>, Refuse
     let mut gone: Vec<Month> = Vec::new();
     let months = months(desk, settings).await?;
     for (month, standing) in &months {
-        // A record stays as long as its personal part.
-        let personal = |(other, _): &&(Month, Standing)| {
-            other.table == "audit_personal" && other.first == month.first && !gone.contains(other)
+        // A record stays as long as its personal part, and its place in the log as long as the record: the
+        // tombstone of records names their leaves.
+        let before = match month.table.as_str() {
+            "audit_records" => "audit_personal",
+            "log_leaves" => "audit_records",
+            _ => "",
         };
-        let waits = month.table == "audit_records" && months.iter().any(|m| personal(&m));
+        let stays = |(other, _): &(Month, Standing)| {
+            other.table == before && other.first == month.first && !gone.contains(other)
+        };
+        let waits = months.iter().any(stays);
         if *standing != Standing::Due || waits {
             continue;
         }

@@ -8,6 +8,7 @@ mod client_secrets;
 mod clients;
 mod conditions;
 mod document;
+mod export_manifest;
 mod finder;
 mod guard;
 mod health;

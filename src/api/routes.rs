@@ -13,8 +13,8 @@ use utoipa::openapi::path::Operation;
 use crate::admin::scopes::Scope;
 use crate::api::problem::No;
 use crate::api::{
-    audit, client_secrets, clients, document, finder, guard, health, keys, numbers, operators,
-    presets, ranges, registration_tokens, sessions, staff, tokens, usage,
+    audit, client_secrets, clients, document, export_manifest, finder, guard, health, keys,
+    numbers, operators, presets, ranges, registration_tokens, sessions, staff, tokens, usage,
 };
 use crate::web::app::App;
 
@@ -127,6 +127,7 @@ pub(super) fn table() -> Vec<Route> {
         audit list __path_list scope(S::AuditRead);
         audit find __path_find scope(S::AuditRead);
         audit of_login __path_of_login scope(S::AuditFind);
+        export_manifest show __path_show scope(S::AuditRead);
         health show __path_show scope(S::HealthRead);
     ]
 }

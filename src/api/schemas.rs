@@ -12,8 +12,8 @@ use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use crate::admin;
 use crate::api::{
-    audit, client_secrets, clients, finder, health, keys, lists, numbers, operators, presets,
-    ranges, registration_tokens, sessions, staff, tokens, usage,
+    audit, client_secrets, clients, export_manifest, finder, health, keys, lists, numbers,
+    operators, presets, ranges, registration_tokens, sessions, staff, tokens, usage,
 };
 use crate::web::problem_details::ProblemDetails;
 
@@ -100,6 +100,7 @@ named! {
     QuotaList = lists::All<usage::Quota>;
     RecordPage = lists::Listed<audit::RecordView>;
     RecordSearch = audit::RecordSearch;
+    SignedManifest = export_manifest::SignedManifest;
     Health = health::Health;
 }
 

@@ -46,6 +46,8 @@ const RETAIN: Duration = Duration::from_secs(3600);
 const HOURS_BATCH: usize = 200;
 /// How long after its end an hour is counted: until then a record of it may still appear.
 const SETTLED: chrono::TimeDelta = chrono::TimeDelta::minutes(2);
+/// How often a server looks whether it is time to verify the log, first when it has settled.
+const VERIFY: Duration = Duration::from_secs(600);
 /// Rows deleted in one statement, per table.
 const PURGE_BATCH: i64 = 1000;
 
@@ -84,6 +86,7 @@ pub fn spawn(
     }));
     tasks.spawn(until_stopped(stop, seal(ledger.clone())));
     tasks.spawn(until_stopped(stop, name_committed(ledger.clone())));
+    tasks.spawn(until_stopped(stop, verify(ledger.clone(), app.clone())));
     tasks.spawn(write_secret_uses(app.clone(), stop.clone()));
 }
 
@@ -135,6 +138,21 @@ async fn name_committed(ledger: Arc<Ledger>) {
         ticks.tick().await;
         if let Err(error) = ledger.manifest().await {
             tracing::warn!(%error, "a manifest could not be written; it will be tried again");
+        }
+    }
+}
+
+/// Verifies the whole log once a day.
+async fn verify(ledger: Arc<Ledger>, app: App) {
+    loop {
+        tokio::time::sleep(VERIFY).await;
+        match ledger.verify_daily(&app.config.checkpoints).await {
+            Ok(None) => {}
+            Ok(Some(report)) if report.is_clean() => tracing::info!("the audit log was verified"),
+            Ok(Some(report)) => {
+                tracing::error!(found = report.found, "the audit log does not verify");
+            }
+            Err(error) => tracing::error!(%error, "the audit log could not be verified"),
         }
     }
 }

@@ -129,7 +129,10 @@ impl Db {
                 most,
                 wait,
                 access.clock.clone(),
-                committed.clone(),
+                match synchronous_commit {
+                    "on" => committed.on_disk(),
+                    _ => committed.clone(),
+                },
             )
         };
         Ok(Self {

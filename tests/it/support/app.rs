@@ -47,6 +47,7 @@ pub struct Builder {
     counts_statements: bool,
     over_tls: bool,
     persona: Option<Persona>,
+    alone: bool,
 }
 
 /// A running server and the world around it.
@@ -101,6 +102,12 @@ impl Builder {
         self
     }
 
+    /// Has a database cluster of its own, which can crash.
+    pub fn alone(mut self) -> Self {
+        self.alone = true;
+        self
+    }
+
     /// Has the server end TLS itself.
     pub fn over_tls(mut self) -> Self {
         self.over_tls = true;
@@ -110,7 +117,10 @@ impl Builder {
     /// Starts everything.
     pub async fn start(mut self) -> App {
         let clock = Clock::movable();
-        let database = Database::keyed().await;
+        let database = match self.alone {
+            true => Database::alone().await,
+            false => Database::keyed().await,
+        };
         let statements = if self.counts_statements {
             Some(database.log_statements().await)
         } else {
