@@ -12,6 +12,7 @@ use crate::audit::event::{ErasedRange, Event, Retired, Subject};
 use crate::clock::Time;
 use crate::config::Retention;
 use crate::secret::{first_id, new_id};
+use crate::store::db::StoreError;
 pub use crate::store::retention::Month;
 use crate::store::retention::{self, Hold};
 
@@ -147,8 +148,8 @@ pub async fn run(desk: &Desk, settings: &Retention) -> Result<Vec<Month>, Refuse
 /// # Errors
 /// [`Refused::Database`].
 pub async fn holds(desk: &Desk) -> Result<Vec<Hold>, Refused> {
-    let mut tx = desk.begin().await?;
-    Ok(retention::holds(&mut tx).await?)
+    let mut db = desk.db.acquire().await.map_err(StoreError::from)?;
+    Ok(retention::holds(&mut db).await?)
 }
 
 /// Places a legal hold: no record of that time is dropped and no personal part of it erased, until the

@@ -3,6 +3,9 @@
 
 mod answers;
 mod audit;
+mod audit_exports;
+mod audit_log;
+mod audit_record;
 mod body;
 mod client_secrets;
 mod clients;

@@ -107,6 +107,7 @@ impl Which {
     pub(super) fn query(self, now: Time) -> Result<Query, Failure> {
         Ok(Query {
             before: None,
+            after: None,
             since: self.since.map(|when| when.resolve(now)),
             until: self.until.map(|when| when.resolve(now)),
             kind: self.kind.map(|kind| kind.to_uppercase()),

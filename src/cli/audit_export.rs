@@ -53,6 +53,7 @@ fn format(text: &str) -> Result<Format, String> {
 fn failed(error: ExportError) -> Failure {
     match error {
         ExportError::Refused(refused) => refused.into(),
+        ExportError::Store(error) => error.into(),
         ExportError::Write(error) => Failure::new(
             FINDING,
             format!("the export could not be written ({error})"),

@@ -12,6 +12,7 @@ mod check_flags;
 mod client;
 mod client_flags;
 mod client_shown;
+mod client_snippet;
 mod client_tokens;
 mod config;
 mod demo;

@@ -2,12 +2,16 @@
 //! who may use it; what they do is [`crate::admin`]'s, the same as for the API and the command line.
 
 mod account;
+mod audit;
 mod clients;
+mod company;
 mod frame;
 mod keys;
 mod operators;
 mod overview;
+mod passkeys;
 mod qr;
+mod reference;
 pub mod rule;
 mod sessions;
 mod settings;
@@ -15,6 +19,7 @@ mod setup;
 mod sign_in;
 mod staff;
 mod trouble;
+mod upload;
 mod visit;
 
 use std::sync::LazyLock;
@@ -36,17 +41,46 @@ pub fn rules() -> &'static [Rule] {
 }
 
 fn made() -> Routes {
-    Routes::default()
+    audit::routes(Routes::default())
         .page("/setup/{token}", Who::Anybody, setup::show)
         .act("/setup/{token}", Who::Anybody, setup::set_up)
         .page("/admin/login", Who::Anybody, sign_in::show)
         .act("/admin/login", Who::Anybody, sign_in::sign_in)
+        .act(
+            "/admin/login/passkey",
+            Who::Anybody,
+            passkeys::ask_to_sign_in,
+        )
+        .act(
+            "/admin/login/passkey/finish",
+            Who::Anybody,
+            passkeys::sign_in,
+        )
+        .act("/admin/login/company", Who::Anybody, company::depart)
+        .page(
+            "/admin/login/company/callback",
+            Who::Anybody,
+            company::callback,
+        )
+        .page("/admin/login/company/finish", Who::Anybody, company::finish)
         .act("/admin/logout", STAFF, sign_in::sign_out)
         .page("/admin/confirm", STAFF, sign_in::ask_again)
         .act("/admin/confirm", STAFF, sign_in::prove_again)
+        .act("/admin/confirm/passkey", STAFF, passkeys::ask_again)
+        .act(
+            "/admin/confirm/passkey/finish",
+            STAFF,
+            passkeys::prove_again,
+        )
+        .act("/admin/confirm/company", STAFF, company::depart_again)
         .page("/admin", STAFF, overview::show)
         .page("/admin/account", STAFF, account::show)
         .act("/admin/account/end", STAFF, account::end)
+        .act("/admin/account/end-others", STAFF, account::end_others)
+        .page("/admin/account/passkeys", STAFF, passkeys::list)
+        .act_proven("/admin/account/passkeys/add", STAFF, passkeys::begin)
+        .act("/admin/account/passkeys/finish", STAFF, passkeys::finish)
+        .act_proven("/admin/account/passkeys/remove", STAFF, passkeys::remove)
         .page("/admin/clients", READERS, clients::list::show)
         .page("/admin/clients/new", ADMINS, clients::new::show)
         .act("/admin/clients/new", ADMINS, clients::new::create)
@@ -81,8 +115,59 @@ fn made() -> Routes {
             ADMINS,
             clients::secrets::revoke,
         )
+        .page(
+            "/admin/clients/{client_id}/branding",
+            ADMINS,
+            clients::branding::show,
+        )
+        .act(
+            "/admin/clients/{client_id}/branding",
+            ADMINS,
+            clients::branding::save,
+        )
+        .upload(
+            "/admin/clients/{client_id}/logo",
+            ADMINS,
+            clients::branding::upload,
+        )
+        .act(
+            "/admin/clients/{client_id}/logo/remove",
+            ADMINS,
+            clients::branding::remove,
+        )
+        .page(
+            "/admin/clients/{client_id}/try",
+            ADMINS,
+            clients::trial::ask,
+        )
+        .act(
+            "/admin/clients/{client_id}/try",
+            ADMINS,
+            clients::trial::begin,
+        )
+        .page(
+            "/admin/try/callback",
+            Who::Anybody,
+            clients::trial::callback,
+        )
+        .page("/admin/try/{id}", ADMINS, clients::trial::show)
         .page("/admin/operators", READERS, operators::list)
         .page("/admin/operators/new", ADMINS, operators::new::choose)
+        .page(
+            "/admin/operators/new/discovery",
+            ADMINS,
+            operators::import::ask,
+        )
+        .act(
+            "/admin/operators/new/discovery",
+            ADMINS,
+            operators::import::look,
+        )
+        .act_proven(
+            "/admin/operators/new/discovery/add",
+            ADMINS,
+            operators::import::add,
+        )
         .page(
             "/admin/operators/new/{preset}",
             ADMINS,
@@ -96,14 +181,54 @@ fn made() -> Routes {
             ADMINS,
             operators::set_enabled,
         )
+        .page(
+            "/admin/operators/{alias}/settings",
+            ADMINS,
+            operators::edit::show,
+        )
+        .act_proven(
+            "/admin/operators/{alias}/settings",
+            ADMINS,
+            operators::edit::save,
+        )
+        .page(
+            "/admin/operators/{alias}/phone",
+            ADMINS,
+            operators::phone::show,
+        )
+        .act(
+            "/admin/operators/{alias}/phone",
+            ADMINS,
+            operators::phone::begin,
+        )
+        .page(
+            "/admin/operators/{alias}/phone/{id}",
+            ADMINS,
+            operators::phone::watch,
+        )
+        .page(
+            "/phone-test/{ticket}",
+            Who::Anybody,
+            operators::phone::on_phone,
+        )
+        .act(
+            "/phone-test/{ticket}",
+            Who::Anybody,
+            operators::phone::depart,
+        )
         .page("/admin/sessions", ADMINS, sessions::show)
         .act("/admin/sessions", ADMINS, sessions::find)
         .act("/admin/sessions/end", ADMINS, sessions::end)
         .page("/admin/keys", READERS, keys::show)
         .act_proven("/admin/keys/rotate", OWNERS, keys::rotate)
+        .act_proven("/admin/keys/stage", OWNERS, keys::stage)
+        .page("/admin/keys/{kid}/revoke", OWNERS, keys::ask)
+        .act_proven("/admin/keys/{kid}/revoke", OWNERS, keys::revoke)
         .page("/admin/staff", OWNERS, staff::list)
         .act_proven("/admin/staff/invite", OWNERS, staff::invite)
         .act_proven("/admin/staff/link", OWNERS, staff::link)
         .act_proven("/admin/staff/disable", OWNERS, staff::disable)
         .page("/admin/settings", READERS, settings::show)
+        .page("/admin/reference", READERS, reference::list)
+        .page("/admin/reference/{operation}", READERS, reference::show)
 }

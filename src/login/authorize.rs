@@ -32,6 +32,7 @@ use crate::store::sessions::{self, Known};
 use crate::verdict::Outcome;
 use crate::web::app::App;
 use crate::web::authorization::{self, URN, Unpacked};
+use crate::web::brand::Brand;
 use crate::web::browser::{Browser, LanguageWish};
 use crate::web::failure::Failure;
 use crate::web::limits::TooMany;
@@ -253,6 +254,7 @@ fn too_many(
             name: client.name.clone(),
             domain: redirect.host(),
         }),
+        brand: Brand::of(client),
         policy: client.settings.policy_uri.clone(),
         terms: client.settings.tos_uri.clone(),
         ..Frame::branded(&app.config.branding, language)

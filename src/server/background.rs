@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::admin::usage::QuotaUse;
-use crate::admin::{self, Desk, record_index, retention};
+use crate::admin::{self, Desk, export_files, record_index, retention};
 use crate::audit::event::Event;
 use crate::audit::record::{Recorder, SYSTEM};
 use crate::ledger::streams::Stream;
@@ -18,8 +18,8 @@ use crate::login::{breakers, sweep};
 use crate::provider::logout::backchannel;
 use crate::server::tls::Reloaded;
 use crate::store::{
-    api_answers, api_tokens, assertions, audit, clients, db, grants, handoffs, pushed, rollups,
-    staff_sessions, usage,
+    api_answers, api_tokens, assertions, audit, clients, db, grants, handoffs, operator_trials,
+    pushed, rollups, staff_ceremonies, staff_sessions, trials, usage,
 };
 use crate::token::lifecycle;
 use crate::web::app::App;
@@ -34,8 +34,6 @@ const SEAL: Duration = Duration::from_secs(1);
 const PURGE: Duration = Duration::from_secs(600);
 /// How often partitions are looked after, callers forgotten and certificates compared.
 const CARE: Duration = Duration::from_secs(60);
-/// The longest an access token lives, by the configuration or by a client's settings.
-const LONGEST_ACCESS_TOKEN: Duration = Duration::from_secs(86_400);
 /// Days whose calls are counted in one go.
 const DAYS_BATCH: usize = 31;
 /// How often records are sent to streams.
@@ -265,7 +263,11 @@ async fn purge(app: App) -> anyhow::Result<()> {
     }
     handoffs::purge(app.db.relaxed(), before, PURGE_BATCH).await?;
     staff_sessions::purge(app.db.relaxed(), before, PURGE_BATCH).await?;
+    staff_ceremonies::purge(app.db.relaxed(), now, PURGE_BATCH).await?;
+    operator_trials::purge(app.db.relaxed(), before, PURGE_BATCH).await?;
     api_answers::purge(app.db.relaxed(), before).await?;
+    export_files::purge(&system_desk(&app)).await?;
+    trials::purge(app.db.relaxed(), now, PURGE_BATCH).await?;
     usage::close_days(app.db.relaxed(), app.clock.now(), DAYS_BATCH).await?;
     alert_of_quotas(&app).await?;
     Ok(())
@@ -295,8 +297,7 @@ async fn care(app: App) -> anyhow::Result<()> {
     let now = app.clock.now();
     app.throttles.forget_old();
     db::make_partitions(app.db.relaxed(), now).await?;
-    // A client's own lifetime may be longer than the server's, and its access tokens may be JWTs.
-    let longest = app.config.login.id_token.max(LONGEST_ACCESS_TOKEN);
+    let longest = lifecycle::longest_token(app.config.login.id_token);
     let retired = lifecycle::retire(&app.db, &app.vault, now, longest).await?;
     for kid in retired {
         tracing::info!(kid, "a signing key was retired");

@@ -126,6 +126,16 @@ impl Cookies {
         }
     }
 
+    /// The name of the cookie of a trip of staff to the company's provider.
+    #[must_use]
+    pub fn staff_trip(self) -> &'static str {
+        if self.https {
+            "__Host-nc_staff_trip"
+        } else {
+            "nc_staff_trip"
+        }
+    }
+
     /// The same as [`Cookies::set`] for the console, which nobody is to reach from another site:
     /// `Strict`.
     #[must_use]

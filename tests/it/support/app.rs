@@ -292,7 +292,7 @@ async fn start_server(
     let (secrets, settings): (Vec<_>, Vec<_>) = settings
         .iter()
         .cloned()
-        .partition(|(key, _)| key.contains("secret"));
+        .partition(|(key, _)| key.contains("secret") || key.ends_with("authorization"));
     let given = given.map(|(key, value)| (key.to_owned(), value));
     let env = given.into_iter().chain(secrets).map(|(key, value)| {
         let name = key.replace('.', "__").to_uppercase();
