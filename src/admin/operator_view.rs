@@ -1,4 +1,5 @@
-//! An operator as programs see it, without its credentials.
+//! An operator as everybody sees it who works with it: the API, the command line and the console.
+//! Without its credentials.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -19,8 +20,10 @@ pub struct OperatorView {
     pub name: String,
     /// Whether it vouches for real numbers.
     pub mode: Mode,
-    /// What the operator must have on its list for us.
-    pub redirect_uri: String,
+    /// What the operator must have on its list for us; absent only on a command line that knows no
+    /// issuer.
+    #[schemars(with = "String")]
+    pub redirect_uri: Option<String>,
     /// Its contract.
     pub settings: Settings,
     /// Whether we have something to prove ourselves with.
@@ -45,7 +48,7 @@ pub struct OperatorView {
 impl OperatorView {
     /// How it is now. Of the breakers, those of others are left out.
     #[must_use]
-    pub fn of(operator: &Operator, issuer: &Issuer, breakers: &[OpenBreaker]) -> Self {
+    pub fn of(operator: &Operator, issuer: Option<&Issuer>, breakers: &[OpenBreaker]) -> Self {
         let its_own = breakers
             .iter()
             .filter(|open| open.operator == operator.alias);
@@ -53,7 +56,7 @@ impl OperatorView {
             alias: operator.alias.clone(),
             name: operator.name.clone(),
             mode: operator.mode,
-            redirect_uri: redirect_uri(issuer, &operator.alias),
+            redirect_uri: issuer.map(|issuer| redirect_uri(issuer, &operator.alias)),
             settings: operator.settings.clone(),
             has_credentials: operator.sealed_credentials.is_some(),
             breakers: its_own.cloned().collect(),
@@ -63,6 +66,24 @@ impl OperatorView {
             created_at: operator.created_at,
             updated_at: operator.updated_at,
         }
+    }
+
+    /// How it stands, for people.
+    #[must_use]
+    pub fn state(&self) -> &'static str {
+        if self.disabled_at.is_some() {
+            "paused"
+        } else if self.breakers.is_empty() {
+            "asked"
+        } else {
+            "does not answer"
+        }
+    }
+
+    /// Whether it vouches only for test numbers.
+    #[must_use]
+    pub fn is_test(&self) -> bool {
+        self.mode == Mode::Test
     }
 }
 

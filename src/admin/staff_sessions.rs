@@ -47,3 +47,21 @@ pub async fn end(desk: &Desk, staff: Uuid, session: Uuid) -> Result<(), Refused>
     desk.record(&mut tx, act).await?;
     commit(tx).await
 }
+
+/// Ends all other sessions of an account. Returns how many there were.
+///
+/// # Errors
+/// [`Refused::Database`].
+pub async fn end_others(desk: &Desk, staff: Uuid, this: Uuid) -> Result<u64, Refused> {
+    let mut tx = desk.begin().await?;
+    let ended = rows::end_all(&mut tx, staff, Some(this), desk.now).await?;
+    let act = Act {
+        operation: "ACTION",
+        resource: "staff",
+        id: &desk.actor,
+        details: json!({ "action": "end_other_sessions", "count": ended }),
+    };
+    desk.record(&mut tx, act).await?;
+    commit(tx).await?;
+    Ok(ended)
+}

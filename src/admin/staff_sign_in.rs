@@ -323,18 +323,33 @@ async fn count(
     email: &str,
     address: Option<IpAddr>,
 ) -> Result<Vec<u8>, SignInRefused> {
-    let subject = |kind: &str, name: &str| {
-        let parts = [kind.as_bytes(), name.as_bytes()];
-        desk.vault.ticket("staff-attempts", &parts).to_vec()
-    };
-    let account = subject("account", email);
-    let network = address.map(network).unwrap_or_default();
-    let address = subject("address", &network);
-    let subjects = [account.clone(), address];
+    let account = subject(desk, "account", email);
+    count_of(
+        desk,
+        &[account.clone(), of_address(desk, address)],
+        Some(&account),
+    )
+    .await?;
+    Ok(account)
+}
+
+/// The same where nobody knows yet whose account it is.
+pub(super) async fn count_address(
+    desk: &Desk,
+    address: Option<IpAddr>,
+) -> Result<(), SignInRefused> {
+    count_of(desk, &[of_address(desk, address)], None).await
+}
+
+async fn count_of(
+    desk: &Desk,
+    subjects: &[Vec<u8>],
+    account: Option<&Vec<u8>>,
+) -> Result<(), SignInRefused> {
     let mut db = desk.db.acquire().await.map_err(StoreError::from)?;
-    let counted = rows::count_tries(&mut db, &subjects, desk.now - WINDOW, desk.now).await?;
+    let counted = rows::count_tries(&mut db, subjects, desk.now - WINDOW, desk.now).await?;
     for tries in counted {
-        let most = if tries.subject == account {
+        let most = if Some(&tries.subject) == account {
             MOST_PER_ACCOUNT
         } else {
             MOST_PER_ADDRESS
@@ -346,7 +361,17 @@ async fn count(
             ));
         }
     }
-    Ok(account)
+    Ok(())
+}
+
+fn of_address(desk: &Desk, address: Option<IpAddr>) -> Vec<u8> {
+    let network = address.map(network).unwrap_or_default();
+    subject(desk, "address", &network)
+}
+
+fn subject(desk: &Desk, kind: &str, name: &str) -> Vec<u8> {
+    let parts = [kind.as_bytes(), name.as_bytes()];
+    desk.vault.ticket("staff-attempts", &parts).to_vec()
 }
 
 /// Who an address belongs to: an IPv6 customer has at least a /64 to pick addresses from.
@@ -357,7 +382,7 @@ fn network(address: IpAddr) -> String {
     }
 }
 
-async fn open(
+pub(super) async fn open(
     desk: &Desk,
     tx: &mut sqlx::PgConnection,
     staff: Uuid,
@@ -369,7 +394,7 @@ async fn open(
     Ok(cookie)
 }
 
-async fn record(
+pub(super) async fn record(
     desk: &Desk,
     tx: &mut sqlx::PgConnection,
     email: &str,

@@ -114,7 +114,7 @@ pub async fn list(
 ) -> Result<Json<Listed<OperatorView>>, No> {
     let page = operators::page(&caller.desk, &query.wanted()).await?;
     let open = breakers::open(&caller.desk).await?;
-    let issuer = &app.config.issuer;
+    let issuer = Some(&app.config.issuer);
     let page = page.map(|operator| OperatorView::of(&operator, issuer, &open));
     Ok(Json(page.into()))
 }
@@ -150,7 +150,7 @@ pub async fn add(
         };
         let operator = operators::add(&caller.desk, new).await?;
         app.forget("operators").await;
-        let view = OperatorView::of(&operator, &app.config.issuer, &[]);
+        let view = OperatorView::of(&operator, Some(&app.config.issuer), &[]);
         Ok(Made::new(&view)
             .at("operators", &view.alias)
             .revision(view.revision))
@@ -263,6 +263,6 @@ pub async fn test(
 
 async fn shown(app: &App, caller: &Caller, operator: &Operator) -> Result<Response, No> {
     let open = breakers::open(&caller.desk).await?;
-    let view = OperatorView::of(operator, &app.config.issuer, &open);
+    let view = OperatorView::of(operator, Some(&app.config.issuer), &open);
     Ok(tagged(operator.revision, Json(view)))
 }

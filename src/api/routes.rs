@@ -13,8 +13,9 @@ use utoipa::openapi::path::Operation;
 use crate::admin::scopes::Scope;
 use crate::api::problem::No;
 use crate::api::{
-    audit, client_secrets, clients, document, finder, guard, health, keys, numbers, operators,
-    presets, ranges, registration_tokens, sessions, staff, tokens, usage,
+    audit, audit_exports, audit_log, audit_record, client_secrets, clients, document,
+    export_manifest, finder, guard, health, keys, numbers, operators, presets, ranges,
+    registration_tokens, sessions, staff, tokens, usage,
 };
 use crate::web::app::App;
 
@@ -130,6 +131,20 @@ pub(super) fn table() -> Vec<Route> {
         audit list __path_list scope(S::AuditRead);
         audit find __path_find scope(S::AuditRead);
         audit of_login __path_of_login scope(S::AuditFind);
+        export_manifest show __path_show scope(S::AuditRead);
+        audit_record show __path_show scope(S::AuditRead);
+        audit_record proof __path_proof scope(S::AuditRead);
+        audit_record unmask __path_unmask scope(S::AuditUnmask);
+        audit_exports list __path_list scope(S::AuditRead);
+        audit_exports begin __path_begin scope(S::AuditExport);
+        audit_exports show __path_show scope(S::AuditRead);
+        audit_exports cancel __path_cancel scope(S::AuditExport);
+        audit_exports file __path_file scope(S::AuditExport);
+        audit_log show __path_show scope(S::AuditRead);
+        audit_log chart __path_chart scope(S::AuditRead);
+        audit_log holds __path_holds scope(S::AuditRead);
+        audit_log hold __path_hold scope(S::AuditHold);
+        audit_log release __path_release scope(S::AuditHold);
         health show __path_show scope(S::HealthRead);
     ]
 }

@@ -7,6 +7,7 @@ mod audit;
 mod audit_export;
 mod audit_keep;
 mod audit_log;
+mod audit_verify;
 mod check_flags;
 mod client;
 mod client_flags;

@@ -9,6 +9,7 @@ use contract::Contract;
 use shown::{list, show, show_presets, switched};
 
 use crate::admin::breakers;
+use crate::admin::operator_view::redirect_uri;
 use crate::admin::operators::{self, NewOperator};
 use crate::cli::failure::{CONFIG, FINDING, Failure, OK};
 use crate::cli::finder::{self, FinderCommand};
@@ -16,14 +17,13 @@ use crate::cli::office::{Globals, Office};
 use crate::cli::output::{note, print, print_json, shown as printable};
 use crate::cli::ranges::{self, RangesCommand};
 use crate::clock::Clock;
-use crate::config::Issuer;
 use crate::operator::test::walk;
 use crate::outbound::{Outbound, Rules};
 use crate::store::operators::{Mode, Settings};
 
 const JSON_FIELDS: &str = "JSON fields: alias, name, mode, redirect_uri (to register with the operator; null without \
 an issuer), settings (dialect, issuer, endpoints, prefixes, …), has_credentials, breakers (servers that leave it alone because \
-its calls fail: replica, state, since, until), revision, disabled_at, created_at, updated_at.";
+its calls fail: replica, state, since, until), managed_by (whose file it is kept as), revision, disabled_at, created_at, updated_at.";
 
 /// The networks we ask.
 #[derive(Debug, Subcommand)]
@@ -181,9 +181,4 @@ async fn test(globals: &Globals, office: &Office, alias: &str) -> Result<u8, Fai
     }
     let all_well = steps.iter().all(|step| step.ok);
     Ok(if all_well { OK } else { FINDING })
-}
-
-/// What the operator must have on its list for us.
-fn redirect_uri(issuer: &Issuer, alias: &str) -> String {
-    issuer.url(&format!("/broker/{alias}/endpoint"))
 }

@@ -7,6 +7,7 @@ use url::Url;
 
 use super::Needs;
 use super::clients;
+use super::console;
 use super::faults::Fault;
 use super::root_keys;
 use super::sections::Settings;
@@ -48,6 +49,9 @@ pub(super) fn all(
     check.tls(settings);
     check.mtls(settings);
     check.streams(settings);
+    for (key, what, fix) in console::faults(&settings.console) {
+        check.fault(key, what, fix);
+    }
     if let Some(url) = &settings.branding.support_url
         && !Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "https" | "http" | "mailto"))
     {
@@ -119,6 +123,11 @@ impl Check<'_> {
                     "set NUMBERCLOAK__STREAMS__WEBHOOK_SECRET_FILE to a file with at least 32 random characters",
                 );
             }
+        }
+        let collector = streams.otlp_url.as_deref().map(Url::parse);
+        if collector.is_some_and(|url| !url.is_ok_and(|u| matches!(u.scheme(), "https" | "http"))) {
+            let fix = "write streams.otlp_url = \"https://collector.example.com/v1/logs\"";
+            self.fault("streams.otlp_url", "is no https URL", fix);
         }
         let short = |secret: &crate::secret::Redacted| secret.reveal().chars().count() < 32;
         if streams.webhook_secret.as_ref().is_some_and(short) {

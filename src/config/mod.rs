@@ -8,6 +8,7 @@
 mod check;
 mod checkpoints;
 mod clients;
+mod console;
 mod faults;
 mod issuer;
 mod lifetimes;
@@ -31,6 +32,7 @@ use ipnet::IpNet;
 
 pub use checkpoints::{Checkpoints, S3};
 pub use clients::{Mtls, Registration};
+pub use console::{ClientAuth, CompanyProvider};
 pub use faults::{Fault, Faults};
 pub use issuer::Issuer;
 pub use lifetimes::Lifetimes;
@@ -67,6 +69,8 @@ pub struct Config {
     pub limits: Limits,
     /// Calls to operators.
     pub operators: Operators,
+    /// The company's own provider, for staff; `None` if there is none.
+    pub company: Option<CompanyProvider>,
     /// Proofs of the keys that tokens are bound to.
     pub dpop: Dpop,
     /// How long audit records stay.
@@ -269,6 +273,7 @@ fn resolve(
         shown: show::lines(keys, given, &resolved),
         mtls: clients::resolve(settings.mtls, &issuer, tls.as_ref()),
         registration: settings.registration,
+        company: console::resolve(settings.console),
         issuer,
         listen: Listen {
             public,

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::checkpoints::Checkpoints;
 use super::clients::{MtlsSection, Registration};
+use super::console::ConsoleSection;
 use super::issuer::Issuer;
 use super::lifetimes::Lifetimes;
 use super::limits::{Limits, Operators};
@@ -35,6 +36,7 @@ pub(super) struct Settings {
     pub(super) lifetimes: Lifetimes,
     pub(super) limits: Limits,
     pub(super) operators: Operators,
+    pub(super) console: ConsoleSection,
     pub(super) dpop: Dpop,
     pub(super) retention: Retention,
     pub(super) streams: Streams,

@@ -43,3 +43,10 @@ pub async fn end(visit: Visit) -> Result<Response, Trouble> {
     staff_sessions::end(&visit.desk(), visit.staff().staff, session).await?;
     Ok(to("/admin/account", "session"))
 }
+
+/// Ends all of them but this one.
+pub async fn end_others(visit: Visit) -> Result<Response, Trouble> {
+    let staff = visit.staff();
+    staff_sessions::end_others(&visit.desk(), staff.staff, staff.session).await?;
+    Ok(to("/admin/account", "ended"))
+}

@@ -7,10 +7,12 @@ use crate::store::staff_sessions::Signed;
 use crate::web::assets;
 
 /// The navigation: a page's rule decides who sees it.
-const NAVIGATION: [(&str, &str); 8] = [
+const NAVIGATION: [(&str, &str); 10] = [
     ("/admin", "Overview"),
     ("/admin/clients", "Clients"),
     ("/admin/operators", "Operators"),
+    ("/admin/audit", "Audit"),
+    ("/admin/find", "Find a sign-in"),
     ("/admin/sessions", "Sessions"),
     ("/admin/keys", "Keys"),
     ("/admin/staff", "Staff"),
@@ -19,7 +21,7 @@ const NAVIGATION: [(&str, &str); 8] = [
 ];
 
 /// What a finished act says on the page it leads to.
-const DONE: [(&str, &str); 20] = [
+const DONE: [(&str, &str); 27] = [
     ("saved", "Saved."),
     ("nothing", "Nothing was changed."),
     ("disabled", "Disabled. Nobody can sign in with it now."),
@@ -35,6 +37,11 @@ const DONE: [(&str, &str); 20] = [
     ("confirmed", "Confirmed. You can go on."),
     ("locked", "Locked out, and signed out everywhere."),
     ("moved", "The key has moved on."),
+    ("exporting", "The export runs."),
+    ("stopping", "It stops at its next page."),
+    ("removed", "Removed."),
+    ("held", "The legal hold lies."),
+    ("released", "The legal hold is released."),
     ("staged", "The next key is published."),
     ("there", "There is a next key already."),
     (
@@ -43,6 +50,11 @@ const DONE: [(&str, &str); 20] = [
     ),
     ("picture", "The logo is shown from now on."),
     ("no-picture", "The logo is taken away."),
+    (
+        "passkey_added",
+        "Added. You can sign in with it from now on.",
+    ),
+    ("passkey_removed", "Removed. It signs nobody in any more."),
 ];
 
 /// A place to go.
@@ -163,6 +175,12 @@ impl Frame {
     #[must_use]
     pub fn console_script(&self) -> &'static str {
         assets::console_script()
+    }
+
+    /// The script of the pages that ask for a passkey.
+    #[must_use]
+    pub fn passkey_script(&self) -> &'static str {
+        assets::passkey_script()
     }
 
     /// The icon.

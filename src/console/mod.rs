@@ -2,11 +2,14 @@
 //! who may use it; what they do is [`crate::admin`]'s, the same as for the API and the command line.
 
 mod account;
+mod audit;
 mod clients;
+mod company;
 mod frame;
 mod keys;
 mod operators;
 mod overview;
+mod passkeys;
 mod qr;
 mod reference;
 pub mod rule;
@@ -38,17 +41,46 @@ pub fn rules() -> &'static [Rule] {
 }
 
 fn made() -> Routes {
-    Routes::default()
+    audit::routes(Routes::default())
         .page("/setup/{token}", Who::Anybody, setup::show)
         .act("/setup/{token}", Who::Anybody, setup::set_up)
         .page("/admin/login", Who::Anybody, sign_in::show)
         .act("/admin/login", Who::Anybody, sign_in::sign_in)
+        .act(
+            "/admin/login/passkey",
+            Who::Anybody,
+            passkeys::ask_to_sign_in,
+        )
+        .act(
+            "/admin/login/passkey/finish",
+            Who::Anybody,
+            passkeys::sign_in,
+        )
+        .act("/admin/login/company", Who::Anybody, company::depart)
+        .page(
+            "/admin/login/company/callback",
+            Who::Anybody,
+            company::callback,
+        )
+        .page("/admin/login/company/finish", Who::Anybody, company::finish)
         .act("/admin/logout", STAFF, sign_in::sign_out)
         .page("/admin/confirm", STAFF, sign_in::ask_again)
         .act("/admin/confirm", STAFF, sign_in::prove_again)
+        .act("/admin/confirm/passkey", STAFF, passkeys::ask_again)
+        .act(
+            "/admin/confirm/passkey/finish",
+            STAFF,
+            passkeys::prove_again,
+        )
+        .act("/admin/confirm/company", STAFF, company::depart_again)
         .page("/admin", STAFF, overview::show)
         .page("/admin/account", STAFF, account::show)
         .act("/admin/account/end", STAFF, account::end)
+        .act("/admin/account/end-others", STAFF, account::end_others)
+        .page("/admin/account/passkeys", STAFF, passkeys::list)
+        .act_proven("/admin/account/passkeys/add", STAFF, passkeys::begin)
+        .act("/admin/account/passkeys/finish", STAFF, passkeys::finish)
+        .act_proven("/admin/account/passkeys/remove", STAFF, passkeys::remove)
         .page("/admin/clients", READERS, clients::list::show)
         .page("/admin/clients/new", ADMINS, clients::new::show)
         .act("/admin/clients/new", ADMINS, clients::new::create)
@@ -122,6 +154,21 @@ fn made() -> Routes {
         .page("/admin/operators", READERS, operators::list)
         .page("/admin/operators/new", ADMINS, operators::new::choose)
         .page(
+            "/admin/operators/new/discovery",
+            ADMINS,
+            operators::import::ask,
+        )
+        .act(
+            "/admin/operators/new/discovery",
+            ADMINS,
+            operators::import::look,
+        )
+        .act_proven(
+            "/admin/operators/new/discovery/add",
+            ADMINS,
+            operators::import::add,
+        )
+        .page(
             "/admin/operators/new/{preset}",
             ADMINS,
             operators::new::show,
@@ -133,6 +180,41 @@ fn made() -> Routes {
             "/admin/operators/{alias}/enabled",
             ADMINS,
             operators::set_enabled,
+        )
+        .page(
+            "/admin/operators/{alias}/settings",
+            ADMINS,
+            operators::edit::show,
+        )
+        .act_proven(
+            "/admin/operators/{alias}/settings",
+            ADMINS,
+            operators::edit::save,
+        )
+        .page(
+            "/admin/operators/{alias}/phone",
+            ADMINS,
+            operators::phone::show,
+        )
+        .act(
+            "/admin/operators/{alias}/phone",
+            ADMINS,
+            operators::phone::begin,
+        )
+        .page(
+            "/admin/operators/{alias}/phone/{id}",
+            ADMINS,
+            operators::phone::watch,
+        )
+        .page(
+            "/phone-test/{ticket}",
+            Who::Anybody,
+            operators::phone::on_phone,
+        )
+        .act(
+            "/phone-test/{ticket}",
+            Who::Anybody,
+            operators::phone::depart,
         )
         .page("/admin/sessions", ADMINS, sessions::show)
         .act("/admin/sessions", ADMINS, sessions::find)

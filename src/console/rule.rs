@@ -19,6 +19,10 @@ use crate::web::app::App;
 pub const STAFF: Who = Who::Only(&[Role::Owner, Role::Admin, Role::Auditor, Role::Support]);
 /// Who reads how things are set.
 pub const READERS: Who = Who::Only(&[Role::Owner, Role::Admin, Role::Auditor]);
+/// Who takes records home and keeps them from being dropped.
+pub const AUDITORS: Who = Who::Only(&[Role::Owner, Role::Auditor]);
+/// Who finds one login for a person who calls; everybody else searches.
+pub const SUPPORT: Who = Who::Only(&[Role::Support]);
 /// Who changes clients and operators.
 pub const ADMINS: Who = Who::Only(&[Role::Owner, Role::Admin]);
 /// Who decides about keys and people.

@@ -5,11 +5,12 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use http::header::{RETRY_AFTER, SET_COOKIE};
 use http::{HeaderValue, StatusCode};
 
-use crate::admin::staff_sessions;
 use crate::admin::staff_sign_in::{self, Proof, SESSION_LIFE, SignInRefused};
+use crate::admin::{staff_passkeys, staff_sessions};
 use crate::console::frame::Frame;
 use crate::console::trouble::Trouble;
 use crate::console::visit::Visit;
+use crate::console::{company, passkeys};
 use crate::secret::{Redacted, Token};
 use crate::web::csrf;
 use crate::web::headers::PageClass;
@@ -26,6 +27,21 @@ struct Page {
     email: String,
     next: String,
     error: Option<String>,
+    ways: Ways,
+}
+
+/// The ways that are offered.
+struct Ways {
+    password: bool,
+    passkey: bool,
+    company: bool,
+}
+
+impl Ways {
+    /// Beside the password.
+    fn others(&self) -> bool {
+        self.passkey || self.company
+    }
 }
 
 /// The form. Its cookie is there so that no other site can sign this browser in to its own account.
@@ -40,8 +56,10 @@ pub async fn show(mut visit: Visit) -> Result<Response, Trouble> {
 /// Signs in.
 pub async fn sign_in(visit: Visit) -> Result<Response, Trouble> {
     if !is_our_form(&visit) {
-        let error = "The form was too old. Try once more.".to_owned();
-        return Ok(form(&visit, StatusCode::FORBIDDEN, Some(error)));
+        return Ok(too_old(&visit));
+    }
+    if company::is_required(&visit) {
+        return Err(Trouble::NotAllowed);
     }
     let cookies = visit.app.cookies;
     let earlier = visit.browser.cookies(&visit.app).token(cookies.staff());
@@ -55,19 +73,51 @@ pub async fn sign_in(visit: Visit) -> Result<Response, Trouble> {
     .await;
     match opened {
         Ok(opened) => Ok(sent_on(&visit, &opened.cookie)),
-        Err(SignInRefused::Refused(refused)) => Err(refused.into()),
-        Err(SignInRefused::TooMany(wait)) => {
-            let response = form(&visit, StatusCode::TOO_MANY_REQUESTS, Some(too_many(wait)));
+        Err(why) => {
+            let wrong = "The email address, the password or the code is wrong. A code works once: \
+                if you just used it, wait for the next.";
+            refused(&visit, why, wrong)
+        }
+    }
+}
+
+/// The form of a page that was open for too long, or of another browser.
+pub fn too_old(visit: &Visit) -> Response {
+    let error = "The form was too old. Try once more.".to_owned();
+    form(visit, StatusCode::FORBIDDEN, Some(error))
+}
+
+/// The form once more, and why nobody was signed in.
+pub fn refused(visit: &Visit, why: SignInRefused, wrong: &str) -> Result<Response, Trouble> {
+    match why {
+        SignInRefused::Refused(refused) => Err(refused.into()),
+        SignInRefused::TooMany(wait) => {
+            let response = form(visit, StatusCode::TOO_MANY_REQUESTS, Some(too_many(wait)));
             Ok(waiting(response, wait))
         }
-        Err(_) => {
-            let error = "The email address, the password or the code is wrong. A code works once: \
-                if you just used it, wait for the next.";
-            Ok(form(
-                &visit,
-                StatusCode::UNAUTHORIZED,
-                Some(error.to_owned()),
-            ))
+        SignInRefused::Wrong | SignInRefused::LinkIsOver => Ok(form(
+            visit,
+            StatusCode::UNAUTHORIZED,
+            Some(wrong.to_owned()),
+        )),
+    }
+}
+
+/// The same for whoever is signed in and was to confirm it.
+pub async fn refused_again(
+    visit: &Visit,
+    why: SignInRefused,
+    wrong: &str,
+) -> Result<Response, Trouble> {
+    match why {
+        SignInRefused::Refused(refused) => Err(refused.into()),
+        SignInRefused::TooMany(wait) => {
+            let told = Some(too_many(wait));
+            let response = confirm(visit, StatusCode::TOO_MANY_REQUESTS, told).await?;
+            Ok(waiting(response, wait))
+        }
+        SignInRefused::Wrong | SignInRefused::LinkIsOver => {
+            confirm(visit, StatusCode::UNAUTHORIZED, Some(wrong.to_owned())).await
         }
     }
 }
@@ -84,7 +134,7 @@ pub async fn sign_out(visit: Visit) -> Result<Response, Trouble> {
 
 /// Asks who is signed in for password and code.
 pub async fn ask_again(visit: Visit) -> Result<Response, Trouble> {
-    Ok(confirm(&visit, StatusCode::OK, None))
+    confirm(&visit, StatusCode::OK, None).await
 }
 
 /// Takes them. The cookie is another afterwards.
@@ -93,19 +143,10 @@ pub async fn prove_again(visit: Visit) -> Result<Response, Trouble> {
     let proof = proof(&visit, &staff.email);
     match staff_sign_in::prove_again(&visit.desk(), staff.session, proof).await {
         Ok(cookie) => Ok(sent_on(&visit, &cookie)),
-        Err(SignInRefused::Refused(refused)) => Err(refused.into()),
-        Err(SignInRefused::TooMany(wait)) => {
-            let response = confirm(&visit, StatusCode::TOO_MANY_REQUESTS, Some(too_many(wait)));
-            Ok(waiting(response, wait))
-        }
-        Err(_) => {
-            let error = "The password or the code is wrong. A code works once: if you just used \
+        Err(why) => {
+            let wrong = "The password or the code is wrong. A code works once: if you just used \
                 it, wait for the next.";
-            Ok(confirm(
-                &visit,
-                StatusCode::UNAUTHORIZED,
-                Some(error.to_owned()),
-            ))
+            refused_again(&visit, why, wrong).await
         }
     }
 }
@@ -119,8 +160,14 @@ fn proof(visit: &Visit, email: &str) -> Proof {
     }
 }
 
-fn sent_on(visit: &Visit, cookie: &Token) -> Response {
-    let mut response = Redirect::to(&visit.next()).into_response();
+/// To where somebody wanted to go, signed in.
+pub fn sent_on(visit: &Visit, cookie: &Token) -> Response {
+    sent_to(visit, cookie, &visit.next())
+}
+
+/// To a page of the console, signed in.
+pub fn sent_to(visit: &Visit, cookie: &Token, page: &str) -> Response {
+    let mut response = Redirect::to(page).into_response();
     let cookies = visit.app.cookies;
     let set = cookies.set_strict(cookies.staff(), cookie, SESSION_LIFE);
     response.headers_mut().append(SET_COOKIE, set);
@@ -139,7 +186,8 @@ fn waiting(mut response: Response, wait: u64) -> Response {
     response
 }
 
-fn is_our_form(visit: &Visit) -> bool {
+/// Whether the sign-in page's own form was sent, from the browser that it was shown in.
+pub fn is_our_form(visit: &Visit) -> bool {
     let cookies = visit.app.cookies;
     let cookie = visit
         .browser
@@ -174,6 +222,11 @@ fn form(visit: &Visit, status: StatusCode, error: Option<String>) -> Response {
         email: visit.field("email").to_owned(),
         next: visit.next(),
         error,
+        ways: Ways {
+            password: !company::is_required(visit),
+            passkey: !company::is_required(visit) && passkeys::ours(visit).is_some(),
+            company: company::is_offered(visit),
+        },
     };
     let mut response = render(status, PageClass::Console, &page);
     let set = cookies.set_strict(cookies.staff_form(), &cookie, SESSION_LIFE);
@@ -181,14 +234,30 @@ fn form(visit: &Visit, status: StatusCode, error: Option<String>) -> Response {
     response
 }
 
-fn confirm(visit: &Visit, status: StatusCode, error: Option<String>) -> Response {
+async fn confirm(
+    visit: &Visit,
+    status: StatusCode,
+    error: Option<String>,
+) -> Result<Response, Trouble> {
+    let staff = visit.staff();
+    let has_passkeys = match passkeys::ours(visit) {
+        Some(_) => !staff_passkeys::list(&visit.desk(), staff.staff)
+            .await?
+            .is_empty(),
+        None => false,
+    };
     let page = Page {
         frame: visit.frame("Confirm that it is you"),
         action: "/admin/confirm",
-        again: Some(visit.staff().email.clone()),
+        again: Some(staff.email.clone()),
         email: String::new(),
         next: visit.next(),
         error,
+        ways: Ways {
+            password: !company::is_required(visit),
+            passkey: has_passkeys,
+            company: company::is_offered(visit),
+        },
     };
-    render(status, PageClass::Console, &page)
+    Ok(render(status, PageClass::Console, &page))
 }

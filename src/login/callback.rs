@@ -9,7 +9,7 @@ use crate::audit::event::{Event, Subject};
 use crate::clock::Time;
 use crate::login::conclude::{Concluded, Conclusion};
 use crate::login::entry::{bad_link, frame, lost_cookie, lost_cookie_of};
-use crate::login::{answer, handoff, retry, show, silent, sweep};
+use crate::login::{answer, handoff, retry, show, silent, sweep, trial};
 use crate::operator::Callback;
 use crate::secret::{Handle, same};
 use crate::store::audit::{self, Appended};
@@ -77,6 +77,11 @@ async fn take(
     let claimed = match claimed {
         Ok(claimed) => claimed,
         Err(StoreError::Stale) => {
+            if let Some(answer) =
+                trial::come_back(&app, &browser, &alias, &state, &callback, &hashes, now).await?
+            {
+                return Ok(answer);
+            }
             return unexpected(&app, &browser, &alias, &state, &hashes, now).await;
         }
         Err(error) => return Err(error.into()),

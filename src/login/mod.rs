@@ -58,6 +58,7 @@ mod silent;
 mod step;
 mod sufficient;
 pub mod sweep;
+mod trial;
 pub mod view;
 
 use axum::Router;

@@ -48,6 +48,18 @@ pub(super) struct Failure {
 }
 
 impl Failure {
+    /// What happened, for staff.
+    pub(super) fn told(&self) -> String {
+        let mut parts: Vec<String> = Vec::new();
+        parts.extend(self.http_status.map(|status| format!("HTTP {status}")));
+        parts.extend(self.operator_error.clone());
+        parts.extend(self.detail.as_deref().map(ToOwned::to_owned));
+        if parts.is_empty() {
+            parts.push(self.outcome.to_string());
+        }
+        parts.join("; ")
+    }
+
     pub(super) fn new(outcome: Outcome, detail: impl Into<Cow<'static, str>>) -> Self {
         Self {
             outcome,

@@ -15,9 +15,11 @@ mod busy;
 mod by_hand;
 mod camara;
 mod checks;
+pub mod company;
 mod errors;
 mod fetched;
 mod finder;
+pub mod found;
 mod gate;
 mod leg;
 mod mobile_connect;
@@ -286,12 +288,27 @@ impl Operators {
         let jwks_uri = endpoints.jwks.as_deref().ok_or_else(|| {
             Failure::misconfigured("an ID token came, and the record has no jwks_uri to check it")
         })?;
+        self.with_keys(operator, jwks_uri, now, |keys| {
+            oidc::check_id_token(settings, keys, id_token, nonce, now)
+        })
+        .await
+    }
+
+    /// Checks a signature with an issuer's keys. An unknown key is looked for once more.
+    async fn with_keys<T>(
+        &self,
+        operator: &Operator,
+        jwks_uri: &str,
+        now: Time,
+        check: impl Fn(&Keys) -> Result<T, IdTokenFault>,
+    ) -> Result<T, Failure> {
+        let settings = &operator.settings;
         let fetch = || oidc::fetch_keys(&self.outbound, settings, jwks_uri);
         let keys = self.keys.get(key(operator), now, fetch).await?;
-        let mut checked = oidc::check_id_token(settings, &keys, id_token, nonce, now);
+        let mut checked = check(&keys);
         if matches!(checked, Err(IdTokenFault::UnknownKey)) {
             let newer = self.keys.refresh(key(operator), now, fetch).await?;
-            checked = oidc::check_id_token(settings, &newer, id_token, nonce, now);
+            checked = check(&newer);
         }
         checked.map_err(|fault| match fault {
             IdTokenFault::UnknownKey => Failure::violation(

@@ -19,8 +19,10 @@ use openidconnect::{
 use serde_json::Map;
 use url::Url;
 
-pub(super) use discovery::{ANOTHER_ISSUER, Endpoints, Keys, discover, fetch_keys};
-pub(super) use id_token::{IdTokenFault, check_id_token};
+pub(super) use discovery::{
+    ANOTHER_ISSUER, Endpoints, Keys, discover, endpoints_of, fetch_document, fetch_keys,
+};
+pub(super) use id_token::{IdTokenFault, check_id_token, check_signed};
 
 use crate::clock::Time;
 use crate::operator::ask::{Ask, Departure, Kept};

@@ -107,6 +107,9 @@ pub enum NoOperator {
 /// [`NoOperator`] if the rules do not lead to exactly one.
 pub fn choose(question: &Question<'_>) -> Result<Choice, NoOperator> {
     let able = able(question)?;
+    if question.number.is_none() && named_one_tells_no_number(question, &able) {
+        return Err(NoOperator::NotServed);
+    }
     let decided = |operator: &Arc<Operator>, rule| {
         Ok(Choice {
             operator: operator.clone(),
@@ -160,29 +163,51 @@ pub fn choose(question: &Question<'_>) -> Result<Choice, NoOperator> {
 /// # Errors
 /// [`NoOperator`] if there is none.
 pub fn able(question: &Question<'_>) -> Result<Vec<Arc<Operator>>, NoOperator> {
-    let accepted: Vec<&Arc<Operator>> = question
-        .candidates
-        .iter()
-        .filter(|operator| operator.disabled_at.is_none())
-        .filter(|operator| operator.mode == Mode::Live || question.client_is_test)
-        .filter(|operator| {
-            let client_operators = question.client_operators;
-            client_operators.is_empty() || client_operators.contains(&operator.alias)
-        })
-        .collect();
+    let accepted = accepted(question);
     if accepted.is_empty() {
         return Err(NoOperator::NoneAccepted);
     }
-    let mut able: Vec<Arc<Operator>> = accepted
-        .into_iter()
-        .filter(|operator| may_be_asked(operator, question))
-        .cloned()
-        .collect();
+    let mut able = keep(&accepted, |operator| may_be_asked(operator, question));
     if able.is_empty() {
         return Err(NoOperator::NotServed);
     }
     able.sort_by_key(|operator| (operator.name.to_lowercase(), operator.alias.clone()));
     Ok(able)
+}
+
+fn accepted(question: &Question<'_>) -> Vec<Arc<Operator>> {
+    keep(question.candidates, |operator| {
+        let client_operators = question.client_operators;
+        operator.disabled_at.is_none()
+            && (operator.mode == Mode::Live || question.client_is_test)
+            && (client_operators.is_empty() || client_operators.contains(&operator.alias))
+    })
+}
+
+/// Whether the app, or the phone's address if no aggregator could be asked, names a network that tells no
+/// numbers. Then the person says theirs: another operator would look for a SIM that it cannot see.
+fn named_one_tells_no_number(question: &Question<'_>, able: &[Arc<Operator>]) -> bool {
+    let accepted = accepted(question);
+    let none_tells = |named: &[Arc<Operator>]| {
+        !named.is_empty()
+            && named
+                .iter()
+                .all(|operator| operator.settings.scope_device_phone_number.is_none())
+    };
+    let hinted = |operator: &Operator| {
+        question
+            .hint
+            .is_some_and(|hint| operator.alias == hint || is_known_as(operator, hint))
+    };
+    let by_app = keep(&accepted, hinted);
+    if !by_app.is_empty() {
+        return none_tells(&by_app);
+    }
+    let near = |operator: &Operator| narrowest_range(operator, question).is_some();
+    let by_address = keep_best(&keep(&accepted, near), |operator| {
+        narrowest_range(operator, question)
+    });
+    !able.iter().any(|operator| operator.settings.aggregator) && none_tells(&by_address)
 }
 
 /// The operator that the person named, if it is one of those that could be asked.

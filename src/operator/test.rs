@@ -204,10 +204,10 @@ async fn find_endpoints(
         )),
         Err(failure) if failure.detail.as_deref() == Some(oidc::ANOTHER_ISSUER) => Err(Step::bad(
             "issuer",
-            told(&failure),
+            failure.told(),
             "copy the issuer from the operator's document, to the letter (also the last slash)",
         )),
-        Err(failure) => Err(Step::bad(NAME, told(&failure), discovery_fix(&failure))),
+        Err(failure) => Err(Step::bad(NAME, failure.told(), discovery_fix(&failure))),
     }
 }
 
@@ -231,7 +231,7 @@ async fn check_departure(operators: &Operators, ask: &Ask<'_>, endpoints: &Endpo
         match operators.signer(ask).await {
             Ok(signer) => Some(signer),
             Err(failure) => {
-                return Step::bad(NAME, told(&failure), "enter a PKCS#8 key of the right kind");
+                return Step::bad(NAME, failure.told(), "enter a PKCS#8 key of the right kind");
             }
         }
     } else {
@@ -250,7 +250,7 @@ async fn check_departure(operators: &Operators, ask: &Ask<'_>, endpoints: &Endpo
             let origin = url.origin().ascii_serialization();
             Step::good(NAME, format!("browsers are sent to {origin}"))
         }
-        Err(failure) => Step::bad(NAME, told(&failure), "mend the setting it names"),
+        Err(failure) => Step::bad(NAME, failure.told(), "mend the setting it names"),
     }
 }
 
@@ -392,7 +392,7 @@ async fn check_keys(operators: &Operators, operator: &Operator, endpoints: &Endp
             "the key set is empty",
             "ask the operator for its jwks_uri",
         ),
-        Err(failure) => Step::bad(NAME, told(&failure), "check jwks_uri with the operator"),
+        Err(failure) => Step::bad(NAME, failure.told(), "check jwks_uri with the operator"),
     }
 }
 
@@ -446,7 +446,7 @@ async fn check_client_authentication(
         }
         _ => "check the token endpoint with the operator",
     };
-    Step::bad(NAME, told(&failure), fix)
+    Step::bad(NAME, failure.told(), fix)
 }
 
 /// A token for an extra check, where it is got without a number. Nothing that costs money is called.
@@ -467,19 +467,8 @@ async fn check_extra(
         Ok(_) => Step::good(NAME, format!("{word}: the operator gives a token")),
         Err(failure) => Step::bad(
             NAME,
-            format!("{word}: {}", told(&failure)),
+            format!("{word}: {}", failure.told()),
             "check the check's scope and flow with the operator, and that it is in the contract",
         ),
     }
-}
-
-fn told(failure: &Failure) -> String {
-    let mut parts: Vec<String> = Vec::new();
-    parts.extend(failure.http_status.map(|status| format!("HTTP {status}")));
-    parts.extend(failure.operator_error.clone());
-    parts.extend(failure.detail.as_deref().map(ToOwned::to_owned));
-    if parts.is_empty() {
-        parts.push(failure.outcome.to_string());
-    }
-    parts.join("; ")
 }

@@ -32,7 +32,7 @@ pub struct Staff {
     pub email: String,
     /// What it may do.
     pub role: Role,
-    /// Whether it has a password yet.
+    /// Whether it has a password yet, or signed in at the company's provider.
     pub ready: bool,
     /// Set: may not sign in.
     pub disabled_at: Option<Time>,
@@ -53,8 +53,8 @@ pub async fn list(db: &mut PgConnection) -> Result<Vec<Staff>, StoreError> {
     let rows = sqlx::query_as!(
         Staff,
         r#"
-        select id, email, role as "role: Role", password_hash is not null as "ready!", disabled_at,
-            created_at
+        select id, email, role as "role: Role", (password_hash is not null or company_subject is not null) as "ready!",
+            disabled_at, created_at
         from staff
         order by lower(email)
         "#
@@ -62,6 +62,77 @@ pub async fn list(db: &mut PgConnection) -> Result<Vec<Staff>, StoreError> {
     .fetch_all(db)
     .await?;
     Ok(rows)
+}
+
+/// An account, as the company's provider knows it.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// The row's key.
+    pub id: Uuid,
+    /// The address it signs in with.
+    pub email: String,
+    /// What it may do.
+    pub role: Role,
+    /// Whether it is locked out.
+    pub disabled: bool,
+    /// Whether it signed in there before.
+    pub linked: bool,
+}
+
+/// The account of somebody at a provider; else the one with their address that nobody has there.
+pub async fn find_at_company(
+    db: &mut PgConnection,
+    issuer: &str,
+    subject: &str,
+    email: Option<&str>,
+) -> Result<Option<Known>, StoreError> {
+    let found = sqlx::query_as!(
+        Known,
+        r#"
+        select id, email, role as "role: Role", disabled_at is not null as "disabled!",
+            company_subject is not null as "linked!"
+        from staff
+        where (company_issuer = $1 and company_subject = $2)
+            or (company_subject is null and lower(email) = lower($3))
+        order by company_subject is null
+        limit 1
+        "#,
+        issuer,
+        subject,
+        email,
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(found)
+}
+
+/// Says who an account is at the company's provider, and what it may do from now on.
+///
+/// # Errors
+/// [`StoreError::Conflict`] with `staff_company_key` if they have another account.
+pub async fn set_company(
+    db: &mut PgConnection,
+    id: Uuid,
+    issuer: &str,
+    subject: &str,
+    role: Role,
+    now: Time,
+) -> Result<(), StoreError> {
+    let done = sqlx::query!(
+        r#"
+        update staff
+        set company_issuer = $2, company_subject = $3, role = $4, updated_at = $5
+        where id = $1 and disabled_at is null
+        "#,
+        id,
+        issuer,
+        subject,
+        role as Role,
+        now,
+    )
+    .execute(db)
+    .await?;
+    StoreError::one_row(done.rows_affected())
 }
 
 /// Adds an account without a password.

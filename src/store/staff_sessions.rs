@@ -159,6 +159,28 @@ pub async fn end(
     Ok(done.rows_affected() == 1)
 }
 
+/// Ends all sessions of an account but one, or all. Returns how many.
+pub async fn end_all(
+    db: &mut PgConnection,
+    staff: Uuid,
+    but: Option<Uuid>,
+    now: Time,
+) -> Result<u64, StoreError> {
+    let done = sqlx::query!(
+        r#"
+        update staff_sessions
+        set ended_at = $3
+        where staff = $1 and ended_at is null and id is distinct from $2
+        "#,
+        staff,
+        but,
+        now,
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected())
+}
+
 /// Ends the session behind a cookie, whoever's it is.
 pub async fn end_behind(db: &mut PgConnection, hash: &[u8], now: Time) -> Result<(), StoreError> {
     sqlx::query!(

@@ -94,6 +94,10 @@ pub async fn choose(
         forgotten as (
             delete from staff_recovery_codes
             where staff = $1
+        ),
+        removed as (
+            delete from staff_passkeys
+            where staff = $1
         )
         update staff
         set password_hash = $2, totp = $3, totp_step = $4, updated_at = $5

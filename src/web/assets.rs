@@ -88,6 +88,17 @@ static CONSOLE_SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
     )
 });
 
+static PASSKEY_SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new(
+        "passkey",
+        "js",
+        "text/javascript; charset=utf-8",
+        include_bytes!("../../static/passkey.js"),
+    )
+});
+
+static PASSKEY_SCRIPT_PATH: LazyLock<String> =
+    LazyLock::new(|| format!("/static/{}", PASSKEY_SCRIPT.name));
 static CONSOLE_STYLESHEET_PATH: LazyLock<String> =
     LazyLock::new(|| format!("/static/{}", CONSOLE_STYLESHEET.name));
 static CONSOLE_SCRIPT_PATH: LazyLock<String> =
@@ -131,6 +142,12 @@ pub fn console_script() -> &'static str {
     &CONSOLE_SCRIPT_PATH
 }
 
+/// The path of the script that asks for a passkey.
+#[must_use]
+pub fn passkey_script() -> &'static str {
+    &PASSKEY_SCRIPT_PATH
+}
+
 /// The route that serves them.
 pub fn static_files<S: Clone + Send + Sync + 'static>() -> Router<S> {
     Router::new().route("/static/{name}", get(serve))
@@ -144,6 +161,7 @@ async fn serve(Path(name): Path<String>) -> Response {
         &*WAIT,
         &*CONSOLE_STYLESHEET,
         &*CONSOLE_SCRIPT,
+        &*PASSKEY_SCRIPT,
     ];
     let Some(asset) = all.into_iter().find(|asset| asset.name == name) else {
         return StatusCode::NOT_FOUND.into_response();
@@ -177,6 +195,7 @@ mod tests {
             (wait_script(), "text/javascript; charset=utf-8"),
             (console_stylesheet(), "text/css; charset=utf-8"),
             (console_script(), "text/javascript; charset=utf-8"),
+            (passkey_script(), "text/javascript; charset=utf-8"),
         ] {
             let response = ask(path).await;
             assert_eq!(response.status(), StatusCode::OK, "{path}");

@@ -61,6 +61,17 @@ impl Cookies {
         }
     }
 
+    /// The name of the cookie under which the numbers are counted that this browser tries. Nothing else
+    /// hangs on it, so it may be set before anybody agreed to anything.
+    #[must_use]
+    pub fn visit(self) -> &'static str {
+        if self.https {
+            "__Host-nc_visit"
+        } else {
+            "nc_visit"
+        }
+    }
+
     /// The name of the signed-in session's cookie.
     #[must_use]
     pub fn session(self) -> &'static str {
@@ -112,6 +123,16 @@ impl Cookies {
             "__Host-nc_staff_form"
         } else {
             "nc_staff_form"
+        }
+    }
+
+    /// The name of the cookie of a trip of staff to the company's provider.
+    #[must_use]
+    pub fn staff_trip(self) -> &'static str {
+        if self.https {
+            "__Host-nc_staff_trip"
+        } else {
+            "nc_staff_trip"
         }
     }
 
@@ -209,6 +230,12 @@ impl Received<'_> {
     #[must_use]
     pub fn browser(&self) -> Option<Token> {
         self.token(self.cookies.browser())
+    }
+
+    /// The token under which the numbers are counted that this browser tries.
+    #[must_use]
+    pub fn visit(&self) -> Option<Token> {
+        self.token(self.cookies.visit())
     }
 
     /// The signed-in session's token.

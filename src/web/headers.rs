@@ -23,6 +23,8 @@ pub enum PageClass {
     Logout,
     /// Pages for staff.
     Console,
+    /// Those of them that ask an authenticator for a passkey.
+    Passkey,
     /// Everything that is no page: JSON, redirects, static files, empty answers.
     #[default]
     Api,
@@ -57,7 +59,7 @@ impl PageClass {
                  script-src 'sha256-ePniVEkSivX/c7XWBGafqh8tSpiRrKiqYeqbG7N1TOE='; \
                  form-action https: http:; base-uri 'none'; frame-ancestors 'none'"
             }
-            Self::Console => {
+            Self::Console | Self::Passkey => {
                 "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; \
                  connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
             }
@@ -75,6 +77,9 @@ impl PageClass {
         for (name, value) in &EVERYWHERE {
             headers.insert(name.clone(), fixed(value));
         }
+        if self == Self::Passkey {
+            headers.insert(PERMISSIONS_POLICY, fixed(PASSKEY_PERMISSIONS));
+        }
         if !headers.contains_key(CACHE_CONTROL) {
             headers.insert(CACHE_CONTROL, fixed("no-store"));
         }
@@ -86,6 +91,13 @@ impl PageClass {
         }
     }
 }
+
+const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
+
+/// The same as everywhere but for passkeys, which our own page may ask for.
+const PASSKEY_PERMISSIONS: &str = "accelerometer=(), browsing-topics=(), camera=(), display-capture=(), geolocation=(), \
+     gyroscope=(), identity-credentials-get=(), magnetometer=(), microphone=(), midi=(), \
+     payment=(), publickey-credentials-create=(self), publickey-credentials-get=(self), usb=()";
 
 static EVERYWHERE: [(HeaderName, &str); 7] = [
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -100,10 +112,10 @@ static EVERYWHERE: [(HeaderName, &str); 7] = [
         "same-origin",
     ),
     (
-        HeaderName::from_static("permissions-policy"),
+        PERMISSIONS_POLICY,
         "accelerometer=(), browsing-topics=(), camera=(), display-capture=(), geolocation=(), \
          gyroscope=(), identity-credentials-get=(), magnetometer=(), microphone=(), midi=(), \
-         payment=(), publickey-credentials-get=(), usb=()",
+         payment=(), publickey-credentials-create=(), publickey-credentials-get=(), usb=()",
     ),
     (HeaderName::from_static("x-robots-tag"), "noindex"),
 ];
@@ -134,12 +146,13 @@ mod tests {
     use super::*;
     use crate::secret::sha256;
 
-    const ALL: [PageClass; 6] = [
+    const ALL: [PageClass; 7] = [
         PageClass::Journey,
         PageClass::Watching,
         PageClass::FormPost,
         PageClass::Logout,
         PageClass::Console,
+        PageClass::Passkey,
         PageClass::Api,
     ];
 
@@ -163,7 +176,7 @@ mod tests {
                 "content-security-policy: default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
                 "cross-origin-opener-policy: same-origin",
                 "cross-origin-resource-policy: same-origin",
-                "permissions-policy: accelerometer=(), browsing-topics=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), identity-credentials-get=(), magnetometer=(), microphone=(), midi=(), payment=(), publickey-credentials-get=(), usb=()",
+                "permissions-policy: accelerometer=(), browsing-topics=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), identity-credentials-get=(), magnetometer=(), microphone=(), midi=(), payment=(), publickey-credentials-create=(), publickey-credentials-get=(), usb=()",
                 "referrer-policy: no-referrer",
                 "strict-transport-security: max-age=31536000; includeSubDomains",
                 "x-content-type-options: nosniff",
@@ -184,9 +197,23 @@ mod tests {
                 "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'sha256-ePniVEkSivX/c7XWBGafqh8tSpiRrKiqYeqbG7N1TOE='; form-action https: http:; base-uri 'none'; frame-ancestors 'none'",
                 "default-src 'none'; style-src 'self'; img-src 'self' data:; frame-src https: http:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
                 "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+                "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
                 "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
             ]
         );
+    }
+
+    #[test]
+    fn only_pages_that_ask_for_a_passkey_may() {
+        for class in ALL {
+            let lines = headers(class, true).join("\n");
+            let may = lines
+                .contains("publickey-credentials-create=(self), publickey-credentials-get=(self)");
+            assert_eq!(may, class == PageClass::Passkey, "{class:?}");
+            let may_not =
+                lines.contains("publickey-credentials-create=(), publickey-credentials-get=()");
+            assert_eq!(may_not, class != PageClass::Passkey, "{class:?}");
+        }
     }
 
     #[test]
@@ -195,6 +222,7 @@ mod tests {
             headers(class, false)
                 .into_iter()
                 .filter(|line| !line.starts_with("content-security-policy"))
+                .map(|line| line.replace("=(self)", "=()"))
                 .collect()
         };
         for class in ALL {

@@ -10,6 +10,7 @@ pub mod client_certificate;
 pub mod client_keys;
 pub mod cookies;
 pub mod csrf;
+pub mod export_file;
 pub mod failure;
 pub mod headers;
 pub mod inward;

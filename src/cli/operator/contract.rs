@@ -181,6 +181,7 @@ fn read_settings(file: &Path) -> Result<Map<String, Value>, Failure> {
                     "redirect_uri",
                     "has_credentials",
                     "breakers",
+                    "managed_by",
                     "revision",
                     "disabled_at",
                     "created_at",

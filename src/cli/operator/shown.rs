@@ -1,54 +1,13 @@
 //! How operators are printed.
 
-use serde::Serialize;
 use serde_json::json;
 
-use super::redirect_uri;
 use crate::admin::breakers::OpenBreaker;
+use crate::admin::operator_view::OperatorView;
 use crate::admin::presets;
 use crate::cli::office::{Globals, Office};
 use crate::cli::output::{fields, note, print, print_json, shown, spelt, table};
-use crate::clock::Time;
-use crate::config::Issuer;
-use crate::store::operators::{Mode, Operator, Settings};
-
-#[derive(Serialize)]
-struct View<'a> {
-    alias: &'a str,
-    name: &'a str,
-    mode: Mode,
-    redirect_uri: Option<String>,
-    settings: &'a Settings,
-    has_credentials: bool,
-    breakers: Vec<&'a OpenBreaker>,
-    revision: i32,
-    disabled_at: Option<Time>,
-    created_at: Time,
-    updated_at: Time,
-}
-
-fn view<'a>(
-    operator: &'a Operator,
-    issuer: Option<&Issuer>,
-    breakers: &'a [OpenBreaker],
-) -> View<'a> {
-    View {
-        breakers: breakers
-            .iter()
-            .filter(|open| open.operator == operator.alias)
-            .collect(),
-        alias: &operator.alias,
-        name: &operator.name,
-        mode: operator.mode,
-        redirect_uri: issuer.map(|issuer| redirect_uri(issuer, &operator.alias)),
-        settings: &operator.settings,
-        has_credentials: operator.sealed_credentials.is_some(),
-        revision: operator.revision,
-        disabled_at: operator.disabled_at,
-        created_at: operator.created_at,
-        updated_at: operator.updated_at,
-    }
-}
+use crate::store::operators::Operator;
 
 pub(super) fn show_presets(globals: &Globals) {
     if globals.json {
@@ -81,15 +40,15 @@ pub(super) fn show(
     operator: &Operator,
     breakers: &[OpenBreaker],
 ) {
-    let view = view(operator, office.tools.issuer.as_ref(), breakers);
+    let view = OperatorView::of(operator, office.tools.issuer.as_ref(), breakers);
     if globals.json {
         return print_json(&view);
     }
-    let settings = view.settings;
+    let settings = &view.settings;
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
     print(&fields(&[
-        ("alias", view.alias.to_owned()),
-        ("name", shown(view.name)),
+        ("alias", view.alias.clone()),
+        ("name", shown(&view.name)),
         ("mode", spelt(&view.mode)),
         (
             "redirect URI",
@@ -145,30 +104,23 @@ pub(super) fn list(
     breakers: &[OpenBreaker],
 ) {
     let issuer = office.tools.issuer.as_ref();
+    let views: Vec<_> = operators
+        .iter()
+        .map(|operator| OperatorView::of(operator, issuer, breakers))
+        .collect();
     if globals.json {
-        let views: Vec<_> = operators
-            .iter()
-            .map(|o| view(o, issuer, breakers))
-            .collect();
         return print_json(&views);
     }
-    let row = |operator: &Operator| {
+    let row = |view: &OperatorView| {
         [
-            operator.alias.clone(),
-            shown(&operator.name),
-            spelt(&operator.mode),
-            operator.settings.prefixes.join(" "),
-            if operator.disabled_at.is_some() {
-                "disabled"
-            } else if breakers.iter().any(|open| open.operator == operator.alias) {
-                "does not answer"
-            } else {
-                ""
-            }
-            .to_owned(),
+            view.alias.clone(),
+            shown(&view.name),
+            spelt(&view.mode),
+            view.settings.prefixes.join(" "),
+            view.state().to_owned(),
         ]
     };
-    let rows: Vec<_> = operators.iter().map(row).collect();
+    let rows: Vec<_> = views.iter().map(row).collect();
     print(&table(
         ["alias", "name", "mode", "prefixes", "state"],
         &rows,

@@ -1,6 +1,10 @@
 //! `/admin/operators`: the networks that are asked, how they do, and the test of a connection.
 
+pub mod edit;
+mod fields;
+pub mod import;
 pub mod new;
+pub mod phone;
 
 use askama::Template;
 use axum::response::Response;
@@ -8,6 +12,7 @@ use chrono::TimeDelta;
 use http::StatusCode;
 
 use crate::admin::breakers::{self, OpenBreaker};
+use crate::admin::operator_view::{OperatorView, redirect_uri};
 use crate::admin::operators;
 use crate::console::frame::Frame;
 use crate::console::overview::{milliseconds, percent};
@@ -16,20 +21,29 @@ use crate::console::trouble::Trouble;
 use crate::console::visit::Visit;
 use crate::operator::test::{Step, walk};
 use crate::secret::first_id;
-use crate::store::operators::{Mode, Operator};
+use crate::store::operators::Operator;
 use crate::store::overview::{self, Health};
 use crate::web::failure::Failure;
 use crate::web::headers::PageClass;
 use crate::web::page::render;
 
 struct Row {
-    operator: Operator,
-    is_test: bool,
-    state: &'static str,
+    view: OperatorView,
     trips: i64,
     verified: String,
     p95: String,
     last: String,
+}
+
+impl Row {
+    /// Which servers leave it alone, and until when.
+    fn breaker(&self) -> String {
+        let told = self.view.breakers.iter().map(|open| {
+            let (state, until) = (open.state.replace('_', " "), open.until.format("%H:%M:%S"));
+            format!("{state} until {until} UTC at {}", open.replica)
+        });
+        told.collect::<Vec<_>>().join("; ")
+    }
 }
 
 #[derive(Template)]
@@ -44,7 +58,6 @@ struct List {
 struct Page {
     frame: Frame,
     row: Row,
-    callback: String,
     settings: String,
     steps: Option<Vec<Step>>,
 }
@@ -57,7 +70,7 @@ pub async fn list(visit: Visit) -> Result<Response, Trouble> {
         frame: visit.frame("Operators"),
         rows: all
             .into_iter()
-            .map(|operator| row(operator, &healths, &open))
+            .map(|operator| row(&visit, &operator, &healths, &open))
             .collect(),
     };
     Ok(render(StatusCode::OK, PageClass::Console, &page))
@@ -73,7 +86,7 @@ pub async fn test(visit: Visit) -> Result<Response, Trouble> {
     let operator = operators::show(&visit.desk(), visit.path("alias")).await?;
     let app = &visit.app;
     let credentials = operator.credentials(&app.vault).map_err(Failure::from)?;
-    let callback = callback(&visit, &operator.alias);
+    let callback = redirect_uri(&app.config.issuer, &operator.alias);
     let steps = walk(
         &app.outbound,
         &operator,
@@ -101,17 +114,11 @@ async fn page(visit: &Visit, steps: Option<Vec<Step>>) -> Result<Response, Troub
     let settings = serde_json::to_string_pretty(&operator.settings);
     let page = Page {
         frame: visit.frame(&operator.name),
-        callback: callback(visit, &operator.alias),
         settings: settings.map_err(Failure::internal)?,
-        row: row(operator, &healths, &open),
+        row: row(visit, &operator, &healths, &open),
         steps,
     };
     Ok(render(StatusCode::OK, PageClass::Console, &page))
-}
-
-fn callback(visit: &Visit, alias: &str) -> String {
-    let path = format!("/broker/{alias}/endpoint");
-    visit.app.config.issuer.url(&path)
 }
 
 async fn health(visit: &Visit) -> Result<(Vec<Health>, Vec<OpenBreaker>), Trouble> {
@@ -120,20 +127,12 @@ async fn health(visit: &Visit) -> Result<(Vec<Health>, Vec<OpenBreaker>), Troubl
     Ok((healths, breakers::open(&visit.desk()).await?))
 }
 
-fn row(operator: Operator, healths: &[Health], open: &[OpenBreaker]) -> Row {
+fn row(visit: &Visit, operator: &Operator, healths: &[Health], open: &[OpenBreaker]) -> Row {
     let health = healths
         .iter()
         .find(|health| health.operator == operator.alias);
-    let left_alone = open
-        .iter()
-        .any(|breaker| breaker.operator == operator.alias);
     Row {
-        is_test: operator.mode == Mode::Test,
-        state: match (operator.disabled_at, left_alone) {
-            (Some(_), _) => "paused",
-            (None, true) => "does not answer",
-            (None, false) => "asked",
-        },
+        view: OperatorView::of(operator, Some(&visit.app.config.issuer), open),
         trips: health.map_or(0, |health| health.trips),
         verified: health.map_or_else(
             || "–".to_owned(),
@@ -143,6 +142,5 @@ fn row(operator: Operator, healths: &[Health], open: &[OpenBreaker]) -> Row {
         last: health
             .and_then(|health| health.last.clone())
             .unwrap_or_else(|| "–".to_owned()),
-        operator,
     }
 }

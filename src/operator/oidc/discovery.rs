@@ -4,6 +4,8 @@
 use http::{Request, Response, StatusCode};
 use openidconnect::core::CoreProviderMetadata;
 use openidconnect::{IssuerUrl, JsonWebKeySet, JsonWebKeySetUrl};
+use serde::Deserialize as _;
+use serde_json::Value;
 use url::Url;
 
 use super::published_key::PublishedKey;
@@ -72,11 +74,31 @@ fn discovery_url(issuer: &str) -> Result<Url, Failure> {
         .map_err(|_| Failure::misconfigured("the issuer is no URL"))
 }
 
-/// Reads the operator's discovery document.
+/// Reads the operator's endpoints from its discovery document.
 pub(in crate::operator) async fn discover(
     outbound: &Outbound,
     settings: &Settings,
 ) -> Result<Endpoints, Failure> {
+    let document = fetch_document(outbound, settings).await?;
+    endpoints_of(&document)
+}
+
+/// The endpoints that a discovery document names.
+pub(in crate::operator) fn endpoints_of(document: &Value) -> Result<Endpoints, Failure> {
+    let metadata = CoreProviderMetadata::deserialize(document)
+        .map_err(|_| Failure::misconfigured("the discovery document cannot be read"))?;
+    Ok(Endpoints {
+        authorization: Some(metadata.authorization_endpoint().to_string()),
+        token: metadata.token_endpoint().map(ToString::to_string),
+        jwks: Some(metadata.jwks_uri().to_string()),
+    })
+}
+
+/// Reads the operator's discovery document, which must be about this very issuer.
+pub(in crate::operator) async fn fetch_document(
+    outbound: &Outbound,
+    settings: &Settings,
+) -> Result<Value, Failure> {
     let issuer = settings
         .issuer
         .as_deref()
@@ -87,17 +109,16 @@ pub(in crate::operator) async fn discover(
     if answer.status() != StatusCode::OK {
         return Err(document_missing(&answer, "the discovery document"));
     }
-    let metadata: CoreProviderMetadata = serde_json::from_slice(answer.body())
+    let document: Value = serde_json::from_slice(answer.body())
         .map_err(|_| Failure::misconfigured("the discovery document cannot be read"))?;
     // Character by character (OpenID Connect Discovery section 4.3): the mix-up defence.
-    if metadata.issuer().as_str() != issuer {
-        return Err(Failure::misconfigured(ANOTHER_ISSUER));
+    match document.get("issuer").and_then(Value::as_str) {
+        Some(named) if named == issuer => Ok(document),
+        Some(_) => Err(Failure::misconfigured(ANOTHER_ISSUER)),
+        None => Err(Failure::misconfigured(
+            "the discovery document cannot be read",
+        )),
     }
-    Ok(Endpoints {
-        authorization: Some(metadata.authorization_endpoint().to_string()),
-        token: metadata.token_endpoint().map(ToString::to_string),
-        jwks: Some(metadata.jwks_uri().to_string()),
-    })
 }
 
 /// Reads the operator's public keys.

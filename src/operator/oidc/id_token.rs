@@ -28,8 +28,7 @@ pub(in crate::operator) enum IdTokenFault {
     Failure(Failure),
 }
 
-/// Checks an ID token (OpenID Connect Core section 3.1.3.7): by the crate its signature, `iss`,
-/// `aud`, `exp` and `nonce`; by us `azp`, `iat` and `amr`.
+/// Checks an operator's ID token, and how it says that the person was authenticated.
 pub(in crate::operator) fn check_id_token(
     settings: &Settings,
     keys: &Keys,
@@ -37,6 +36,23 @@ pub(in crate::operator) fn check_id_token(
     nonce: &str,
     now: Time,
 ) -> Result<(), IdTokenFault> {
+    let methods = check_signed(settings, keys, id_token, nonce, now)?;
+    let Some(methods) = methods else {
+        return Ok(());
+    };
+    let methods: Vec<&str> = methods.iter().map(String::as_str).collect();
+    amr::check(&methods, &settings.accepted_amr).map_err(IdTokenFault::Failure)
+}
+
+/// Checks an ID token (OpenID Connect Core section 3.1.3.7): by the crate its signature, `iss`,
+/// `aud`, `exp` and `nonce`; by us `azp` and `iat`. Returns its `amr`.
+pub(in crate::operator) fn check_signed(
+    settings: &Settings,
+    keys: &Keys,
+    id_token: &Redacted,
+    nonce: &str,
+    now: Time,
+) -> Result<Option<Vec<String>>, IdTokenFault> {
     let fault = |failure| IdTokenFault::Failure(failure);
     let issuer = settings
         .issuer
@@ -82,11 +98,11 @@ pub(in crate::operator) fn check_id_token(
     {
         return Err(fault(Failure::violation("the ID token's azp is not us")));
     }
-    if let Some(methods) = claims.auth_method_refs() {
-        let methods: Vec<&str> = methods.iter().map(|method| method.as_str()).collect();
-        amr::check(&methods, &settings.accepted_amr).map_err(fault)?;
-    }
-    Ok(())
+    let methods = claims.auth_method_refs();
+    Ok(methods.map(|methods| {
+        let words = methods.iter().map(|method| method.as_str().to_owned());
+        words.collect()
+    }))
 }
 
 /// The crate's own texts quote the token; ours do not.

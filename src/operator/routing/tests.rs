@@ -464,3 +464,41 @@ fn without_a_number_only_those_who_tell_one_are_asked() {
     };
     assert_eq!(chosen(lone, &elsewhere), "red only");
 }
+
+#[test]
+fn a_named_network_that_tells_no_number_has_the_person_asked_for_it() {
+    let both = || {
+        vec![
+            operator("blue", &["34"]).tells_numbers(),
+            operator("red", &["34"])
+                .known_as(&["21407"])
+                .ranges(&["10.0.0.0/8"]),
+        ]
+    };
+    for hint in ["red", "21407"] {
+        let named = Given {
+            hint: Some(hint),
+            ..Given::default()
+        };
+        assert_eq!(chosen(both(), &named), "not served", "{hint}");
+        let with_number = Given {
+            number: Some("+34666111334"),
+            ..named
+        };
+        assert!(chosen(both(), &with_number).starts_with("red "), "{hint}");
+    }
+    let there = Given {
+        address: Some("10.0.0.1"),
+        ..Given::default()
+    };
+    assert_eq!(chosen(both(), &there), "not served");
+    let mut around = both();
+    around.push(operator("hub", &["34"]).aggregates().tells_numbers());
+    assert_eq!(chosen(around, &there), "hub aggregator");
+    // A hint that names nobody is only that.
+    let unknown = Given {
+        hint: Some("green"),
+        ..Given::default()
+    };
+    assert_eq!(chosen(both(), &unknown), "blue only");
+}

@@ -1,6 +1,7 @@
 //! The admin API over the wire.
 
 mod apply;
+mod audit;
 mod contract;
 mod edits;
 mod once;

@@ -65,6 +65,8 @@ pub struct Cookie {
     secure: bool,
     /// `Lax` or stricter: not sent with what another site posts.
     same_site: bool,
+    /// `Strict`: not sent with anything that another site led to.
+    strict: bool,
     expires_at: Option<Time>,
 }
 
@@ -315,7 +317,7 @@ impl Browser {
     }
 
     async fn travel(&mut self, method: Method, url: Url, body: Option<Posted>) {
-        let from = self.page.take().map(|page| page.url);
+        let mut from = self.page.take().map(|page| page.url);
         let (mut method, mut url, mut body) = (method, url, body);
         for _ in 0..MOST_HOPS {
             if !is_here(&url) {
@@ -375,6 +377,7 @@ impl Browser {
             };
             match refresh {
                 Some(target) => {
+                    from = Some(url.clone());
                     url = url.join(&target).unwrap();
                     (method, body) = (Method::GET, None);
                     self.page = Some(page);
@@ -430,6 +433,7 @@ impl Browser {
                     && (!cookie.secure || url.scheme() == "https")
                     && cookie.expires_at.is_none_or(|end| end > now)
                     && (same_site || !cookie.same_site || *method == Method::GET)
+                    && (same_site || !cookie.strict)
             })
             .map(|cookie| format!("{}={}", cookie.name, cookie.value))
             .collect();
@@ -455,6 +459,7 @@ impl Browser {
             path: "/".to_owned(),
             secure: false,
             same_site: false,
+            strict: false,
             expires_at: None,
         };
         for attribute in parts {
@@ -462,7 +467,10 @@ impl Browser {
             match key.to_ascii_lowercase().as_str() {
                 "path" => value.clone_into(&mut cookie.path),
                 "secure" => cookie.secure = true,
-                "samesite" => cookie.same_site = !value.eq_ignore_ascii_case("none"),
+                "samesite" => {
+                    cookie.same_site = !value.eq_ignore_ascii_case("none");
+                    cookie.strict = value.eq_ignore_ascii_case("strict");
+                }
                 "max-age" => {
                     let seconds: u64 = value.parse().unwrap();
                     cookie.expires_at = Some(self.clock.now() + Duration::from_secs(seconds));

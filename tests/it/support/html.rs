@@ -29,6 +29,8 @@ pub struct Document {
     pub links: Vec<(String, String)>,
     /// Where a `refresh` leads within seconds, as written.
     pub refresh: Option<String>,
+    /// Whether a select's first option comes next: it is chosen unless another one says that it is.
+    awaits_option: bool,
 }
 
 /// Tags that have no end.
@@ -135,13 +137,15 @@ fn take_tag(document: &mut Document, name: &str, attributes: &[(String, String)]
         "textarea" | "select" => {
             let form = document.forms.last_mut().expect("a field is in a form");
             form.fields.extend(named());
+            document.awaits_option = name == "select";
         }
         "option" => {
             let form = document.forms.last_mut().expect("an option is in a form");
             let (_, chosen) = form.fields.last_mut().expect("an option is in a select");
-            if chosen.is_empty() || get("selected").is_some() {
+            if document.awaits_option || get("selected").is_some() {
                 *chosen = get("value").expect("an option has a value");
             }
+            document.awaits_option = false;
         }
         "button" => {
             let form = document.forms.last_mut().expect("a button is in a form");
@@ -196,8 +200,8 @@ fn take_text(document: &mut Document, open: &[String], text: &str) {
     }
 }
 
-/// Character references as askama writes them.
-fn decode(text: &str) -> String {
+/// A text without the character references that askama writes.
+pub fn decode(text: &str) -> String {
     let mut decoded = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(start) = rest.find('&') {

@@ -1,9 +1,11 @@
 //! The world around the server under test: a database, an operator, a browser, an app.
 
 pub mod app;
+pub mod authenticator;
 pub mod browser;
 pub mod client_key;
 pub mod command;
+pub mod company;
 pub mod console;
 pub mod database;
 pub mod dpop;
@@ -11,6 +13,7 @@ pub mod html;
 pub mod keys;
 pub mod listener;
 pub mod process;
+pub mod radio;
 pub mod rp;
 pub mod served;
 pub mod statements;
