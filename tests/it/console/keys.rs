@@ -115,7 +115,8 @@ async fn revoking_the_active_key_lets_the_next_one_sign_and_ends_every_token_of_
     let refused = person.left().to_string();
     assert!(refused.contains("error="), "{refused}");
     // A new sign-in is signed by the one that was next.
-    let after = app.sign_in(&mut person, &Wish::of(NUMBER)).await;
+    let mut another = app.browser();
+    let after = app.sign_in(&mut another, &Wish::of(NUMBER)).await;
     let kid = |token: &str| jsonwebtoken::decode_header(token).unwrap().kid.unwrap();
     assert_eq!(kid(&before.id_token), *active);
     assert_eq!(kid(&after.id_token), *next);
