@@ -13,12 +13,13 @@
 //! | 3 | [`token`] |
 //! | 2 | [`store`] |
 //! | 1 | [`oauth`], [`audit`], [`outbound`] |
-//! | 0 | [`config`], [`clock`], [`secret`], [`phone`], [`verdict`] |
+//! | 0 | [`accent`], [`config`], [`clock`], [`secret`], [`phone`], [`verdict`] |
 //! | – | [`simulator`], [`demo`], [`embedded_postgres`]: import layers 0 and 1 only |
 
 // The metadata of discovery is one json! of more members than the macro may nest by default.
 #![recursion_limit = "256"]
 
+pub mod accent;
 pub mod admin;
 pub mod api;
 pub mod audit;

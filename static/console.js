@@ -13,3 +13,12 @@ for (const box of document.querySelectorAll("[data-copy]")) {
   });
   box.append(button);
 }
+// Times are UTC; where this script runs, the reader's own stand beside them.
+for (const time of document.querySelectorAll("time[datetime]")) {
+  const moment = new Date(time.dateTime);
+  if (isNaN(moment) || moment.getTimezoneOffset() === 0) continue;
+  const local = document.createElement("span");
+  local.className = "local";
+  local.textContent = moment.toLocaleString(undefined, { dateStyle: "short", timeStyle: "medium" }) + " your time";
+  time.append(local);
+}

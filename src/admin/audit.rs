@@ -23,6 +23,8 @@ const LONGEST_REASON: usize = 500;
 pub struct Query {
     /// Records before this one; a page's cursor.
     pub before: Option<Uuid>,
+    /// Records next after this one; the cursor of the page before. Not with `before`.
+    pub after: Option<Uuid>,
     /// Not older than this.
     pub since: Option<Time>,
     /// Older than this.
@@ -39,7 +41,7 @@ pub struct Query {
     pub outcome: Option<Outcome>,
     /// Who did it: a staff member's email, `cli`, `system`.
     pub actor: Option<String>,
-    /// The number. Its first page is a record of its own.
+    /// The number. Each page that a person sees of it is a record of its own.
     pub number: Option<PhoneNumber>,
     /// What a person read to support: `7F3K-21AB`, as it stands on our pages.
     pub reference: Option<String>,
@@ -85,6 +87,7 @@ impl Query {
         };
         Ok(Filter {
             before: self.before,
+            after: self.after,
             since: self.since,
             until: self.until,
             kind: self.kind.clone(),
@@ -128,15 +131,21 @@ pub struct Entry {
 /// # Errors
 /// [`Refused::Invalid`] for a reference or network that is none, [`Refused::Database`].
 pub async fn list(desk: &Desk, query: Query, limit: u16) -> Result<Vec<Entry>, Refused> {
-    let rows = page(desk, &query, limit).await?;
+    let rows = page(desk, &query, limit, query.number.as_ref()).await?;
     Ok(rows.iter().map(|row| decode(desk, row)).collect())
 }
 
-pub(super) async fn page(desk: &Desk, query: &Query, limit: u16) -> Result<Vec<Listed>, Refused> {
+/// The rows of a page. `told`: the number that the page's own record is about, if it leaves one.
+pub(super) async fn page(
+    desk: &Desk,
+    query: &Query,
+    limit: u16,
+    told: Option<&PhoneNumber>,
+) -> Result<Vec<Listed>, Refused> {
     let filter = query.filter(desk)?;
-    let mut tx = desk.begin().await?;
+    let mut tx = audit_search::begin(&desk.db).await?;
     let rows = audit_search::list(&mut tx, &filter, i64::from(limit.clamp(1, MOST))).await?;
-    if let (Some(number), None) = (&query.number, query.before) {
+    if let Some(number) = told {
         // Who looked for whom is found with the number itself.
         let act = Act {
             operation: "ACTION",
@@ -148,26 +157,6 @@ pub(super) async fn page(desk: &Desk, query: &Query, limit: u16) -> Result<Vec<L
     }
     commit(tx).await?;
     Ok(rows)
-}
-
-/// The records of one login, oldest first, each with its distance from the first in milliseconds.
-///
-/// # Errors
-/// [`Refused::Database`].
-pub async fn timeline(desk: &Desk, login: Uuid) -> Result<Vec<(i64, Entry)>, Refused> {
-    let query = Query {
-        login_id: Some(login),
-        ..Query::default()
-    };
-    let mut entries = list(desk, query, MOST).await?;
-    let at = |entry: &Entry| entry.body["at"].as_str()?.parse::<Time>().ok();
-    entries.sort_by_key(|entry| (at(entry), entry.id));
-    let first = entries.first().and_then(at);
-    let offset = |entry: &Entry| Some((at(entry)? - first?).num_milliseconds());
-    Ok(entries
-        .into_iter()
-        .map(|entry| (offset(&entry).unwrap_or_default(), entry))
-        .collect())
 }
 
 /// What is personal in a record, in full. A right of its own, and a record of its own.

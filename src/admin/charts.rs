@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 
 use chrono::{Datelike as _, TimeDelta, Timelike as _};
+use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::admin::moment::Moment;
 use crate::admin::{Desk, Refused};
 use crate::clock::Time;
+use crate::store::db::StoreError;
 use crate::store::rollups::{self, Bucket, Counted};
 
 /// The longest span, days.
@@ -40,9 +43,10 @@ pub struct Span {
 }
 
 /// Everything the charts show. Whole hours only.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Charts {
     /// The end of the last hour that was counted; later ones are missing.
+    #[schemars(with = "Option<Moment>")]
     pub counted_until: Option<Time>,
     /// How operators answered, per hour.
     pub answers: Vec<Answers>,
@@ -57,9 +61,11 @@ pub struct Charts {
 }
 
 /// How one operator answered within one hour.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "ChartAnswers")]
 pub struct Answers {
     /// The hour's beginning.
+    #[schemars(with = "Moment")]
     pub hour: Time,
     /// The operator, by alias.
     pub operator: String,
@@ -70,7 +76,8 @@ pub struct Answers {
 }
 
 /// One step of the funnel.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "ChartStep")]
 pub struct Step {
     /// Its name.
     pub step: &'static str,
@@ -79,7 +86,8 @@ pub struct Step {
 }
 
 /// How long one part of the legs of one operator took.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "ChartLatency")]
 pub struct Latency {
     /// The operator, by alias.
     pub operator: String,
@@ -96,7 +104,8 @@ pub struct Latency {
 }
 
 /// How often something failed for one reason.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "ChartReason")]
 pub struct Reason {
     /// The outcome.
     pub outcome: String,
@@ -116,10 +125,10 @@ pub async fn look(desk: &Desk, span: &Span) -> Result<Charts, Refused> {
         let message = format!("the span is at most {MOST_DAYS} days");
         return Err(Refused::invalid("from", message));
     }
-    let mut tx = desk.begin().await?;
-    let mut counted = rollups::counted(&mut tx, span.from, span.until).await?;
-    let mut buckets = rollups::latencies(&mut tx, span.from, span.until).await?;
-    let counted_until = rollups::counted_until(&mut tx).await?;
+    let mut db = desk.db.acquire().await.map_err(StoreError::from)?;
+    let mut counted = rollups::counted(&mut db, span.from, span.until).await?;
+    let mut buckets = rollups::latencies(&mut db, span.from, span.until).await?;
+    let counted_until = rollups::counted_until(&mut db).await?;
     let is = |wanted: &Option<String>, has: &str| wanted.as_deref().is_none_or(|w| w == has);
     counted.retain(|row| is(&span.client_id, &row.client_id) && is(&span.operator, &row.operator));
     buckets.retain(|row| is(&span.operator, &row.operator));

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::admin::moment::{Id, Moment};
 use crate::clock::Time;
+use crate::store::client_logos;
 use crate::store::clients::{AuthMethod, Client, Kind, Settings};
 
 /// An app.
@@ -34,6 +35,8 @@ pub struct ClientView {
     pub settings: Settings,
     /// Its live secrets, never themselves.
     pub secrets: Vec<SecretView>,
+    /// The address of its picture on this server, if it has one.
+    pub logo: Option<String>,
     /// Whose file it is kept as by `numbercloak apply`.
     pub managed_by: Option<String>,
     /// Counts the edits; its ETag.
@@ -95,6 +98,7 @@ impl ClientView {
             sector: client.sector.clone(),
             settings: client.settings.clone(),
             secrets: secrets.collect(),
+            logo: client.logo.as_deref().map(client_logos::path),
             managed_by: client.managed_by.clone(),
             revision: client.revision,
             disabled_at: client.disabled_at,

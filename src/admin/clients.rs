@@ -148,6 +148,7 @@ pub(super) fn prepare(desk: &Desk, new: NewClient) -> Result<Client, Refused> {
         created_at: desk.now,
         updated_at: desk.now,
         secrets: Vec::new(),
+        logo: None,
     })
 }
 
@@ -198,7 +199,7 @@ pub async fn list(desk: &Desk) -> Result<Vec<Client>, Refused> {
     search(desk, "").await
 }
 
-/// All clients whose name or `client_id` holds these words.
+/// All clients whose name, `client_id` or redirect URIs hold these words.
 ///
 /// # Errors
 /// [`Refused::Invalid`] if the words are too long.

@@ -12,6 +12,7 @@ use crate::admin::{Desk, Refused};
 use crate::clock::{Clock, Time};
 use crate::secret::{b64, new_id};
 use crate::store::audit_search::{self, Listed};
+use crate::store::db::StoreError;
 use crate::store::exports;
 pub use crate::store::exports::Export;
 
@@ -70,12 +71,33 @@ pub enum ExportError {
     /// Staff may not, or the database failed.
     #[error(transparent)]
     Refused(#[from] Refused),
+    /// The database could not keep it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// The file.
     #[error("what was exported could not be written: {0}")]
     Write(#[from] std::io::Error),
     /// Somebody stopped it.
     #[error("the export was stopped")]
     Cancelled,
+}
+
+/// Where an export goes.
+pub trait Sink: Send {
+    /// Takes what comes next.
+    fn put(&mut self, text: &[u8]) -> impl Future<Output = Result<(), ExportError>> + Send;
+    /// Everything was put: it is kept when this returns.
+    fn finish(&mut self) -> impl Future<Output = Result<(), ExportError>> + Send;
+}
+
+impl<W: AsyncWrite + Unpin + Send> Sink for W {
+    async fn put(&mut self, text: &[u8]) -> Result<(), ExportError> {
+        Ok(self.write_all(text).await?)
+    }
+
+    async fn finish(&mut self) -> Result<(), ExportError> {
+        Ok(self.flush().await?)
+    }
 }
 
 /// Writes every record that a query finds. The export has a row that tells how far it is, and records
@@ -89,14 +111,30 @@ pub async fn run(
     query: Query,
     format: Format,
     target: &str,
-    sink: &mut (impl AsyncWrite + Unpin),
+    sink: &mut impl Sink,
 ) -> Result<Manifest, ExportError> {
-    let query = Query {
-        // What is recorded from now on, this export first, is another export's.
+    let query = until_now(desk, query);
+    let export = begin(desk, &query, format, target).await?;
+    carry_out(desk, clock, query, format, export, sink).await
+}
+
+/// What is recorded from now on, an export first, is another export's.
+pub(super) fn until_now(desk: &Desk, query: Query) -> Query {
+    Query {
         until: Some(query.until.map_or(desk.now, |until| until.min(desk.now))),
         ..query
-    };
-    let export = begin(desk, &query, format, target).await?;
+    }
+}
+
+/// Writes what was begun.
+pub(super) async fn carry_out(
+    desk: &Desk,
+    clock: &Clock,
+    query: Query,
+    format: Format,
+    export: Export,
+    sink: &mut impl Sink,
+) -> Result<Manifest, ExportError> {
     let written = write(desk, clock, &query, format, export.id, sink).await;
     let end = match &written {
         Ok(_) => ("done", None),
@@ -164,11 +202,12 @@ pub async fn cancel(desk: &Desk, id: Uuid) -> Result<(), Refused> {
 /// # Errors
 /// [`Refused::Database`].
 pub async fn list(desk: &Desk, limit: u16) -> Result<Vec<Export>, Refused> {
-    let mut tx = desk.begin().await?;
-    Ok(exports::list(&mut tx, i64::from(limit)).await?)
+    let mut db = desk.db.acquire().await.map_err(StoreError::from)?;
+    Ok(exports::list(&mut db, i64::from(limit)).await?)
 }
 
-async fn begin(
+/// The row of a new export, and the record of its beginning.
+pub(super) async fn begin(
     desk: &Desk,
     query: &Query,
     format: Format,
@@ -200,7 +239,7 @@ async fn begin(
     Ok(export)
 }
 
-async fn record(
+pub(super) async fn record(
     desk: &Desk,
     tx: &mut sqlx::PgConnection,
     id: Uuid,
@@ -231,7 +270,7 @@ async fn write(
     query: &Query,
     format: Format,
     id: Uuid,
-    sink: &mut (impl AsyncWrite + Unpin),
+    sink: &mut impl Sink,
 ) -> Result<Written, ExportError> {
     let mut tx = desk.begin().await?;
     let oldest = audit_search::oldest(&mut tx).await.map_err(Refused::from)?;
@@ -253,7 +292,8 @@ async fn write(
     };
     let mut text = heading;
     loop {
-        let page = audit::page(desk, &query, audit::MOST).await?;
+        let told = query.number.as_ref().filter(|_| query.before.is_none());
+        let page = audit::page(desk, &query, audit::MOST, told).await?;
         for row in &page {
             match format {
                 Format::Csv => text.extend(csv_line(&audit::decode(desk, row))?),
@@ -261,7 +301,7 @@ async fn write(
             }
         }
         hash.update(&text);
-        sink.write_all(&text).await?;
+        sink.put(&text).await?;
         written.bytes += i64::try_from(text.len()).unwrap_or(i64::MAX);
         written.records += i64::try_from(page.len()).unwrap_or(i64::MAX);
         text.clear();
@@ -283,7 +323,7 @@ async fn write(
             break;
         }
     }
-    sink.flush().await?;
+    sink.finish().await?;
     written.sha256 = hash.finish().as_ref().to_vec();
     Ok(written)
 }

@@ -9,11 +9,14 @@ use crate::admin::desk::{Act, commit};
 use crate::admin::{Desk, Refused};
 use crate::oauth::signing_alg::SigningAlg;
 use crate::store::db::{Db, StoreError};
-use crate::store::keys::{self, SigningKeyRow};
+use crate::store::keys::{self, SigningKeyRow, Status};
 use crate::token::KeyError;
 use crate::token::lifecycle::{self, Rotated, Rotation};
+use crate::token::revocation::{self, Revoked};
 use crate::token::root::{self, Rewrapped};
 
+/// How long a next key is published before it signs, if nobody says otherwise: apps keep key sets that long.
+pub const PUBLISHED_FOR: Duration = Duration::from_secs(3600);
 /// The longest a next key may have to wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(366 * 24 * 3600);
 
@@ -74,6 +77,33 @@ pub async fn rotate(
     });
     record(desk, alg.as_str(), done).await?;
     Ok(rotated)
+}
+
+/// Takes one key out of the published set at once. If it signs, the next one signs from now on. Recorded
+/// before and after, as [`rotate`].
+///
+/// # Errors
+/// [`KeysRefused`]; the keys are as before.
+pub async fn revoke(desk: &Desk, db: &Db, kid: &str) -> Result<Revoked, KeysRefused> {
+    // What is no key leaves no record.
+    let known = list(desk).await?;
+    if !known
+        .iter()
+        .any(|key| key.kid == kid && key.status != Status::Retired)
+    {
+        return Err(KeyError::Gone(kid.chars().take(60).collect()).into());
+    }
+    record(desk, kid, json!({ "action": "revoke" })).await?;
+    let revoked = revocation::revoke(db, &desk.vault, kid, desk.now).await?;
+    let done = json!({
+        "action": "revoked",
+        "alg": revoked.alg,
+        "was": revoked.was.as_str(),
+        "active": revoked.active,
+        "next": revoked.next,
+    });
+    record(desk, kid, done).await?;
+    Ok(revoked)
 }
 
 /// Seals everything anew under the active root key. Recorded before and after, as [`rotate`].

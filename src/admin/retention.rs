@@ -12,6 +12,7 @@ use crate::audit::event::{ErasedRange, Event, Retired, Subject};
 use crate::clock::Time;
 use crate::config::Retention;
 use crate::secret::{first_id, new_id};
+use crate::store::db::StoreError;
 pub use crate::store::retention::Month;
 use crate::store::retention::{self, Hold};
 
@@ -86,11 +87,17 @@ pub async fn run(desk: &Desk, settings: &Retention) -> Result<Vec<Month>, Refuse
     let mut gone: Vec<Month> = Vec::new();
     let months = months(desk, settings).await?;
     for (month, standing) in &months {
-        // A record stays as long as its personal part.
-        let personal = |(other, _): &&(Month, Standing)| {
-            other.table == "audit_personal" && other.first == month.first && !gone.contains(other)
+        // A record stays as long as its personal part, and its place in the log as long as the record: the
+        // tombstone of records names their leaves.
+        let before = match month.table.as_str() {
+            "audit_records" => "audit_personal",
+            "log_leaves" => "audit_records",
+            _ => "",
         };
-        let waits = month.table == "audit_records" && months.iter().any(|m| personal(&m));
+        let stays = |(other, _): &(Month, Standing)| {
+            other.table == before && other.first == month.first && !gone.contains(other)
+        };
+        let waits = months.iter().any(stays);
         if *standing != Standing::Due || waits {
             continue;
         }
@@ -141,8 +148,8 @@ pub async fn run(desk: &Desk, settings: &Retention) -> Result<Vec<Month>, Refuse
 /// # Errors
 /// [`Refused::Database`].
 pub async fn holds(desk: &Desk) -> Result<Vec<Hold>, Refused> {
-    let mut tx = desk.begin().await?;
-    Ok(retention::holds(&mut tx).await?)
+    let mut db = desk.db.acquire().await.map_err(StoreError::from)?;
+    Ok(retention::holds(&mut db).await?)
 }
 
 /// Places a legal hold: no record of that time is dropped and no personal part of it erased, until the

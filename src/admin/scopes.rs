@@ -41,6 +41,12 @@ pub enum Scope {
     AuditRead,
     /// Find the records of one login by its reference.
     AuditFind,
+    /// Export records as files.
+    AuditExport,
+    /// See what is personal in a record, with a reason.
+    AuditUnmask,
+    /// Place and release legal holds.
+    AuditHold,
     /// See what was used and what quotas are reached.
     UsageRead,
     /// See whether all is well.
@@ -48,14 +54,15 @@ pub enum Scope {
 }
 
 use Scope::{
-    AuditFind, AuditRead, ClientsRead, ClientsWrite, HealthRead, KeysRead, KeysWrite, NumbersWrite,
-    OperatorsRead, OperatorsWrite, RegistrationRead, RegistrationWrite, SessionsRead,
-    SessionsWrite, StaffRead, StaffWrite, TokensRead, TokensWrite, UsageRead,
+    AuditExport, AuditFind, AuditHold, AuditRead, AuditUnmask, ClientsRead, ClientsWrite,
+    HealthRead, KeysRead, KeysWrite, NumbersWrite, OperatorsRead, OperatorsWrite, RegistrationRead,
+    RegistrationWrite, SessionsRead, SessionsWrite, StaffRead, StaffWrite, TokensRead, TokensWrite,
+    UsageRead,
 };
 
 impl Scope {
     /// Every one.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 22] = [
         ClientsRead,
         ClientsWrite,
         OperatorsRead,
@@ -73,6 +80,9 @@ impl Scope {
         TokensWrite,
         AuditRead,
         AuditFind,
+        AuditExport,
+        AuditUnmask,
+        AuditHold,
         UsageRead,
         HealthRead,
     ];
@@ -98,6 +108,9 @@ impl Scope {
             TokensWrite => "tokens:write",
             AuditRead => "audit:read",
             AuditFind => "audit:find",
+            AuditExport => "audit:export",
+            AuditUnmask => "audit:unmask",
+            AuditHold => "audit:hold",
             UsageRead => "usage:read",
             HealthRead => "health:read",
         }
@@ -122,7 +135,14 @@ impl Role {
             // Everything about apps and operators; not who else is staff, nor what proves us.
             Self::Admin => !matches!(
                 scope,
-                KeysWrite | StaffRead | StaffWrite | TokensRead | TokensWrite
+                KeysWrite
+                    | StaffRead
+                    | StaffWrite
+                    | TokensRead
+                    | TokensWrite
+                    | AuditExport
+                    | AuditUnmask
+                    | AuditHold
             ),
             Self::Auditor => matches!(
                 scope,
@@ -135,6 +155,8 @@ impl Role {
                     | TokensRead
                     | AuditRead
                     | AuditFind
+                    | AuditExport
+                    | AuditHold
                     | UsageRead
                     | HealthRead
             ),

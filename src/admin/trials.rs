@@ -1,320 +1,287 @@
-//! Trials: a member of staff has their own phone checked at one operator, for real, before people depend on
-//! it. The operator is asked as in a login, but there is no login: no app, no session, no code, nothing
-//! that a claim could be made of. What came of it is told to whoever began it, and stands in the records.
+//! Trying a client's sign-in out. A short-lived copy of the client runs it, with the same settings and
+//! the same sector and so the same `sub`, but our own redirect URI: the client's secret is not known
+//! here, and its redirect URIs lead elsewhere.
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use uuid::Uuid;
 
-use crate::admin::desk::{Act, commit};
-use crate::admin::operator_view::redirect_uri;
-use crate::admin::{Desk, Refused, operators};
-use crate::clock::Clock;
-use crate::config::Issuer;
-use crate::operator::{self, Ask, Callback, Operators, Phone};
-use crate::phone::PhoneNumber;
-use crate::secret::{Handle, Token, new_id, same};
+use crate::admin::clients::{self, NewClient, find};
+use crate::admin::desk::commit;
+use crate::admin::{Desk, Refused};
+use crate::clock::Time;
+use crate::secret::{Place, Redacted, Token, b64, new_id, random, sha256};
+use crate::store::client_logos;
+use crate::store::clients::{AuthMethod, Client, Kind, Profile, Settings};
 use crate::store::db::StoreError;
-use crate::store::operators::{Credentials, Operator};
-use crate::store::trials::{self, Kept, New, Stage, Trial};
-use crate::verdict::{Evidence, Method, Outcome, Refusal, Verdict};
+use crate::store::trials::{self as rows, NewTrial};
 
-/// How long a trial waits and lasts, all of it.
-pub const LIFE: Duration = Duration::from_secs(10 * 60);
-/// Trials of one member of staff within an hour: the operator charges for each.
-const MOST_PER_HOUR: i64 = 20;
+/// How long a trial may take, and is kept.
+pub const LIFE: Duration = Duration::from_secs(15 * 60);
 
-/// What asks operators, and under which name.
-#[derive(Clone, Copy)]
-pub struct Asking<'a> {
-    /// The operators.
-    pub operators: &'a Operators,
-    /// Us.
-    pub issuer: &'a Issuer,
-    /// The time.
-    pub clock: &'a Clock,
+/// What a trial asks for.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    /// The scopes besides `openid`.
+    pub scope: String,
+    /// The number, if one is hinted.
+    pub hint: Option<String>,
 }
 
-/// Begins a trial of a number at an operator, also at a paused one. Returns its id.
+/// What the copy keeps while its request is out.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Kept {
+    /// The copy's `client_id`.
+    pub client_id: String,
+    /// Its secret, if it keeps one.
+    pub secret: Option<Redacted>,
+    /// Whether the secret stands in the body, not in the header.
+    pub posts_secret: bool,
+    /// The `nonce` sent.
+    pub nonce: String,
+    /// The PKCE verifier.
+    pub verifier: Redacted,
+    /// The parameters of the request, in order.
+    pub parameters: Vec<(String, String)>,
+    /// What is not as the client has it, a sentence each.
+    pub differs: Vec<String>,
+}
+
+/// One thing that was checked.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Check {
+    /// What.
+    pub name: String,
+    /// Whether it is as it must be.
+    pub ok: bool,
+    /// What was found.
+    pub detail: String,
+}
+
+/// What came of a trial.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Outcome {
+    /// What was checked, in order.
+    pub checks: Vec<Check>,
+    /// The ID token's header and claims, if there was one.
+    pub header: Value,
+    /// The claims.
+    pub claims: Value,
+    /// The userinfo answer.
+    pub userinfo: Value,
+    /// The error the app would be told.
+    pub error: Option<String>,
+}
+
+/// A trial as its owner sees it.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// The client it tries out.
+    pub client_id: String,
+    /// What is out, or was.
+    pub kept: Kept,
+    /// What came back.
+    pub outcome: Option<Outcome>,
+    /// When it ends.
+    pub expires_at: Time,
+}
+
+/// Begins a trial of a client. Returns its key.
 ///
 /// # Errors
-/// [`Refused::NotFound`] without such an operator; [`Refused::Invalid`] for a number it could not confirm,
-/// or too many trials.
+/// [`Refused::NotFound`], [`Refused::Invalid`] if the client is disabled.
 pub async fn begin(
     desk: &Desk,
     staff: Uuid,
-    alias: &str,
-    number: &PhoneNumber,
+    client_id: &str,
+    wish: Wish,
+    callback: &str,
 ) -> Result<Uuid, Refused> {
-    let operator = operators::show(desk, alias).await?;
-    if !operator.may_vouch_for(number, true) {
-        let message = "is none that this operator may confirm; see its prefixes";
-        return Err(Refused::invalid("number", message));
+    let mut tx = desk.begin().await?;
+    let client = find(&mut tx, client_id).await?;
+    if client.disabled_at.is_some() {
+        let message = format!("{client_id} is disabled; enable it first");
+        return Err(Refused::invalid("client_id", message));
     }
-    let (id, ticket) = (new_id(desk.now), Token::random());
+    let (copy, differs) = copy_of(desk, &client, callback)?;
+    let made = clients::insert(desk, &mut tx, copy, Value::Null).await?;
+    client_logos::copy(&mut tx, client.id, made.client.id).await?;
+    let [state, nonce, verifier] = [(); 3].map(|()| Token::random());
+    let mut parameters = vec![
+        ("client_id".to_owned(), made.client.client_id.clone()),
+        ("response_type".to_owned(), "code".to_owned()),
+        ("redirect_uri".to_owned(), callback.to_owned()),
+        ("scope".to_owned(), format!("openid {}", wish.scope)),
+        ("state".to_owned(), state.reveal()),
+        ("nonce".to_owned(), nonce.reveal()),
+        (
+            "code_challenge".to_owned(),
+            b64(&sha256(verifier.reveal().as_bytes())),
+        ),
+        ("code_challenge_method".to_owned(), "S256".to_owned()),
+    ];
+    parameters.extend(wish.hint.map(|hint| ("login_hint".to_owned(), hint)));
     let kept = Kept {
-        number: number.e164().to_owned(),
-        ticket: ticket.reveal(),
-        nonce: String::new(),
-        verifier: None,
+        client_id: made.client.client_id.clone(),
+        secret: made.secret.map(|secret| Redacted::new(secret.reveal())),
+        posts_secret: made.client.auth_method == AuthMethod::ClientSecretPost,
+        nonce: nonce.reveal(),
+        verifier: Redacted::new(verifier.reveal()),
+        parameters,
+        differs,
     };
-    let new = New {
+    let id = new_id(desk.now);
+    let new = NewTrial {
         id,
         staff,
-        operator: alias,
-        ticket_hash: &ticket.hash(),
-        sealed: &kept.seal(&desk.vault, &id),
-        now: desk.now,
+        client_id,
+        trial_client: &made.client.client_id,
+        state_hash: &state.hash(),
+        sealed: &seal(desk, "sealed", &id, &kept),
         expires_at: desk.now + LIFE,
     };
-    let hour_ago = desk.now - Duration::from_secs(3600);
-    let mut tx = desk.begin().await?;
-    match trials::insert(&mut tx, &new, hour_ago, MOST_PER_HOUR).await {
-        Ok(()) => {}
-        Err(StoreError::Stale) => {
-            let message = "was tested too often within the hour; wait a little";
-            return Err(Refused::invalid("number", message));
-        }
-        Err(error) => return Err(error.into()),
-    }
-    let act = Act {
-        operation: "ACTION",
-        resource: "operator",
-        id: alias,
-        details: json!({ "action": "phone_test", "trial": id }),
-    };
-    desk.record_about(&mut tx, act, Some(number)).await?;
+    rows::insert(&mut tx, &new, desk.now).await?;
     commit(tx).await?;
     Ok(id)
 }
 
-/// A trial, for whoever began it.
+/// One's own trial.
 ///
 /// # Errors
-/// [`Refused::NotFound`], also for anybody else's.
-pub async fn show(desk: &Desk, staff: Uuid, id: Uuid) -> Result<Trial, Refused> {
+/// [`Refused::NotFound`], also for somebody else's and for those that are over.
+pub async fn show(desk: &Desk, staff: Uuid, id: Uuid) -> Result<Seen, Refused> {
     let mut db = desk.db.acquire().await.map_err(StoreError::from)?;
-    let found = trials::find(&mut db, id).await?;
-    found
-        .filter(|trial| trial.staff == staff)
-        .ok_or_else(|| Refused::not_found("test", &id.to_string()))
-}
-
-/// The trial behind a ticket.
-///
-/// # Errors
-/// [`Refused::Database`].
-pub async fn find_by_ticket(desk: &Desk, ticket: &Token) -> Result<Option<Trial>, Refused> {
-    let mut db = desk.db.acquire().await.map_err(StoreError::from)?;
-    Ok(trials::find_by_ticket(&mut db, &ticket.hash()).await?)
-}
-
-/// What is secret of a trial.
-///
-/// # Errors
-/// [`Refused::Database`] if it does not open.
-pub fn kept(desk: &Desk, trial: &Trial) -> Result<(Kept, PhoneNumber), Refused> {
-    let unsealable = |error| Refused::Database(StoreError::Unsealable(error));
-    let kept = trial.kept(&desk.vault).map_err(unsealable)?;
-    let number = PhoneNumber::from_e164(&kept.number)
-        .map_err(|_| Refused::invalid("number", "cannot be read any more"))?;
-    Ok((kept, number))
-}
-
-/// Sends the phone to the operator: the ticket is used up. Returns where it goes, or `None` if the trial is
-/// over, because another phone was first or the operator could not be asked.
-///
-/// # Errors
-/// [`Refused`] if the operator is gone.
-pub async fn depart(
-    desk: &Desk,
-    asking: Asking<'_>,
-    trial: &Trial,
-    cookie: &Token,
-) -> Result<Option<String>, Refused> {
-    let (mut kept, number) = kept(desk, trial)?;
-    let (operator, credentials) = opened(desk, &trial.operator).await?;
-    let state = Handle::random(trial.id);
-    let ask = Ask {
-        operator: &operator,
-        credentials: &credentials,
-        method: Method::Verify,
-        number: Some(&number),
-        redirect_uri: &redirect_uri(asking.issuer, &operator.alias),
-        state: &state.reveal(),
-        now: desk.now,
-        silent: true,
-        phone: Phone::default(),
-    };
-    let departure = match asking.operators.depart(&ask).await {
-        Ok(departure) => departure,
-        Err(refusal) => {
-            end(
-                desk,
-                trial,
-                Stage::Waiting,
-                &number,
-                &Verdict::Refused(refusal),
-            )
-            .await?;
-            return Ok(None);
-        }
-    };
-    kept.nonce = departure.nonce;
-    kept.verifier = departure.verifier;
-    let mut db = desk.db.acquire().await.map_err(StoreError::from)?;
-    let departed = trials::depart(
-        &mut db,
-        trial.id,
-        &cookie.hash(),
-        &state.hash(),
-        &kept.seal(&desk.vault, &trial.id),
-        operator.revision,
-        desk.now,
-    )
-    .await;
-    match departed {
-        Ok(()) => Ok(Some(departure.url.to_string())),
-        Err(StoreError::Stale) => Ok(None),
-        Err(error) => Err(error.into()),
+    let gone = || Refused::not_found("trial", &id.to_string());
+    let trial = rows::find(&mut db, id, staff).await?.ok_or_else(gone)?;
+    if trial.expires_at <= desk.now {
+        return Err(gone());
     }
-}
-
-/// The phone is back from the operator: claims the trial, once, and only then asks. Returns its ticket, for
-/// the way to its page; `None` if this is no trial's callback, or not this browser's.
-///
-/// # Errors
-/// [`Refused`] if the operator is gone.
-pub async fn conclude(
-    desk: &Desk,
-    asking: Asking<'_>,
-    alias: &str,
-    state: &Handle,
-    callback: &Callback,
-    cookies: &[Vec<u8>],
-    phone: Phone,
-) -> Result<Option<String>, Refused> {
-    let mut db = desk.db.acquire().await.map_err(StoreError::from)?;
-    let claimed = trials::claim(&mut db, state.id, &state.hash(), alias, cookies, desk.now).await?;
-    let found = trials::find(&mut db, state.id).await?;
-    drop(db);
-    let Some(trial) = found else {
-        return Ok(None);
-    };
-    if !claimed {
-        break_off(desk, &trial, state).await?;
-        return Ok(None);
-    }
-    let (kept, number) = kept(desk, &trial)?;
-    let (operator, credentials) = opened(desk, alias).await?;
-    let edited = trial.operator_revision != Some(operator.revision);
-    let verdict = if edited {
-        refused(
-            Outcome::OperatorMisconfigured,
-            "the operator was edited meanwhile",
-        )
-    } else {
-        let ask = Ask {
-            operator: &operator,
-            credentials: &credentials,
-            method: Method::Verify,
-            number: Some(&number),
-            redirect_uri: &redirect_uri(asking.issuer, alias),
-            state: &state.reveal(),
-            now: desk.now,
-            silent: true,
-            phone,
-        };
-        let sent = operator::Kept {
-            nonce: kept.nonce,
-            verifier: kept.verifier,
-        };
-        let conclude = asking
-            .operators
-            .conclude(&ask, &sent, callback, asking.clock);
-        match conclude.await {
-            // Its word is believed where it would be in a login, and nowhere else (P2, P5).
-            Verdict::Verified(proof)
-                if proof.number != number || !operator.may_vouch_for(&proof.number, true) =>
-            {
-                refused(Outcome::Mismatch, "another number was confirmed")
-            }
-            verdict => verdict,
-        }
-    };
-    end(desk, &trial, Stage::Checking, &number, &verdict).await?;
-    Ok(Some(kept.ticket))
-}
-
-/// A callback that is not the one awaited: from another browser, at another operator's address, too late or
-/// twice. A trial that is still away is over then (P8).
-async fn break_off(desk: &Desk, trial: &Trial, state: &Handle) -> Result<(), Refused> {
-    let is_its_own = trial
-        .state_hash
-        .as_deref()
-        .is_some_and(|hash| same(hash, &state.hash()));
-    if !is_its_own || trial.stage != Stage::Away {
-        return Ok(());
-    }
-    let (_, number) = kept(desk, trial)?;
-    let detail = "another browser, another operator's callback, or too late";
-    let verdict = refused(Outcome::BrowserMismatch, detail);
-    end(desk, trial, Stage::Away, &number, &verdict).await
-}
-
-fn refused(outcome: Outcome, detail: &str) -> Verdict {
-    Verdict::Refused(Refusal {
-        outcome,
-        evidence: Evidence {
-            stage: "callback".to_owned(),
-            detail: Some(detail.to_owned()),
-            ..Evidence::default()
-        },
+    let outcome = trial
+        .result
+        .map(|sealed| open(desk, "result", &id, &sealed));
+    Ok(Seen {
+        kept: open(desk, "sealed", &id, &trial.sealed).ok_or_else(gone)?,
+        outcome: outcome
+            .map(|outcome| outcome.ok_or_else(gone))
+            .transpose()?,
+        client_id: trial.client_id,
+        expires_at: trial.expires_at,
     })
 }
 
-async fn opened(desk: &Desk, alias: &str) -> Result<(Operator, Credentials), Refused> {
-    let operator = operators::show(desk, alias).await?;
-    let credentials = operator.credentials(&desk.vault).map_err(|_| {
-        let message = "the stored ones do not open with the root keys given; give them anew";
-        Refused::invalid("credentials", message)
-    })?;
-    Ok((operator, credentials))
+/// Takes the answer that a browser brings, once, whoever brings it.
+///
+/// # Errors
+/// [`Refused::NotFound`] if the state is none of ours, was brought before, or is too old.
+pub async fn claim(desk: &Desk, state: &Token) -> Result<(Uuid, Kept), Refused> {
+    let mut db = desk.db.acquire().await.map_err(StoreError::from)?;
+    let gone = || Refused::not_found("trial", "with this state");
+    let trial = rows::claim(&mut db, &state.hash(), desk.now)
+        .await?
+        .ok_or_else(gone)?;
+    let kept = open(desk, "sealed", &trial.id, &trial.sealed).ok_or_else(gone)?;
+    Ok((trial.id, kept))
 }
 
-/// Stores and records what came of it. The record is about the number and in the name of whoever began it.
-async fn end(
+/// Keeps what came of it; the copy is gone then.
+///
+/// # Errors
+/// [`Refused::Database`].
+pub async fn finish(desk: &Desk, id: Uuid, outcome: &Outcome) -> Result<(), Refused> {
+    let mut db = desk.db.acquire().await.map_err(StoreError::from)?;
+    let sealed = seal(desk, "result", &id, outcome);
+    Ok(rows::finish(&mut db, id, &sealed).await?)
+}
+
+fn seal<T: Serialize>(desk: &Desk, column: &str, id: &Uuid, value: &T) -> Vec<u8> {
+    let plain = zeroize::Zeroizing::new(serde_json::to_vec(value).expect("strings serialise"));
+    desk.vault
+        .seal(Place::new("staff_trials", column, id), &plain)
+}
+
+fn open<T: serde::de::DeserializeOwned>(
     desk: &Desk,
-    trial: &Trial,
-    from: Stage,
-    number: &PhoneNumber,
-    verdict: &Verdict,
-) -> Result<(), Refused> {
-    let (outcome, evidence) = (verdict.outcome(), verdict.evidence());
-    let report = serde_json::to_value(evidence).unwrap_or_default();
-    let staff = Desk {
-        actor: trial.email.clone(),
-        ..desk.clone()
+    column: &str,
+    id: &Uuid,
+    sealed: &[u8],
+) -> Option<T> {
+    let plain = desk
+        .vault
+        .open(Place::new("staff_trials", column, id), sealed)
+        .ok()?;
+    serde_json::from_slice(&plain).ok()
+}
+
+/// The copy, and what is not as the client has it.
+fn copy_of(desk: &Desk, client: &Client, callback: &str) -> Result<(Client, Vec<String>), Refused> {
+    let mut differs = Vec::new();
+    let mut settings = Settings {
+        sector_identifier_uri: None,
+        jwks: None,
+        jwks_uri: None,
+        tls_client_auth: None,
+        request_object_alg: None,
+        auth_signing_alg: None,
+        userinfo_alg: None,
+        backchannel_logout_uri: None,
+        frontchannel_logout_uri: None,
+        initiate_login_uri: None,
+        post_logout_redirect_uris: Vec::new(),
+        ..client.settings.clone()
     };
-    let mut tx = staff.begin().await?;
-    match trials::end(&mut tx, trial.id, from, outcome.as_str(), &report, desk.now).await {
-        Ok(()) => {}
-        // Somebody ended it meanwhile; what the operator said may be billed all the same.
-        Err(StoreError::Stale) => {}
-        Err(error) => return Err(error.into()),
+    let mut instead = |flag: &mut bool, says: &str| {
+        if std::mem::take(flag) {
+            differs.push(says.to_owned());
+        }
+    };
+    let settings_mut = &mut settings;
+    instead(
+        &mut settings_mut.require_pushed,
+        "The request is not pushed first (PAR).",
+    );
+    instead(
+        &mut settings_mut.require_signed_request_object,
+        "The request is not signed.",
+    );
+    instead(
+        &mut settings_mut.dpop_bound_access_tokens,
+        "Tokens are not bound by DPoP.",
+    );
+    instead(
+        &mut settings_mut.certificate_bound_access_tokens,
+        "Tokens are not bound to a certificate.",
+    );
+    if settings.profile.is_fapi() {
+        settings.profile = Profile::Oidc;
+        differs.push("The FAPI profile's rules are not applied.".to_owned());
     }
-    let act = Act {
-        operation: "ACTION",
-        resource: "operator",
-        id: &trial.operator,
-        details: json!({
-            "action": "phone_test_result",
-            "trial": trial.id,
-            "outcome": outcome.as_str(),
-            "evidence": report,
-        }),
-    };
-    staff.record_about(&mut tx, act, Some(number)).await?;
-    commit(tx).await
+    let by_key = client.is_confidential() && !client.auth_method.is_secret();
+    if by_key {
+        differs.push("A secret stands in for the app's key.".to_owned());
+    }
+    let tail: String = random::<8>().iter().map(|b| format!("{b:02x}")).collect();
+    let mut copy = clients::prepare(
+        desk,
+        NewClient {
+            name: client.name.clone(),
+            kind: match client.kind {
+                Kind::Native => Kind::Spa,
+                kind => kind,
+            },
+            auth_method: Some(if by_key {
+                AuthMethod::ClientSecretBasic
+            } else {
+                client.auth_method
+            }),
+            redirect_uris: vec![callback.to_owned()],
+            test: client.test,
+            client_id: Some(format!("try-{tail}")),
+            sector: None,
+            settings,
+        },
+    )?;
+    copy.sector.clone_from(&client.sector);
+    Ok((copy, differs))
 }

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use chrono::Datelike as _;
+use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -60,6 +61,10 @@ pub struct RecordFilter {
     operator: Option<String>,
     /// One outcome: verified, mismatch, …
     outcome: Option<String>,
+    /// Who did it: a member of staff's email, cli, system, token:NAME.
+    actor: Option<String>,
+    /// What a person reads to support: 7F3A-21AB.
+    reference: Option<String>,
     /// The page after: what `next` of the page before said.
     #[schemars(with = "Option<Id>")]
     after: Option<Uuid>,
@@ -69,15 +74,43 @@ pub struct RecordFilter {
     limit: Option<u16>,
 }
 
-/// Which records, also by number.
-#[derive(Debug, Deserialize, JsonSchema)]
+/// Which records, also by what stands in no address: number and network.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RecordSearch {
     /// The number, international.
-    number: String,
+    number: Option<String>,
+    /// The network that sign-ins began from: a whole address, an IPv4 /24 or /16, or an IPv6 /64, /48
+    /// or /32.
+    network: Option<String>,
     /// What narrows it further.
     #[serde(default)]
     filter: RecordFilter,
+}
+
+impl RecordSearch {
+    /// What it looks for, and how many at most.
+    pub fn read(self) -> Result<(audit::Query, u16), No> {
+        let (mut query, limit) = read(self.filter)?;
+        query.number = self.number.as_deref().map(number).transpose()?;
+        query.network = self.network.as_deref().map(network).transpose()?;
+        Ok((query, limit))
+    }
+}
+
+fn network(text: &str) -> Result<IpNet, No> {
+    let read = text.parse::<IpNet>();
+    read.or_else(|_| text.parse::<std::net::IpAddr>().map(IpNet::from))
+        .map_err(|_| No::invalid("network", "is no address and no network"))
+}
+
+/// Refuses times that the database has not.
+pub fn check_year(field: &str, time: Time) -> Result<(), No> {
+    if (2000..=9999).contains(&time.year()) {
+        return Ok(());
+    }
+    let message = "is a time between the years 2000 and 9999";
+    Err(No::invalid(field, message))
 }
 
 fn read(filter: RecordFilter) -> Result<(audit::Query, u16), No> {
@@ -86,12 +119,7 @@ fn read(filter: RecordFilter) -> Result<(audit::Query, u16), No> {
         return Err(No::invalid("limit", format!("is 1 to {MOST}")));
     }
     for (field, time) in [("since", filter.since), ("until", filter.until)] {
-        if time.is_some_and(|time| !(2000..=9999).contains(&time.year())) {
-            return Err(No::invalid(
-                field,
-                "is a time between the years 2000 and 9999",
-            ));
-        }
+        time.map_or(Ok(()), |time| check_year(field, time))?;
     }
     let outcome = match filter.outcome {
         None => None,
@@ -109,6 +137,8 @@ fn read(filter: RecordFilter) -> Result<(audit::Query, u16), No> {
         client_id: filter.client_id,
         operator: filter.operator,
         outcome,
+        actor: filter.actor,
+        reference: filter.reference,
         ..audit::Query::default()
     };
     Ok((query, limit))
@@ -142,7 +172,7 @@ pub async fn list(
     Ok(shown(audit::list(&caller.desk, query, limit).await?, limit))
 }
 
-/// Finds records of a number, newest first.
+/// Finds records of a number or a network, newest first. That somebody looked for a number is recorded.
 #[utoipa::path(post, path = "/audit/records/find", operation_id = "find_records", tag = "audit",
     request_body = schemas::RecordSearch,
     responses((status = 200, description = "A page of records.", body = schemas::RecordPage)))]
@@ -150,8 +180,11 @@ pub async fn find(
     caller: Caller,
     Body { value, .. }: Body<RecordSearch>,
 ) -> Result<Json<Listed<RecordView>>, No> {
-    let (mut query, limit) = read(value.filter)?;
-    query.number = Some(number(&value.number)?);
+    if value.number.is_none() && value.network.is_none() {
+        let no = No::invalid("number", "name a number or a network");
+        return Err(no.fix("List records without one by GET /audit/records."));
+    }
+    let (query, limit) = value.read()?;
     Ok(shown(audit::list(&caller.desk, query, limit).await?, limit))
 }
 

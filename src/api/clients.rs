@@ -3,11 +3,14 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use http::StatusCode;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::admin::client_logo;
 use crate::admin::client_sector::{self, SectorDocument};
 use crate::admin::client_view::ClientView;
 use crate::admin::clients::{self, NewClient};
@@ -81,6 +84,15 @@ pub struct NewSector {
     sector_identifier_uri: Option<String>,
     /// Must be true: you know that every person gets a new `sub` there.
     everybody_gets_a_new_sub: bool,
+}
+
+/// A picture.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewLogo {
+    /// A PNG, JPEG or WebP picture of at most 256 KiB and 2048 by 2048 pixels, in base64.
+    #[schemars(length(min = 1, max = 349528))]
+    image: String,
 }
 
 /// Lists apps in the order of their client_id.
@@ -248,6 +260,39 @@ pub async fn change_sector(
     }
     let sector = fetch(&app, value.sector_identifier_uri.as_deref()).await?;
     let client = client_sector::change(&caller.desk, &client_id, sector.as_ref()).await?;
+    app.forget("clients").await;
+    Ok(shown(&caller, &client))
+}
+
+/// Gives an app a picture that stands beside its name. It is drawn anew at 256 by 256 pixels at most.
+#[utoipa::path(put, path = "/clients/{client_id}/logo", operation_id = "set_client_logo", tag = "clients",
+    params(("client_id" = String, Path, description = "Its client_id.")),
+    request_body = schemas::NewLogo,
+    responses((status = 200, description = "The app as it is now.", body = schemas::Client)))]
+pub async fn set_logo(
+    State(app): State<App>,
+    caller: Caller,
+    Name(client_id): Name,
+    Body { value, .. }: Body<NewLogo>,
+) -> Result<Response, No> {
+    let picture = STANDARD
+        .decode(value.image.as_bytes())
+        .map_err(|_| No::invalid("image", "is no base64 (RFC 4648 section 4)"))?;
+    let client = client_logo::set(&caller.desk, &client_id, picture).await?;
+    app.forget("clients").await;
+    Ok(shown(&caller, &client))
+}
+
+/// Takes an app's picture away.
+#[utoipa::path(delete, path = "/clients/{client_id}/logo", operation_id = "remove_client_logo", tag = "clients",
+    params(("client_id" = String, Path, description = "Its client_id.")),
+    responses((status = 200, description = "The app as it is now.", body = schemas::Client)))]
+pub async fn remove_logo(
+    State(app): State<App>,
+    caller: Caller,
+    Name(client_id): Name,
+) -> Result<Response, No> {
+    let client = client_logo::remove(&caller.desk, &client_id).await?;
     app.forget("clients").await;
     Ok(shown(&caller, &client))
 }

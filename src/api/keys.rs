@@ -7,9 +7,9 @@ use axum::extract::State;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::admin::keys;
+use crate::admin::keys::{self, PUBLISHED_FOR};
 use crate::admin::moment::Moment;
-use crate::api::body::Body;
+use crate::api::body::{Body, Name};
 use crate::api::guard::Caller;
 use crate::api::problem::No;
 use crate::api::schemas;
@@ -18,9 +18,6 @@ use crate::oauth::signing_alg::SigningAlg;
 use crate::store::keys::SigningKeyRow;
 use crate::token::lifecycle::Rotation;
 use crate::web::app::App;
-
-/// How long a next key is published before it signs, if nobody says otherwise.
-const PUBLISHED_FOR: Duration = Duration::from_secs(3600);
 
 /// The keys.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -98,6 +95,21 @@ pub struct KeysRotated {
     next: String,
 }
 
+/// What a revocation did.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct KeyRevoked {
+    /// The key that is gone.
+    kid: String,
+    /// Its algorithm.
+    alg: String,
+    /// What it was: `next`, `active` or `retiring`.
+    was: String,
+    /// The key that signs with this algorithm now.
+    active: String,
+    /// The key that is next.
+    next: String,
+}
+
 /// Lists the keys that sign tokens.
 #[utoipa::path(get, path = "/keys", operation_id = "list_keys", tag = "keys",
     responses((status = 200, description = "The keys.", body = schemas::Keys)))]
@@ -158,6 +170,27 @@ pub async fn rotate(
     Ok(Json(KeysRotated {
         alg: value.alg,
         old: done.old,
+        active: done.active,
+        next: done.next,
+    }))
+}
+
+/// Takes a key out of the published set at once and erases its private part: no token it signed verifies
+/// any more. If it was the one that signs, the next one signs from now on.
+#[utoipa::path(post, path = "/keys/{kid}/revoke", operation_id = "revoke_key", tag = "keys",
+    params(("kid" = String, Path, description = "Its id in JOSE headers.")),
+    responses((status = 200, description = "What was done.", body = schemas::KeyRevoked)))]
+pub async fn revoke(
+    State(app): State<App>,
+    caller: Caller,
+    Name(kid): Name,
+) -> Result<Json<KeyRevoked>, No> {
+    let done = keys::revoke(&caller.desk, &app.db, &kid).await?;
+    app.forget("keys").await;
+    Ok(Json(KeyRevoked {
+        kid: done.kid,
+        alg: done.alg.as_str().to_owned(),
+        was: done.was.as_str().to_owned(),
         active: done.active,
         next: done.next,
     }))

@@ -3,11 +3,15 @@
 
 mod answers;
 mod audit;
+mod audit_exports;
+mod audit_log;
+mod audit_record;
 mod body;
 mod client_secrets;
 mod clients;
 mod conditions;
 mod document;
+mod export_manifest;
 mod finder;
 mod guard;
 mod health;

@@ -92,6 +92,8 @@ impl From<KeysRefused> for No {
             KeyError::Store(error) => error.into(),
             KeyError::TooEarly { .. } => Self::new(StatusCode::CONFLICT, "too_early", detail)
                 .fix("Wait until then; only if the active key is in other hands, say compromised."),
+            KeyError::Gone(_) => Self::new(StatusCode::NOT_FOUND, "not_found", detail)
+                .fix("List the keys; what is retired is gone already."),
             KeyError::NoKey { .. } => {
                 Self::new(StatusCode::CONFLICT, "no_key", detail).fix("Stage the next key first.")
             }

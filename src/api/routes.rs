@@ -13,8 +13,9 @@ use utoipa::openapi::path::Operation;
 use crate::admin::scopes::Scope;
 use crate::api::problem::No;
 use crate::api::{
-    audit, client_secrets, clients, document, finder, guard, health, keys, numbers, operators,
-    presets, ranges, registration_tokens, sessions, staff, tokens, usage,
+    audit, audit_exports, audit_log, audit_record, client_secrets, clients, document,
+    export_manifest, finder, guard, health, keys, numbers, operators, presets, ranges,
+    registration_tokens, sessions, staff, tokens, usage,
 };
 use crate::web::app::App;
 
@@ -88,6 +89,8 @@ pub(super) fn table() -> Vec<Route> {
         clients disable __path_disable scope(S::ClientsWrite);
         clients enable __path_enable scope(S::ClientsWrite);
         clients change_sector __path_change_sector scope(S::ClientsWrite);
+        clients set_logo __path_set_logo scope(S::ClientsWrite);
+        clients remove_logo __path_remove_logo scope(S::ClientsWrite);
         client_secrets rotate __path_rotate scope(S::ClientsWrite);
         client_secrets revoke __path_revoke scope(S::ClientsWrite);
         operators list __path_list scope(S::OperatorsRead);
@@ -107,6 +110,7 @@ pub(super) fn table() -> Vec<Route> {
         keys list __path_list scope(S::KeysRead);
         keys stage __path_stage scope(S::KeysWrite);
         keys rotate __path_rotate scope(S::KeysWrite);
+        keys revoke __path_revoke scope(S::KeysWrite);
         staff list __path_list scope(S::StaffRead);
         staff create __path_create scope(S::StaffWrite);
         staff disable __path_disable scope(S::StaffWrite);
@@ -127,6 +131,20 @@ pub(super) fn table() -> Vec<Route> {
         audit list __path_list scope(S::AuditRead);
         audit find __path_find scope(S::AuditRead);
         audit of_login __path_of_login scope(S::AuditFind);
+        export_manifest show __path_show scope(S::AuditRead);
+        audit_record show __path_show scope(S::AuditRead);
+        audit_record proof __path_proof scope(S::AuditRead);
+        audit_record unmask __path_unmask scope(S::AuditUnmask);
+        audit_exports list __path_list scope(S::AuditRead);
+        audit_exports begin __path_begin scope(S::AuditExport);
+        audit_exports show __path_show scope(S::AuditRead);
+        audit_exports cancel __path_cancel scope(S::AuditExport);
+        audit_exports file __path_file scope(S::AuditExport);
+        audit_log show __path_show scope(S::AuditRead);
+        audit_log chart __path_chart scope(S::AuditRead);
+        audit_log holds __path_holds scope(S::AuditRead);
+        audit_log hold __path_hold scope(S::AuditHold);
+        audit_log release __path_release scope(S::AuditHold);
         health show __path_show scope(S::HealthRead);
     ]
 }

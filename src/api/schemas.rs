@@ -12,8 +12,9 @@ use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use crate::admin;
 use crate::api::{
-    audit, client_secrets, clients, finder, health, keys, lists, numbers, operators, presets,
-    ranges, registration_tokens, sessions, staff, tokens, usage,
+    audit, audit_exports, audit_log, audit_record, client_secrets, clients, export_manifest,
+    finder, health, keys, lists, numbers, operators, presets, ranges, registration_tokens,
+    sessions, staff, tokens, usage,
 };
 use crate::web::problem_details::ProblemDetails;
 
@@ -62,6 +63,7 @@ named! {
     NewApp = clients::NewApp;
     AppPatch = clients::AppPatch;
     NewSector = clients::NewSector;
+    NewLogo = clients::NewLogo;
     NewSecret = client_secrets::NewSecret;
     SecretMade = client_secrets::SecretMade;
     SecretRevoked = client_secrets::SecretRevoked;
@@ -80,6 +82,7 @@ named! {
     Staged = keys::Staged;
     Rotating = keys::Rotating;
     KeysRotated = keys::KeysRotated;
+    KeyRevoked = keys::KeyRevoked;
     Account = staff::Account;
     AccountList = lists::All<staff::Account>;
     NewAccount = staff::NewAccount;
@@ -100,6 +103,20 @@ named! {
     QuotaList = lists::All<usage::Quota>;
     RecordPage = lists::Listed<audit::RecordView>;
     RecordSearch = audit::RecordSearch;
+    SignedManifest = export_manifest::SignedManifest;
+    PlacedRecord = audit_record::PlacedRecord;
+    InclusionProof = audit_record::InclusionProof;
+    UnmaskReason = audit_record::UnmaskReason;
+    PersonalPart = audit_record::PersonalPart;
+    Export = audit_exports::ExportView;
+    ExportList = lists::All<audit_exports::ExportView>;
+    NewExport = audit_exports::NewExport;
+    LogState = audit_log::LogView;
+    Charts = admin::charts::Charts;
+    Hold = audit_log::HoldView;
+    HoldList = lists::All<audit_log::HoldView>;
+    NewHold = audit_log::NewHold;
+    ReleaseReason = audit_log::ReleaseReason;
     Health = health::Health;
 }
 

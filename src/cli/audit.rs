@@ -26,8 +26,9 @@ pub enum AuditCommand {
     List(List),
     /// Write records to a file or to standard output, newest first, however many they are.
     #[command(
-        after_help = "Beside FILE stands FILE.manifest.json: export, format, filters, records, bytes, sha256, first, \
-        last, requested_by, requested_at, finished_at. The record of the export's end says the same."
+        after_help = "Beside FILE stands FILE.manifest, signed by the log's key: records, bytes, sha256, filters and the \
+        checkpoints that cover it. `audit verify --export FILE --manifest FILE.manifest --key KEY` checks them anywhere. The \
+        record of the export's end says the same."
     )]
     Export(super::audit_export::Export),
     /// Exports, newest first: how far they are.
@@ -106,6 +107,7 @@ impl Which {
     pub(super) fn query(self, now: Time) -> Result<Query, Failure> {
         Ok(Query {
             before: None,
+            after: None,
             since: self.since.map(|when| when.resolve(now)),
             until: self.until.map(|when| when.resolve(now)),
             kind: self.kind.map(|kind| kind.to_uppercase()),

@@ -13,9 +13,10 @@ use uuid::Uuid;
 use crate::admin::exports::{self, ExportError, Format};
 use crate::cli::audit::Which;
 use crate::cli::failure::{FINDING, Failure, OK, USAGE};
-use crate::cli::office::Globals;
+use crate::cli::office::{Globals, Office};
 use crate::cli::output::{note, print, print_json, shown, table};
-use crate::clock::Clock;
+use crate::clock::{Clock, Time};
+use crate::ledger::exported::{self, NoManifest};
 
 /// `audit export`.
 #[derive(Args, Debug)]
@@ -36,6 +37,9 @@ pub struct Exports {
     /// Ask this running export to stop.
     #[arg(long, value_name = "ID")]
     cancel: Option<Uuid>,
+    /// Print the signed manifest of one that is done. Asked later, it names later checkpoints.
+    #[arg(long, value_name = "ID", conflicts_with = "cancel")]
+    manifest: Option<Uuid>,
 }
 
 fn format(text: &str) -> Result<Format, String> {
@@ -49,6 +53,7 @@ fn format(text: &str) -> Result<Format, String> {
 fn failed(error: ExportError) -> Failure {
     match error {
         ExportError::Refused(refused) => refused.into(),
+        ExportError::Store(error) => error.into(),
         ExportError::Write(error) => Failure::new(
             FINDING,
             format!("the export could not be written ({error})"),
@@ -80,8 +85,8 @@ pub async fn run(globals: &Globals, export: Export) -> Result<u8, Failure> {
         .await;
         let manifest = done.map_err(failed)?;
         note(&format!(
-            "{} records, SHA-256 {}",
-            manifest.records, manifest.sha256
+            "{} records, SHA-256 {}; signed by: numbercloak audit exports --manifest {}",
+            manifest.records, manifest.sha256, manifest.id
         ));
         return Ok(OK);
     };
@@ -106,12 +111,12 @@ pub async fn run(globals: &Globals, export: Export) -> Result<u8, Failure> {
     .await;
     let manifest = done.map_err(failed)?;
     file.into_inner().sync_all().await.map_err(unwritable)?;
+    let signed = signed(&office, manifest.id, clock.now()).await?;
     let mut beside = path.clone().into_os_string();
-    beside.push(".manifest.json");
+    beside.push(".manifest");
     let mut beside = open(&PathBuf::from(beside)).await.map_err(unwritable)?;
-    let text = serde_json::to_string_pretty(&manifest.told).expect("a manifest serialises") + "\n";
     beside
-        .write_all(text.as_bytes())
+        .write_all(signed.as_bytes())
         .await
         .map_err(unwritable)?;
     beside.sync_all().await.map_err(unwritable)?;
@@ -119,11 +124,33 @@ pub async fn run(globals: &Globals, export: Export) -> Result<u8, Failure> {
         print_json(&manifest.told);
     } else {
         print(&format!(
-            "{} records in {target}, SHA-256 {}.",
+            "{} records in {target}, SHA-256 {}; signed in {target}.manifest.",
             manifest.records, manifest.sha256
         ));
     }
     Ok(OK)
+}
+
+async fn signed(office: &Office, id: Uuid, now: Time) -> Result<String, Failure> {
+    exported::manifest(&office.db, &office.desk.vault, id, now)
+        .await
+        .map_err(|error| match error {
+            NoManifest::Ledger(error) => error.into(),
+            NoManifest::Unknown(_) => {
+                Failure::new(FINDING, error.to_string(), "Look at `audit exports`.")
+            }
+            NoManifest::NotDone(_) => Failure::new(FINDING, error.to_string(), "Start it again."),
+            NoManifest::NotRecorded => Failure::new(
+                FINDING,
+                error.to_string(),
+                "Run `numbercloak audit verify`: somebody changed the export's row or its record.",
+            ),
+            NoManifest::NoCheckpoint => Failure::new(
+                FINDING,
+                error.to_string(),
+                format!("Start a server, then: numbercloak audit exports --manifest {id}"),
+            ),
+        })
 }
 
 /// Nothing else happens in this process meanwhile, so waiting for the reader holds nobody up.
@@ -163,6 +190,10 @@ pub async fn list(globals: &Globals, options: &Exports) -> Result<u8, Failure> {
     if let Some(id) = options.cancel {
         exports::cancel(&office.desk, id).await?;
         note("It stops at its next page.");
+        return Ok(OK);
+    }
+    if let Some(id) = options.manifest {
+        print(&signed(&office, id, office.desk.now).await?);
         return Ok(OK);
     }
     let exports = exports::list(&office.desk, 100).await?;

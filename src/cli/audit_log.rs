@@ -1,26 +1,23 @@
-//! `audit verify`, `audit bundle`, `audit checkpoint` and `audit prove`: whether the log is whole, and
-//! what shows it to others.
+//! `audit bundle`, `audit checkpoint` and `audit prove`: what shows others that the log is whole.
+//! [`super::audit_verify`] looks whether it is.
 
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Write as _};
+use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use jsonwebtoken::jwk::JwkSet;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::cli::failure::{DATABASE, FINDING, Failure, OK};
 use crate::cli::input::{When, when};
 use crate::cli::office::{Globals, Office};
-use crate::cli::output::{fields, note, print, print_json};
+use crate::cli::output::{fields, print, print_json};
 use crate::ledger::bundle::{self, BundleError, Wanted};
 use crate::ledger::note::{Checkpoint, Verifier};
-use crate::ledger::verify::{NOT_PROVED, Report, database, offline, receipt};
 use crate::ledger::{LedgerError, prove, public_key};
 use crate::store::checkpoints;
 use crate::store::db::StoreError;
-use crate::store::keys;
 use crate::store::log;
 
 /// Whether the log is whole, and what shows it to others.
@@ -29,11 +26,11 @@ pub enum LogCommand {
     /// Verify the log: every record, the tree over them, manifests and checkpoints. Exit code 1 if anything
     /// is wrong.
     #[command(
-        after_help = "JSON fields: ok, logs (origin, from, until, records, hashes, erased, checkpoints, covered), tail (records, \
-        oldest_seconds), anchors (place, origin, size, given), manifests, findings (what, log, leaf, record, message), found, \
-        notes, not_proved."
+        after_help = "JSON fields: ok, logs (origin, from, until, records, hashes, retired, erased, checkpoints, covered), tail \
+        (records, oldest_seconds), anchors (place, origin, size, given), manifests, dropped (tombstone, table, from, until, \
+        rows, by), findings (what, log, leaf, record, message), found, notes, not_proved."
     )]
-    Verify(Verify),
+    Verify(super::audit_verify::Verify),
     /// Write the log to a file that an auditor verifies at home: records, tree and checkpoint.
     #[command(after_help = "JSON fields: file, sections, leaves, records.")]
     Bundle(Bundle),
@@ -44,29 +41,6 @@ pub enum LogCommand {
     Checkpoint,
     /// Prove that a record is in the log, or that its last checkpoint continues an older one. Prints JSON.
     Prove(Prove),
-}
-
-/// `audit verify`.
-#[derive(Args, Debug)]
-pub struct Verify {
-    /// An export from `audit bundle`, instead of the database; needs no configuration.
-    #[arg(long, value_name = "FILE")]
-    export: Option<PathBuf>,
-    /// The public key as `audit checkpoint` shows it, for an export.
-    #[arg(long, value_name = "KEY", requires = "export")]
-    key: Option<String>,
-    /// A checkpoint that was kept outside the database. May be repeated.
-    #[arg(long, value_name = "FILE")]
-    checkpoint: Vec<PathBuf>,
-    /// An app's ID token: whether the record it names is in the log and says the same.
-    #[arg(long, value_name = "FILE")]
-    receipt: Option<PathBuf>,
-    /// The key set that signed the ID token; by default the one in the database.
-    #[arg(long, value_name = "FILE", requires = "receipt")]
-    jwks: Option<PathBuf>,
-    /// A log whose loss at a restore is known and accounted for. May be repeated.
-    #[arg(long, value_name = "ORIGIN")]
-    known_loss: Vec<String>,
 }
 
 /// `audit bundle`.
@@ -106,80 +80,11 @@ pub struct Prove {
 /// Runs it.
 pub async fn run(globals: &Globals, command: LogCommand) -> Result<u8, Failure> {
     match command {
-        LogCommand::Verify(verify) => match &verify.export {
-            Some(export) => verify_export(globals, export, &verify),
-            None => verify_database(globals, &verify).await,
-        },
+        LogCommand::Verify(verify) => super::audit_verify::run(globals, &verify).await,
         LogCommand::Bundle(bundle) => write_bundle(globals, &bundle).await,
         LogCommand::Checkpoint => show_checkpoint(globals).await,
         LogCommand::Prove(prove) => show_proof(globals, &prove).await,
     }
-}
-
-async fn verify_database(globals: &Globals, verify: &Verify) -> Result<u8, Failure> {
-    let office = globals.office().await?;
-    let key = public_key(&office.db, &office.desk.vault, office.desk.now).await?;
-    let mut db = connection(&office).await?;
-    let given = database::Given {
-        vault: &office.desk.vault,
-        key: &key,
-        outside: outside(&verify.checkpoint, Some(&key))?,
-        known_losses: verify.known_loss.clone(),
-        now: office.desk.now,
-    };
-    let mut report = database::verify(&mut db, &given).await?;
-    if let Some(file) = &verify.receipt {
-        let keys = match &verify.jwks {
-            Some(file) => jwks(&read(file)?)?,
-            None => jwks(&published(&mut db).await?.to_string())?,
-        };
-        let told = receipt::read(&read(file)?, &keys).map_err(not_a_receipt)?;
-        let records = log::records_of(&mut db, told.txn).await?;
-        let records: Vec<Value> = records
-            .iter()
-            .filter_map(|body| serde_json::from_slice(body).ok())
-            .collect();
-        for finding in receipt::compare(&told, &records) {
-            report.add(finding);
-        }
-        said(&mut report, &told);
-    }
-    Ok(show(globals, &report))
-}
-
-fn verify_export(globals: &Globals, export: &Path, verify: &Verify) -> Result<u8, Failure> {
-    let key = verify.key.as_deref().map(Verifier::parse).transpose();
-    let key =
-        key.map_err(|error| Failure::usage(error.to_string(), "Copy it from `audit checkpoint`."))?;
-    let given = offline::Given {
-        outside: outside(&verify.checkpoint, key.as_ref())?,
-        key,
-        known_losses: verify.known_loss.clone(),
-    };
-    let told = match &verify.receipt {
-        None => None,
-        Some(file) => {
-            let keys = verify.jwks.as_ref().ok_or_else(|| {
-                Failure::usage(
-                    "an export has no token keys",
-                    "Give the key set with --jwks.",
-                )
-            })?;
-            Some(receipt::read(&read(file)?, &jwks(&read(keys)?)?).map_err(not_a_receipt)?)
-        }
-    };
-    let file = File::open(export).map_err(|error| unreadable(export, &error))?;
-    let wanted = told.as_ref().map(|told| told.txn);
-    let (mut report, records) =
-        offline::verify_looking_for(&mut BufReader::new(file), &given, wanted)
-            .map_err(|error| unreadable(export, &error))?;
-    if let Some(told) = told {
-        for finding in receipt::compare(&told, &records) {
-            report.add(finding);
-        }
-        said(&mut report, &told);
-    }
-    Ok(show(globals, &report))
 }
 
 async fn write_bundle(globals: &Globals, wanted: &Bundle) -> Result<u8, Failure> {
@@ -326,7 +231,7 @@ async fn show_proof(globals: &Globals, prove: &Prove) -> Result<u8, Failure> {
     Ok(OK)
 }
 
-async fn connection(
+pub(super) async fn connection(
     office: &Office,
 ) -> Result<sqlx::pool::PoolConnection<sqlx::Postgres>, Failure> {
     Ok(office
@@ -338,7 +243,7 @@ async fn connection(
 }
 
 /// Checkpoints given, each signed by the key.
-fn outside(
+pub(super) fn outside(
     files: &[PathBuf],
     key: Option<&Verifier>,
 ) -> Result<Vec<(String, Checkpoint)>, Failure> {
@@ -361,37 +266,14 @@ fn outside(
     Ok(outside)
 }
 
-async fn published(db: &mut sqlx::PgConnection) -> Result<Value, Failure> {
-    let rows = keys::signing_keys(db).await?;
-    let keys: Vec<Value> = rows.into_iter().map(|row| row.public_jwk.0).collect();
-    Ok(json!({ "keys": keys }))
-}
-
-fn jwks(text: &str) -> Result<JwkSet, Failure> {
-    serde_json::from_str(text).map_err(|error| {
-        Failure::usage(
-            format!("the key set cannot be read ({error})"),
-            "Give the JSON of our jwks_uri.",
-        )
-    })
-}
-
-fn read(file: &Path) -> Result<String, Failure> {
+pub(super) fn read(file: &Path) -> Result<String, Failure> {
     std::fs::read_to_string(file).map_err(|error| unreadable(file, &error))
 }
 
-fn unreadable(file: &Path, error: &std::io::Error) -> Failure {
+pub(super) fn unreadable(file: &Path, error: &std::io::Error) -> Failure {
     Failure::usage(
         format!("{} cannot be read ({error})", file.display()),
         "Name a file that this user may read.",
-    )
-}
-
-fn not_a_receipt(what: String) -> Failure {
-    Failure::new(
-        FINDING,
-        format!("the receipt {what}"),
-        "Give an ID token as the app got it, and the key set of then.",
     )
 }
 
@@ -402,103 +284,6 @@ fn new_private_file(path: &Path) -> std::io::Result<File> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path)
-}
-
-fn said(report: &mut Report, told: &receipt::Receipt) {
-    report.notes.push(format!(
-        "the receipt: record {}, for {}, {}",
-        told.txn,
-        told.claims.get("aud").unwrap_or(&Value::Null),
-        told.claims
-            .get("number_verification")
-            .unwrap_or(&Value::Null)
-    ));
-}
-
-fn show(globals: &Globals, report: &Report) -> u8 {
-    let ok = report.is_clean();
-    if globals.json {
-        let mut shown = json!(report);
-        shown["ok"] = json!(ok);
-        shown["not_proved"] = json!(NOT_PROVED);
-        print_json(&shown);
-    } else {
-        print(&told(report));
-    }
-    if !ok {
-        note(&format!("{} findings.", report.found));
-    }
-    if ok { OK } else { FINDING }
-}
-
-fn told(report: &Report) -> String {
-    let mut lines = Vec::new();
-    if let Some(first) = report.findings.first() {
-        lines.push(format!("FIRST  {}", sentence(first)));
-    }
-    for finding in report.findings.iter().skip(1) {
-        lines.push(format!("FOUND  {}", sentence(finding)));
-    }
-    for log in &report.logs {
-        lines.push(format!(
-            "log {}: leaves {} to {}, {} records, {} as hashes, {} erased; {} checkpoints agree, covered to {}",
-            log.origin,
-            log.from,
-            log.until,
-            log.records,
-            log.hashes,
-            log.erased,
-            log.checkpoints,
-            log.covered.map_or("nothing".to_owned(), |size| size.to_string()),
-        ));
-    }
-    if report.tail.records > 0 {
-        lines.push(format!(
-            "not sealed yet: {} records, the oldest for {} s",
-            report.tail.records, report.tail.oldest_seconds
-        ));
-    }
-    lines.push(format!("{} manifests", report.manifests));
-    for anchor in &report.anchors {
-        let source = if anchor.given {
-            "given"
-        } else {
-            "as the database says"
-        };
-        lines.push(format!(
-            "anchored to {} ({source}): {} leaves of {}",
-            anchor.place, anchor.size, anchor.origin
-        ));
-    }
-    if !report.anchors.iter().any(|anchor| anchor.given) {
-        lines.push(
-            "anchored to nothing from outside: give a checkpoint with --checkpoint, or whoever has the keys could have \
-             written all of it"
-                .to_owned(),
-        );
-    }
-    lines.extend(report.notes.iter().map(|note| format!("note: {note}")));
-    if report.is_clean() {
-        lines.push("Nothing is wrong. That does not prove:".to_owned());
-        lines.extend(NOT_PROVED.iter().map(|not| format!("  - {not}")));
-    }
-    lines.join("\n")
-}
-
-fn sentence(finding: &crate::ledger::verify::Finding) -> String {
-    let mut text = String::new();
-    if let Some(log) = &finding.log {
-        text.push_str(log);
-        text.push_str(": ");
-    }
-    if let Some(leaf) = finding.leaf {
-        text.push_str(&format!("leaf {leaf}: "));
-    }
-    text.push_str(&finding.message);
-    if let Some(record) = finding.record {
-        text.push_str(&format!(" ({record})"));
-    }
-    text
 }
 
 impl From<LedgerError> for Failure {

@@ -5,14 +5,16 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
+use crate::admin::client_logo;
 use crate::admin::client_secrets;
 use crate::admin::client_sector::{self, SectorDocument};
 use crate::admin::clients::{self, NewClient};
 use crate::cli::client_flags::Flags;
 use crate::cli::client_shown;
+use crate::cli::client_snippet::{self, Snippet};
 use crate::cli::client_tokens::{self, TokenCommand};
 use crate::cli::failure::{FINDING, Failure, OK};
-use crate::cli::input::{duration, word};
+use crate::cli::input::{duration, file, word};
 use crate::cli::office::{Globals, Office};
 use crate::cli::output::{fields, note, print, print_json};
 use crate::outbound::{Outbound, Rules};
@@ -20,7 +22,7 @@ use crate::store::clients::{Kind, Settings};
 
 const JSON_FIELDS: &str = "JSON fields: client_id, client_secret (only when a secret was made), name, type, \
 redirect_uris, token_endpoint_auth_method, test, sector, settings (one per flag: confirm, id_token_alg, jwks_uri, …), \
-secrets (id, hint, created_at, expires_at, last_used_at), revision, disabled_at, created_at, updated_at.";
+secrets (id, hint, created_at, expires_at, last_used_at), logo, revision, disabled_at, created_at, updated_at.";
 
 /// Apps that sign people in.
 #[derive(Debug, Subcommand)]
@@ -105,6 +107,9 @@ pub enum ClientCommand {
     /// Change an app; what is not named stays.
     #[command(after_help = JSON_FIELDS)]
     Update(Box<Update>),
+    /// Print code that signs people in with an app, for a library.
+    #[command(after_help = "JSON fields: a list of name, library, language, code.")]
+    Snippet(Snippet),
     /// What lets apps register themselves.
     #[command(subcommand)]
     InitialAccessToken(TokenCommand),
@@ -150,12 +155,29 @@ pub struct Update {
     /// Whether test operators may vouch for it: true or false.
     #[arg(long)]
     test: Option<bool>,
+    /// A picture that stands beside its name: PNG, JPEG or WebP of at most 256 KiB, drawn anew at 256 by 256
+    /// pixels; none takes it away.
+    #[arg(long, value_name = "FILE", value_parser = logo)]
+    logo_file: Option<Logo>,
     #[command(flatten)]
     flags: Flags,
 }
 
+/// A picture's bytes, or none.
+type Logo = Option<Vec<u8>>;
+
+fn logo(path: &str) -> Result<Logo, String> {
+    match path {
+        "none" => Ok(None),
+        path => file(path, client_logo::MOST_BYTES).map(Some),
+    }
+}
+
 /// Runs it.
 pub async fn run(globals: &Globals, command: ClientCommand) -> Result<u8, Failure> {
+    if let ClientCommand::Snippet(wanted) = command {
+        return client_snippet::run(globals, wanted).await;
+    }
     let office = globals.office().await?;
     let desk = &office.desk;
     match command {
@@ -214,6 +236,8 @@ pub async fn run(globals: &Globals, command: ClientCommand) -> Result<u8, Failur
             switched(globals, &client_id, false);
         }
         ClientCommand::Update(update) => change(globals, &office, *update).await?,
+        // It needs an office with an issuer, and had it above.
+        ClientCommand::Snippet(_) => {}
         ClientCommand::InitialAccessToken(command) => {
             client_tokens::run(globals, desk, command).await?;
         }
@@ -266,7 +290,13 @@ async fn change(globals: &Globals, office: &Office, update: Update) -> Result<()
         update.flags.apply(&mut fields.settings);
     };
     let seen = Some(before.revision);
-    let client = clients::update_in_sector(desk, &client_id, seen, sector.as_ref(), edit).await?;
+    let mut client =
+        clients::update_in_sector(desk, &client_id, seen, sector.as_ref(), edit).await?;
+    match update.logo_file {
+        Some(Some(picture)) => client = client_logo::set(desk, &client_id, picture).await?,
+        Some(None) => client = client_logo::remove(desk, &client_id).await?,
+        None => {}
+    }
     client_shown::one(globals, &client, None, desk.now);
     if client.auth_method.is_secret() && client.secrets.is_empty() {
         note(&format!(

@@ -1,77 +1,19 @@
 //! The flags of `client create` and `client update`: one for every setting. What is not named stays
 //! as it is; `none` takes away what can be absent.
 
-use std::time::Duration;
+mod people;
+mod proof;
+mod tokens;
+mod values;
 
 use clap::Args;
-use serde::de::DeserializeOwned;
 
 use crate::cli::check_flags::CheckFlags;
-use crate::cli::input::{duration, jwk_set, word};
-use crate::oauth::signing_alg::SigningAlg;
-use crate::store::clients::{
-    AccessTokenFormat, AuthMethod, CertificateSubject, Confirm, Handoff, Hint, Profile, Settings,
-    SubjectType,
-};
+use crate::store::clients::{AuthMethod, Settings};
 
-/// A value, or the wish to have none.
-#[derive(Clone, Debug)]
-pub struct OrNone<T>(Option<T>);
-
-fn text_or_none(text: &str) -> Result<OrNone<String>, String> {
-    Ok(OrNone((text != "none").then(|| text.to_owned())))
-}
-
-fn word_or_none<T: DeserializeOwned>(text: &str) -> Result<OrNone<T>, String> {
-    match text {
-        "none" => Ok(OrNone(None)),
-        text => word(text).map(Some).map(OrNone),
-    }
-}
-
-fn seconds_or_none(text: &str) -> Result<OrNone<u32>, String> {
-    match text {
-        "none" => Ok(OrNone(None)),
-        text => duration(text).map(seconds).map(Some).map(OrNone),
-    }
-}
-
-fn count_or_none(text: &str) -> Result<OrNone<u32>, String> {
-    match text {
-        "none" => Ok(OrNone(None)),
-        text => {
-            let count = text
-                .parse()
-                .map_err(|_| "write a number, or none".to_owned());
-            count.map(Some).map(OrNone)
-        }
-    }
-}
-
-fn seconds(span: Duration) -> u32 {
-    u32::try_from(span.as_secs()).unwrap_or(u32::MAX)
-}
-
-fn set<T>(field: &mut T, value: Option<T>) {
-    if let Some(value) = value {
-        *field = value;
-    }
-}
-
-fn set_or_none<T>(field: &mut Option<T>, value: Option<OrNone<T>>) {
-    if let Some(OrNone(value)) = value {
-        *field = value;
-    }
-}
-
-/// The flag was given once for each entry; `none` alone empties the list.
-fn set_list(field: &mut Vec<String>, values: Vec<String>) {
-    match &values[..] {
-        [] => {}
-        [one] if one == "none" => field.clear(),
-        _ => *field = values,
-    }
-}
+use people::{Links, Policy};
+use proof::{Proof, Requests};
+use tokens::{Logout, Tokens};
 
 /// All of them, in groups.
 #[derive(Args, Debug)]
@@ -95,13 +37,13 @@ pub struct Flags {
 impl Flags {
     /// How the app authenticates, if it is named.
     pub fn auth_method(&self) -> Option<AuthMethod> {
-        self.proof.token_endpoint_auth_method
+        self.proof.auth_method()
     }
 
     /// Changes what is named. A profile comes first, so that what contradicts it is found.
     pub fn apply(self, settings: &mut Settings) {
-        if let Some(profile) = self.requests.profile {
-            if let Some(bound) = self.tokens.certificate_bound_access_tokens {
+        if let Some(profile) = self.requests.profile() {
+            if let Some(bound) = self.tokens.certificate_bound() {
                 settings.certificate_bound_access_tokens = bound;
             }
             settings.adopt(profile);
@@ -116,324 +58,12 @@ impl Flags {
     }
 }
 
-#[derive(Args, Debug)]
-#[command(next_help_heading = "How the app proves itself")]
-struct Proof {
-    /// client_secret_basic, client_secret_post, private_key_jwt, tls_client_auth,
-    /// self_signed_tls_client_auth or none. By default basic for web, none for spa and native.
-    #[arg(long, alias = "auth-method", value_name = "METHOD", value_parser = word::<AuthMethod>)]
-    token_endpoint_auth_method: Option<AuthMethod>,
-    /// Its public keys, a file with a JWK set; none takes them away.
-    #[arg(long, value_name = "FILE", value_parser = jwk_set, conflicts_with = "jwks_uri")]
-    jwks_file: Option<JwkSet>,
-    /// Where its public keys are fetched from; none takes it away.
-    #[arg(long, value_name = "URL", value_parser = text_or_none)]
-    jwks_uri: Option<OrNone<String>>,
-    /// The one algorithm of its assertions: RS256, PS256, ES256 or EdDSA; none for any.
-    #[arg(long, value_name = "ALG", value_parser = word_or_none::<SigningAlg>)]
-    auth_signing_alg: Option<OrNone<SigningAlg>>,
-    #[command(flatten)]
-    certificate: Certificate,
-}
-
-/// A JWK set, or none.
-pub type JwkSet = Option<serde_json::Value>;
-
-#[derive(Args, Debug)]
-#[group(required = false, multiple = false)]
-struct Certificate {
-    /// The subject of its certificate for tls_client_auth, as RFC 4514 writes it: CN=shop,O=Shop,C=GB.
-    #[arg(long, value_name = "DN")]
-    tls_client_auth_subject_dn: Option<String>,
-    /// Instead, a DNS name in its certificate.
-    #[arg(long, value_name = "NAME")]
-    tls_client_auth_san_dns: Option<String>,
-    /// Instead, a URI in its certificate.
-    #[arg(long, value_name = "URI")]
-    tls_client_auth_san_uri: Option<String>,
-    /// Instead, an IP address in its certificate.
-    #[arg(long, value_name = "ADDRESS")]
-    tls_client_auth_san_ip: Option<String>,
-    /// Instead, a mail address in its certificate.
-    #[arg(long, value_name = "ADDRESS")]
-    tls_client_auth_san_email: Option<String>,
-}
-
-impl Proof {
-    fn apply(self, settings: &mut Settings) {
-        if let Some(set) = self.jwks_file {
-            settings.jwks_uri = None;
-            settings.jwks = set;
-        }
-        if let Some(OrNone(uri)) = self.jwks_uri {
-            settings.jwks = None;
-            settings.jwks_uri = uri;
-        }
-        set_or_none(&mut settings.auth_signing_alg, self.auth_signing_alg);
-        let named = self.certificate;
-        let subject = None
-            .or(named
-                .tls_client_auth_subject_dn
-                .map(CertificateSubject::SubjectDn))
-            .or(named
-                .tls_client_auth_san_dns
-                .map(CertificateSubject::SanDns))
-            .or(named
-                .tls_client_auth_san_uri
-                .map(CertificateSubject::SanUri))
-            .or(named.tls_client_auth_san_ip.map(CertificateSubject::SanIp))
-            .or(named
-                .tls_client_auth_san_email
-                .map(CertificateSubject::SanEmail));
-        settings.tls_client_auth = subject.or(settings.tls_client_auth.take());
-    }
-}
-
-#[derive(Args, Debug)]
-#[command(next_help_heading = "Profile and requests")]
-struct Requests {
-    /// The rules it lives by: oidc, fapi2 or fapi2_message_signing. The fapi2 ones set what they leave
-    /// no choice about.
-    #[arg(long, value_parser = word::<Profile>)]
-    profile: Option<Profile>,
-    /// Whether every request needs PKCE: true or false. Public apps always do.
-    #[arg(long, value_name = "BOOL")]
-    require_pkce: Option<bool>,
-    /// Whether every request must be pushed: true or false.
-    #[arg(long, value_name = "BOOL")]
-    require_pushed: Option<bool>,
-    /// Whether every request must be signed: true or false.
-    #[arg(long, value_name = "BOOL")]
-    require_signed_request_object: Option<bool>,
-    /// The one algorithm of its signed requests; none for any.
-    #[arg(long, value_name = "ALG", value_parser = word_or_none::<SigningAlg>)]
-    request_object_alg: Option<OrNone<SigningAlg>>,
-    /// How signed answers to its requests (JARM) are signed.
-    #[arg(long, value_name = "ALG", value_parser = word::<SigningAlg>)]
-    authorization_response_alg: Option<SigningAlg>,
-    /// The max_age of requests that name none; none for no such limit.
-    #[arg(long, value_name = "DURATION", value_parser = seconds_or_none)]
-    default_max_age: Option<OrNone<u32>>,
-    /// An acr that requests without acr_values ask for. Repeat for more; replaces all.
-    #[arg(long = "default-acr-value", value_name = "ACR")]
-    default_acr_values: Vec<String>,
-    /// Where a login that starts at a third party is sent; none takes it away.
-    #[arg(long, value_name = "URL", value_parser = text_or_none)]
-    initiate_login_uri: Option<OrNone<String>>,
-}
-
-impl Requests {
-    fn apply(self, settings: &mut Settings) {
-        set(&mut settings.require_pkce, self.require_pkce);
-        set(&mut settings.require_pushed, self.require_pushed);
-        set(
-            &mut settings.require_signed_request_object,
-            self.require_signed_request_object,
-        );
-        set_or_none(&mut settings.request_object_alg, self.request_object_alg);
-        set(
-            &mut settings.authorization_response_alg,
-            self.authorization_response_alg,
-        );
-        set_or_none(&mut settings.default_max_age, self.default_max_age);
-        set_list(&mut settings.default_acr_values, self.default_acr_values);
-        set_or_none(&mut settings.initiate_login_uri, self.initiate_login_uri);
-    }
-}
-
-#[derive(Args, Debug)]
-#[command(next_help_heading = "Tokens and claims")]
-struct Tokens {
-    /// A scope it may ask for: openid, number_verified, phone, offline_access. Repeat for more;
-    /// replaces all.
-    #[arg(long = "scope")]
-    scopes: Vec<String>,
-    /// How its ID tokens are signed: RS256, PS256, ES256 or EdDSA.
-    #[arg(long, value_name = "ALG", value_parser = word::<SigningAlg>)]
-    id_token_alg: Option<SigningAlg>,
-    /// How its userinfo answers are signed; none for plain JSON.
-    #[arg(long, value_name = "ALG", value_parser = word_or_none::<SigningAlg>)]
-    userinfo_alg: Option<OrNone<SigningAlg>>,
-    /// How signed introspection answers are signed.
-    #[arg(long, value_name = "ALG", value_parser = word::<SigningAlg>)]
-    introspection_alg: Option<SigningAlg>,
-    /// Whether phone claims stand at userinfo only: true or false.
-    #[arg(long, value_name = "BOOL")]
-    userinfo_only: Option<bool>,
-    /// pairwise (another sub in each sector) or public.
-    #[arg(long, value_name = "TYPE", value_parser = word::<SubjectType>)]
-    subject_type: Option<SubjectType>,
-    /// How long its access tokens live, 60s to 24h; none for the server's default.
-    #[arg(long, value_name = "DURATION", value_parser = seconds_or_none)]
-    access_token: Option<OrNone<u32>>,
-    /// opaque or jwt.
-    #[arg(long, value_name = "FORMAT", value_parser = word::<AccessTokenFormat>)]
-    access_token_format: Option<AccessTokenFormat>,
-    /// A resource it may ask tokens for. Repeat for more; replaces all; none for none.
-    #[arg(long = "resource", value_name = "URI")]
-    resources: Vec<String>,
-    /// Whether its access tokens are bound to a DPoP key: true or false.
-    #[arg(long, value_name = "BOOL")]
-    dpop_bound_access_tokens: Option<bool>,
-    /// Whether its access tokens are bound to its certificate: true or false.
-    #[arg(long, value_name = "BOOL")]
-    certificate_bound_access_tokens: Option<bool>,
-}
-
-impl Tokens {
-    fn apply(self, settings: &mut Settings) {
-        set_list(&mut settings.scopes, self.scopes);
-        set(&mut settings.id_token_alg, self.id_token_alg);
-        set_or_none(&mut settings.userinfo_alg, self.userinfo_alg);
-        set(&mut settings.introspection_alg, self.introspection_alg);
-        set(&mut settings.claims_in_userinfo_only, self.userinfo_only);
-        set(&mut settings.subject_type, self.subject_type);
-        set_or_none(&mut settings.access_token_s, self.access_token);
-        set(&mut settings.access_token_format, self.access_token_format);
-        set_list(&mut settings.resources, self.resources);
-        set(
-            &mut settings.dpop_bound_access_tokens,
-            self.dpop_bound_access_tokens,
-        );
-        set(
-            &mut settings.certificate_bound_access_tokens,
-            self.certificate_bound_access_tokens,
-        );
-    }
-}
-
-#[derive(Args, Debug)]
-#[command(next_help_heading = "Logout")]
-struct Logout {
-    /// Where browsers may go after logout. Repeat for more; replaces all; none for none.
-    #[arg(long = "post-logout-redirect-uri", value_name = "URL")]
-    post_logout_redirect_uris: Vec<String>,
-    /// Where we tell it of a logout, server to server; none takes it away.
-    #[arg(long, value_name = "URL", value_parser = text_or_none)]
-    backchannel_logout_uri: Option<OrNone<String>>,
-    /// Whether that must name the session: true or false.
-    #[arg(long, value_name = "BOOL")]
-    backchannel_logout_session_required: Option<bool>,
-    /// Where browsers tell it of a logout, in a frame; none takes it away.
-    #[arg(long, value_name = "URL", value_parser = text_or_none)]
-    frontchannel_logout_uri: Option<OrNone<String>>,
-    /// Whether that must name the session: true or false.
-    #[arg(long, value_name = "BOOL")]
-    frontchannel_logout_session_required: Option<bool>,
-}
-
-impl Logout {
-    fn apply(self, settings: &mut Settings) {
-        set_list(
-            &mut settings.post_logout_redirect_uris,
-            self.post_logout_redirect_uris,
-        );
-        set_or_none(
-            &mut settings.backchannel_logout_uri,
-            self.backchannel_logout_uri,
-        );
-        set(
-            &mut settings.backchannel_logout_session_required,
-            self.backchannel_logout_session_required,
-        );
-        set_or_none(
-            &mut settings.frontchannel_logout_uri,
-            self.frontchannel_logout_uri,
-        );
-        set(
-            &mut settings.frontchannel_logout_session_required,
-            self.frontchannel_logout_session_required,
-        );
-    }
-}
-
-#[derive(Args, Debug)]
-#[command(next_help_heading = "Policy")]
-struct Policy {
-    /// When people are asked before their number is released: first_time, always or never.
-    #[arg(long, value_name = "WHEN", value_parser = word::<Confirm>)]
-    confirm: Option<Confirm>,
-    /// Whether people may change a number the app named: fixed or suggestion.
-    #[arg(long, value_parser = word::<Hint>)]
-    hint: Option<Hint>,
-    /// An operator it accepts, by alias. Repeat for more; replaces all.
-    #[arg(long = "operator", value_name = "ALIAS")]
-    operators: Vec<String>,
-    /// It accepts every enabled operator.
-    #[arg(long, conflicts_with = "operators")]
-    any_operator: bool,
-    /// How long a check answers for later sign-ins, at most 1h; 0 asks an operator every time.
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
-    fresh_for: Option<Duration>,
-    /// Whether prompt=none may ask an operator: true or false.
-    #[arg(long, value_name = "BOOL")]
-    silent_check: Option<bool>,
-    /// Whether people at a desktop may move a login to their phone by a QR code: off or on. Read
-    /// docs/handoff.md before.
-    #[arg(long, value_parser = word::<Handoff>)]
-    handoff: Option<Handoff>,
-    /// Billable calls a month after which staff are alerted; nothing is refused; none for no quota.
-    #[arg(long, value_name = "CALLS", value_parser = count_or_none)]
-    quota_per_month: Option<OrNone<u32>>,
-}
-
-impl Policy {
-    fn apply(self, settings: &mut Settings) {
-        set(&mut settings.confirm, self.confirm);
-        set(&mut settings.hint, self.hint);
-        if self.any_operator || !self.operators.is_empty() {
-            settings.operators = self.operators;
-        }
-        set(&mut settings.fresh_for_s, self.fresh_for.map(seconds));
-        set(&mut settings.silent_check, self.silent_check);
-        set(&mut settings.handoff, self.handoff);
-        set_or_none(&mut settings.quota_per_month, self.quota_per_month);
-    }
-}
-
-#[derive(Args, Debug)]
-#[command(next_help_heading = "What people see")]
-struct Links {
-    /// The app's page; none takes it away, and so for all of these.
-    #[arg(long, value_name = "URL", value_parser = text_or_none)]
-    client_uri: Option<OrNone<String>>,
-    /// Its picture.
-    #[arg(long, value_name = "URL", value_parser = text_or_none)]
-    logo_uri: Option<OrNone<String>>,
-    /// Its privacy policy.
-    #[arg(long, value_name = "URL", value_parser = text_or_none)]
-    policy_uri: Option<OrNone<String>>,
-    /// Its terms.
-    #[arg(long, value_name = "URL", value_parser = text_or_none)]
-    tos_uri: Option<OrNone<String>>,
-    /// The language of its people, for those whose browser does not tell theirs, such as de.
-    #[arg(long, value_name = "TAG", value_parser = text_or_none)]
-    default_locale: Option<OrNone<String>>,
-    /// Who answers for it. Repeat for more; replaces all; none for none.
-    #[arg(long = "contact", value_name = "ADDRESS")]
-    contacts: Vec<String>,
-}
-
-impl Links {
-    fn apply(self, settings: &mut Settings) {
-        for (field, value) in [
-            (&mut settings.client_uri, self.client_uri),
-            (&mut settings.logo_uri, self.logo_uri),
-            (&mut settings.policy_uri, self.policy_uri),
-            (&mut settings.tos_uri, self.tos_uri),
-            (&mut settings.default_locale, self.default_locale),
-        ] {
-            set_or_none(field, value);
-        }
-        set_list(&mut settings.contacts, self.contacts);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use clap::Parser;
 
     use super::*;
+    use crate::oauth::signing_alg::SigningAlg;
 
     #[derive(Parser)]
     struct Line {
@@ -462,7 +92,7 @@ mod tests {
         --frontchannel-logout-uri https://a.example/f --frontchannel-logout-session-required true \
         --confirm always --handoff on --quota-per-month 100 --hint suggestion --operator o2-de --fresh-for 0 --silent-check true --sim-swap require \
         --client-uri https://a.example --logo-uri https://a.example/i.png \
-        --policy-uri https://a.example/p --tos-uri https://a.example/t --default-locale de --contact a@a.example";
+        --policy-uri https://a.example/p --tos-uri https://a.example/t --accent #0b5566 --default-locale de --contact a@a.example";
 
     #[test]
     fn every_setting_has_its_flag() {
@@ -484,7 +114,7 @@ mod tests {
         let none = "--jwks-uri none --auth-signing-alg none --request-object-alg none \
             --userinfo-alg none --default-max-age none --access-token none \
             --backchannel-logout-uri none --post-logout-redirect-uri none --contact none \
-            --logo-uri none";
+            --logo-uri none --accent none";
         let after = applied(none, &full);
         assert_eq!(after.jwks_uri, None);
         assert_eq!(after.auth_signing_alg, None);
@@ -494,8 +124,8 @@ mod tests {
         assert_eq!(after.backchannel_logout_uri, None);
         assert!(after.post_logout_redirect_uris.is_empty() && after.contacts.is_empty());
         assert_eq!(
-            (after.logo_uri, after.tos_uri),
-            (None, full.tos_uri.clone())
+            (after.logo_uri, after.accent, after.tos_uri),
+            (None, None, full.tos_uri.clone())
         );
         assert_eq!(applied("", &full), full);
     }

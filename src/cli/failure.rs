@@ -128,6 +128,11 @@ impl From<KeyError> for Failure {
                 message,
                 "Wait until then; only if the active key is in other hands, use --compromised.",
             ),
+            KeyError::Gone(_) => Self::new(
+                USAGE,
+                error.to_string(),
+                "`numbercloak key list` shows them; what is retired is gone already.",
+            ),
             KeyError::NoKey { .. } => Self::new(
                 FINDING,
                 message,

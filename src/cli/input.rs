@@ -42,6 +42,19 @@ pub fn jwk_set(path: &str) -> Result<Option<serde_json::Value>, String> {
         .map_err(|error| format!("{path} is no JSON ({error})"))
 }
 
+/// Reads a file of at most so many bytes.
+pub fn file(path: &str, most: usize) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
+    std::fs::File::open(path)
+        .and_then(|file| file.take(limit).read_to_end(&mut bytes))
+        .map_err(|error| format!("{path} cannot be read ({error})"))?;
+    if bytes.len() > most {
+        return Err(format!("{path} is larger than {} KiB", most / 1024));
+    }
+    Ok(bytes)
+}
+
 /// Reads `key=value`.
 pub fn pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {

@@ -45,6 +45,16 @@ pub enum KeyCommand {
     /// Let the next key of an algorithm sign from now on.
     #[command(after_help = "JSON fields: alg, old, active, next.")]
     Rotate(Rotate),
+    /// Take one key out of the published set at once and erase its private part: no token it signed verifies
+    /// any more. If it is the one that signs, the next one signs from now on.
+    #[command(after_help = "JSON fields: kid, alg, was, active, next.")]
+    Revoke {
+        /// Its id, as `key list` tells it.
+        kid: String,
+        /// You know that everybody with a token of it must sign in again.
+        #[arg(long)]
+        yes: bool,
+    },
     /// Seal everything anew under the active root key, while the servers run; then the retired root
     /// key can be taken out of the configuration.
     #[command(after_help = "JSON fields: root_key_id, moved, already, changed_meanwhile.")]
@@ -117,6 +127,7 @@ pub async fn run(globals: &Globals, command: KeyCommand) -> Result<u8, Failure> 
             }
             Ok(OK)
         }
+        KeyCommand::Revoke { kid, yes } => revoke(globals, &kid, yes).await,
         KeyCommand::Rewrap => {
             let office = globals.office().await?;
             let done = keys::rewrap(&office.desk, &office.db).await?;
@@ -141,6 +152,33 @@ pub async fn run(globals: &Globals, command: KeyCommand) -> Result<u8, Failure> 
             Ok(OK)
         }
     }
+}
+
+async fn revoke(globals: &Globals, kid: &str, yes: bool) -> Result<u8, Failure> {
+    if !yes {
+        let message = format!("no token that {kid} signed would verify any more");
+        let fix = "If everybody with one may sign in again, repeat the command with --yes.";
+        return Err(Failure::new(FINDING, message, fix));
+    }
+    let office = globals.office().await?;
+    let done = keys::revoke(&office.desk, &office.db, kid).await?;
+    if globals.json {
+        print_json(&json!({
+            "kid": done.kid,
+            "alg": done.alg,
+            "was": done.was.as_str(),
+            "active": done.active,
+            "next": done.next,
+        }));
+    } else {
+        print(&fields(&[
+            ("revoked", done.kid),
+            ("was", done.was.as_str().to_owned()),
+            ("signs from now on", done.active),
+            ("next", done.next),
+        ]));
+    }
+    Ok(OK)
 }
 
 fn init(globals: &Globals, out: &Path) -> Result<u8, Failure> {

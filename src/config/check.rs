@@ -124,6 +124,11 @@ impl Check<'_> {
                 );
             }
         }
+        let collector = streams.otlp_url.as_deref().map(Url::parse);
+        if collector.is_some_and(|url| !url.is_ok_and(|u| matches!(u.scheme(), "https" | "http"))) {
+            let fix = "write streams.otlp_url = \"https://collector.example.com/v1/logs\"";
+            self.fault("streams.otlp_url", "is no https URL", fix);
+        }
         let short = |secret: &crate::secret::Redacted| secret.reveal().chars().count() < 32;
         if streams.webhook_secret.as_ref().is_some_and(short) {
             let fix =

@@ -34,6 +34,15 @@ pub struct Checkpoints {
     /// The witnesses' verifier keys, in the same order; without them their cosignatures are kept unchecked.
     #[schemars(example = ["witness.example.com+6b8e1f0c+BO9u…"])]
     pub witness_keys: Vec<String>,
+    /// Whether one of the servers verifies the whole log once a day, as `audit verify` does.
+    pub verify_daily: bool,
+    /// From which hour (UTC) on.
+    #[schemars(range(min = 0, max = 23))]
+    pub verify_hour: u32,
+    /// Logs whose loss at a restore is known and accounted for: the daily verification does not raise an
+    /// alert for them again.
+    #[schemars(example = ["id.example.com/log/20261122-k3f9xa"])]
+    pub known_losses: Vec<String>,
     pub s3: S3,
 }
 
@@ -46,6 +55,9 @@ impl Default for Checkpoints {
             webhook_secret: None,
             witness_urls: Vec::new(),
             witness_keys: Vec::new(),
+            verify_daily: true,
+            verify_hour: 3,
+            known_losses: Vec::new(),
             s3: S3::default(),
         }
     }

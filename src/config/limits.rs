@@ -47,6 +47,10 @@ pub struct Limits {
     /// Checks of one number per hour, over all browsers and clients; 0 for no limit.
     #[schemars(range(min = 0, max = 1_000_000))]
     pub tries_per_number_per_hour: u32,
+    /// Different numbers that one browser may try per hour; 0 for no limit. Those it has tried it may try
+    /// again.
+    #[schemars(range(min = 0, max = 1000))]
+    pub numbers_per_browser_per_hour: u32,
     /// Logins started from one address (IPv6: one /64) per minute. Mobile networks put thousands of
     /// people behind one address.
     #[schemars(range(min = 10, max = 1_000_000))]
@@ -72,6 +76,7 @@ impl Default for Limits {
             operator_calls_in_flight: 256,
             open_logins_per_browser: 10,
             tries_per_number_per_hour: 10,
+            numbers_per_browser_per_hour: 5,
             logins_per_address_per_minute: 600,
             client_failures_per_minute: 10,
             handoff_codes_per_address_per_minute: 5,

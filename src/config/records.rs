@@ -58,6 +58,14 @@ pub struct Streams {
     #[serde(skip_serializing)]
     #[schemars(with = "String", example = "<at least 32 random characters>")]
     pub webhook_secret: Option<Redacted>,
+    /// An OpenTelemetry collector's logs endpoint (OTLP over HTTP, JSON). Private addresses must be allowed by
+    /// operators.allow_private_addresses.
+    #[schemars(with = "String", example = "https://collector.example.com/v1/logs")]
+    pub otlp_url: Option<String>,
+    /// What stands in its Authorization header, such as Bearer and a token.
+    #[serde(skip_serializing)]
+    #[schemars(with = "String", example = &"Bearer <token>")]
+    pub otlp_authorization: Option<Redacted>,
 }
 
 /// A syslog server.

@@ -7,18 +7,21 @@ use crate::store::staff_sessions::Signed;
 use crate::web::assets;
 
 /// The navigation: a page's rule decides who sees it.
-const NAVIGATION: [(&str, &str); 7] = [
+const NAVIGATION: [(&str, &str); 10] = [
     ("/admin", "Overview"),
     ("/admin/clients", "Clients"),
     ("/admin/operators", "Operators"),
+    ("/admin/audit", "Audit"),
+    ("/admin/find", "Find a sign-in"),
     ("/admin/sessions", "Sessions"),
     ("/admin/keys", "Keys"),
     ("/admin/staff", "Staff"),
     ("/admin/settings", "Settings"),
+    ("/admin/reference", "API"),
 ];
 
 /// What a finished act says on the page it leads to.
-const DONE: [(&str, &str); 17] = [
+const DONE: [(&str, &str); 27] = [
     ("saved", "Saved."),
     ("nothing", "Nothing was changed."),
     ("disabled", "Disabled. Nobody can sign in with it now."),
@@ -34,6 +37,19 @@ const DONE: [(&str, &str); 17] = [
     ("confirmed", "Confirmed. You can go on."),
     ("locked", "Locked out, and signed out everywhere."),
     ("moved", "The key has moved on."),
+    ("exporting", "The export runs."),
+    ("stopping", "It stops at its next page."),
+    ("removed", "Removed."),
+    ("held", "The legal hold lies."),
+    ("released", "The legal hold is released."),
+    ("staged", "The next key is published."),
+    ("there", "There is a next key already."),
+    (
+        "gone",
+        "The key is revoked. No token it signed verifies any more.",
+    ),
+    ("picture", "The logo is shown from now on."),
+    ("no-picture", "The logo is taken away."),
     (
         "passkey_added",
         "Added. You can sign in with it from now on.",

@@ -2,6 +2,7 @@
 //! who may use it; what they do is [`crate::admin`]'s, the same as for the API and the command line.
 
 mod account;
+mod audit;
 mod clients;
 mod company;
 mod frame;
@@ -10,6 +11,7 @@ mod operators;
 mod overview;
 mod passkeys;
 mod qr;
+mod reference;
 pub mod rule;
 mod sessions;
 mod settings;
@@ -17,6 +19,7 @@ mod setup;
 mod sign_in;
 mod staff;
 mod trouble;
+mod upload;
 mod visit;
 
 use std::sync::LazyLock;
@@ -38,7 +41,7 @@ pub fn rules() -> &'static [Rule] {
 }
 
 fn made() -> Routes {
-    Routes::default()
+    audit::routes(Routes::default())
         .page("/setup/{token}", Who::Anybody, setup::show)
         .act("/setup/{token}", Who::Anybody, setup::set_up)
         .page("/admin/login", Who::Anybody, sign_in::show)
@@ -112,6 +115,42 @@ fn made() -> Routes {
             ADMINS,
             clients::secrets::revoke,
         )
+        .page(
+            "/admin/clients/{client_id}/branding",
+            ADMINS,
+            clients::branding::show,
+        )
+        .act(
+            "/admin/clients/{client_id}/branding",
+            ADMINS,
+            clients::branding::save,
+        )
+        .upload(
+            "/admin/clients/{client_id}/logo",
+            ADMINS,
+            clients::branding::upload,
+        )
+        .act(
+            "/admin/clients/{client_id}/logo/remove",
+            ADMINS,
+            clients::branding::remove,
+        )
+        .page(
+            "/admin/clients/{client_id}/try",
+            ADMINS,
+            clients::trial::ask,
+        )
+        .act(
+            "/admin/clients/{client_id}/try",
+            ADMINS,
+            clients::trial::begin,
+        )
+        .page(
+            "/admin/try/callback",
+            Who::Anybody,
+            clients::trial::callback,
+        )
+        .page("/admin/try/{id}", ADMINS, clients::trial::show)
         .page("/admin/operators", READERS, operators::list)
         .page("/admin/operators/new", ADMINS, operators::new::choose)
         .page(
@@ -182,9 +221,14 @@ fn made() -> Routes {
         .act("/admin/sessions/end", ADMINS, sessions::end)
         .page("/admin/keys", READERS, keys::show)
         .act_proven("/admin/keys/rotate", OWNERS, keys::rotate)
+        .act_proven("/admin/keys/stage", OWNERS, keys::stage)
+        .page("/admin/keys/{kid}/revoke", OWNERS, keys::ask)
+        .act_proven("/admin/keys/{kid}/revoke", OWNERS, keys::revoke)
         .page("/admin/staff", OWNERS, staff::list)
         .act_proven("/admin/staff/invite", OWNERS, staff::invite)
         .act_proven("/admin/staff/link", OWNERS, staff::link)
         .act_proven("/admin/staff/disable", OWNERS, staff::disable)
         .page("/admin/settings", READERS, settings::show)
+        .page("/admin/reference", READERS, reference::list)
+        .page("/admin/reference/{operation}", READERS, reference::show)
 }

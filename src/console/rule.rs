@@ -19,6 +19,10 @@ use crate::web::app::App;
 pub const STAFF: Who = Who::Only(&[Role::Owner, Role::Admin, Role::Auditor, Role::Support]);
 /// Who reads how things are set.
 pub const READERS: Who = Who::Only(&[Role::Owner, Role::Admin, Role::Auditor]);
+/// Who takes records home and keeps them from being dropped.
+pub const AUDITORS: Who = Who::Only(&[Role::Owner, Role::Auditor]);
+/// Who finds one login for a person who calls; everybody else searches.
+pub const SUPPORT: Who = Who::Only(&[Role::Support]);
 /// Who changes clients and operators.
 pub const ADMINS: Who = Who::Only(&[Role::Owner, Role::Admin]);
 /// Who decides about keys and people.
@@ -55,6 +59,8 @@ pub struct Rule {
     pub who: Who,
     /// Whether password and code must have been given within the last minutes.
     pub fresh: bool,
+    /// Whether its form carries a file.
+    pub file: bool,
 }
 
 /// Routes that all have their rule.
@@ -92,6 +98,23 @@ impl Routes {
         self.add(Method::POST, path, who, true, handler)
     }
 
+    /// A form's post with a file.
+    pub fn upload<H, F>(mut self, path: &'static str, who: Who, handler: H) -> Self
+    where
+        H: Fn(Visit) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = Result<Response, Trouble>> + Send + 'static,
+    {
+        let rule = Rule {
+            method: Method::POST,
+            path,
+            who,
+            fresh: false,
+            file: true,
+        };
+        self.route(rule, handler);
+        self
+    }
+
     fn add<H, F>(
         mut self,
         method: Method,
@@ -105,23 +128,29 @@ impl Routes {
         F: Future<Output = Result<Response, Trouble>> + Send + 'static,
     {
         let rule = Rule {
-            method: method.clone(),
+            method,
             path,
             who,
             fresh,
+            file: false,
         };
+        self.route(rule, handler);
+        self
+    }
+
+    fn route<H, F>(&mut self, rule: Rule, handler: H)
+    where
+        H: Fn(Visit) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = Result<Response, Trouble>> + Send + 'static,
+    {
+        let (path, posts) = (rule.path, rule.method == Method::POST);
         self.rules.push(rule.clone());
         let guarded = move |State(app): State<App>, request: Request| {
             let (rule, handler) = (rule.clone(), handler.clone());
             async move { enter(app, rule, request, handler).await }
         };
-        let route: MethodRouter<App> = if method == Method::POST {
-            post(guarded)
-        } else {
-            get(guarded)
-        };
-        self.router = self.router.route(path, route);
-        self
+        let route: MethodRouter<App> = if posts { post(guarded) } else { get(guarded) };
+        self.router = std::mem::take(&mut self.router).route(path, route);
     }
 
     /// The router and the rules it holds.
@@ -135,7 +164,7 @@ where
     H: Fn(Visit) -> F,
     F: Future<Output = Result<Response, Trouble>>,
 {
-    let visit = match Visit::read(app, request).await {
+    let visit = match Visit::read(app, request, rule.file).await {
         Ok(visit) => visit,
         Err(refusal) => return refusal,
     };

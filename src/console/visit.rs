@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use axum::body::to_bytes;
 use axum::extract::{FromRequestParts as _, Path, Request};
 use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
 use http::StatusCode;
 use http::header::USER_AGENT;
 
@@ -13,6 +14,7 @@ use crate::admin::staff_sessions;
 use crate::admin::staff_sign_in::FRESH;
 use crate::clock::Time;
 use crate::console::frame::Frame;
+use crate::console::upload;
 use crate::oauth::params::Params;
 use crate::secret::Token;
 use crate::store::staff::Role;
@@ -34,6 +36,8 @@ pub struct Visit {
     pub form: Params,
     /// What the query says.
     pub query: Params,
+    /// The file that came with the form, if one did.
+    pub file: Option<Bytes>,
     url: String,
     path: HashMap<String, String>,
     signed: Option<(Signed, Token)>,
@@ -41,7 +45,7 @@ pub struct Visit {
 
 impl Visit {
     /// Reads a request; nothing in it is believed yet.
-    pub async fn read(app: App, request: Request) -> Result<Self, Response> {
+    pub async fn read(app: App, request: Request, may_carry_file: bool) -> Result<Self, Response> {
         let refuse = || StatusCode::BAD_REQUEST.into_response();
         let (mut parts, body) = request.into_parts();
         let Ok(browser) = Browser::from_request_parts(&mut parts, &app).await;
@@ -50,19 +54,24 @@ impl Visit {
             .map_err(|_| refuse())?;
         let limits = &app.config.limits;
         let most = limits.parameters.max(MOST_FIELDS);
-        let body = to_bytes(body, limits.form_bytes)
-            .await
-            .map_err(|_| refuse())?;
-        let read = |encoded: &[u8]| {
-            let params = Params::parse(encoded, most).map_err(|_| refuse())?;
-            match params.with_nul() {
-                None => Ok(params),
-                Some(_) => Err(refuse()),
-            }
+        let plain = |params: Params| match params.with_nul() {
+            None => Ok(params),
+            Some(_) => Err(refuse()),
+        };
+        let read = |encoded: &[u8]| plain(Params::parse(encoded, most).map_err(|_| refuse())?);
+        let (form, file) = if may_carry_file && upload::is_one(&parts.headers) {
+            let (params, file) = upload::read(&parts.headers, body, most)
+                .await
+                .ok_or_else(refuse)?;
+            (plain(params)?, file)
+        } else {
+            let body = to_bytes(body, limits.form_bytes).await;
+            (read(&body.map_err(|_| refuse())?)?, None)
         };
         Ok(Self {
             now: app.clock.now(),
-            form: read(&body)?,
+            form,
+            file,
             query: read(parts.uri.query().unwrap_or_default().as_bytes())?,
             url: parts.uri.path().to_owned(),
             path,

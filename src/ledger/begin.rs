@@ -7,7 +7,8 @@ use crate::ledger::note::{Checkpoint, NoteError};
 use crate::ledger::tree::leaf_hash;
 use crate::ledger::{Ledger, LedgerError, head};
 use crate::secret::{b64, random};
-use crate::store::log::{self, Beginning, Head};
+use crate::store::log::{self, Head};
+use crate::store::log_append::{self, Beginning};
 
 /// A checkpoint and where it was.
 pub(super) type Known = (String, String);
@@ -103,7 +104,7 @@ impl Ledger {
             mac_key_id: self.vault.key_id(),
             now,
         };
-        if log::start(self.db.durable(), &beginning, record).await? {
+        if log_append::start(self.db.durable(), &beginning, record).await? {
             tracing::info!(origin = after.origin, "an audit log begins");
             self.see(after);
         } else {

@@ -66,6 +66,18 @@ pub struct Wanted {
     pub personal: bool,
 }
 
+impl Wanted {
+    fn asked(&self) -> Option<Asked> {
+        let asked = Asked {
+            since: self.from,
+            until: self.until,
+            client: self.client_id.clone(),
+        };
+        let all = asked.since.is_none() && asked.until.is_none() && asked.client.is_none();
+        (!all).then_some(asked)
+    }
+}
+
 /// The first line of a section.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Section {
@@ -89,6 +101,23 @@ pub struct Section {
     pub right: Vec<String>,
     /// When it was made.
     pub exported_at: Time,
+    /// What was asked for; absent if everything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Asked>,
+}
+
+/// The part of the log that an export was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// Records not older than this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Time>,
+    /// Records older than this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Time>,
+    /// Records of one client.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
 }
 
 /// A line for a leaf.
@@ -210,6 +239,7 @@ impl<W: Write + Send> Writer<'_, W> {
             left: text(read::cover_of(&mut *db, row.id, 0..from).await?),
             right: text(read::cover_of(&mut *db, row.id, until..size).await?),
             exported_at: self.now,
+            asked: self.wanted.asked(),
         })?;
         let mut bodies = 0;
         let mut at = from;
@@ -290,12 +320,8 @@ impl<W: Write + Send> Writer<'_, W> {
     /// A record as it is told; none if it is not wanted, or gone.
     fn told(&self, leaf: u64, row: Leaf) -> Option<Line> {
         let wanted = self.wanted.client_id.as_deref();
-        // The log's own records go along: they say what became of others.
-        let of_log = row
-            .kind
-            .as_deref()
-            .is_some_and(|kind| kind.starts_with("AUDIT_"));
-        if wanted.is_some() && row.client_id.as_deref() != wanted && !of_log {
+        let tells = row.kind.as_deref().is_some_and(tells_of_others);
+        if wanted.is_some() && row.client_id.as_deref() != wanted && !tells {
             return None;
         }
         let body = String::from_utf8(row.body?).ok()?;
@@ -323,4 +349,9 @@ impl<W: Write + Send> Writer<'_, W> {
         self.out.write_all(b"\n")?;
         Ok(())
     }
+}
+
+/// Records that say what became of others go along with every part of a log.
+fn tells_of_others(kind: &str) -> bool {
+    kind.starts_with("AUDIT_") || matches!(kind, "PARTITION_DROPPED" | "PERSONAL_DATA_ERASED")
 }

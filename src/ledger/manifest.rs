@@ -5,9 +5,11 @@ use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use crate::audit::event::{Event, Subject};
-use crate::audit::record::{Personal, Recorder};
+use crate::audit::record::{Personal, Record, Recorder};
+use crate::clock::Time;
 use crate::ledger::{Ledger, LedgerError};
-use crate::store::log;
+use crate::store::committed::Noted;
+use crate::store::log_append;
 
 /// Records named in one manifest at most.
 const MOST: usize = 5000;
@@ -20,6 +22,8 @@ pub(super) struct Manifests(Mutex<Written>);
 struct Written {
     serial: u64,
     previous: Option<Uuid>,
+    /// Since when the database ran that answered for what was noted.
+    since: Option<Time>,
 }
 
 impl Ledger {
@@ -63,28 +67,77 @@ impl Ledger {
     async fn write_manifest(
         &self,
         written: Written,
-        taken: Vec<Uuid>,
+        taken: Vec<Noted>,
         last: bool,
     ) -> Result<Written, LedgerError> {
+        match self.name(written, &taken, last).await {
+            Ok(written) => Ok(written),
+            Err(error) => {
+                // It may have been written all the same: then two carry one serial, and both are true.
+                self.db.committed().put_back(taken);
+                Err(error)
+            }
+        }
+    }
+
+    /// Names records. A database that crashed since has lost some that were answered and not waited for:
+    /// they are told as lost. One that was waited for is named in any case, so that its absence is found.
+    async fn name(
+        &self,
+        mut written: Written,
+        taken: &[Noted],
+        last: bool,
+    ) -> Result<Written, LedgerError> {
+        let db = self.db.durable();
+        let mut lost = Vec::new();
+        loop {
+            if let Some(since) = written.since {
+                let named = taken.iter().map(|noted| noted.id);
+                let named = named.filter(|id| !lost.contains(id));
+                let record = self.manifest_record(written, named, &lost, last);
+                let id = record.id;
+                if log_append::append_manifest(db, record, since).await? {
+                    return Ok(Written {
+                        serial: written.serial + 1,
+                        previous: Some(id),
+                        ..written
+                    });
+                }
+            }
+            written.since = Some(log_append::database_since(db).await?);
+            let risked = taken.iter().filter(|noted| !noted.on_disk);
+            let mut risked: Vec<Uuid> = risked.map(|noted| noted.id).collect();
+            let there = log_append::there(db, &risked).await?;
+            risked.retain(|id| !there.contains(id));
+            lost = risked;
+            if !lost.is_empty() {
+                tracing::warn!(
+                    lost = lost.len(),
+                    "the database lost records that it had answered: it crashed"
+                );
+            }
+        }
+    }
+
+    fn manifest_record(
+        &self,
+        written: Written,
+        named: impl Iterator<Item = Uuid>,
+        lost: &[Uuid],
+        last: bool,
+    ) -> Record {
         let recorder = Recorder {
             vault: &self.vault,
             now: self.clock.now(),
             browser: Personal::default(),
         };
-        let serial = written.serial + 1;
         let event = Event::AuditManifest {
             server: self.server.clone(),
-            serial,
-            records: written.previous.into_iter().chain(taken.clone()).collect(),
+            serial: written.serial + 1,
+            records: written.previous.into_iter().chain(named).collect(),
+            lost: lost.to_vec(),
             last,
         };
-        let record = recorder.record(Subject::default(), &event);
-        let previous = Some(record.id);
-        if let Err(error) = log::append_manifest(self.db.durable(), record).await {
-            // It may have been written all the same: then two carry one serial, and both are true.
-            self.db.committed().put_back(taken);
-            return Err(error.into());
-        }
-        Ok(Written { serial, previous })
+        recorder.record(Subject::default(), &event)
     }
 }

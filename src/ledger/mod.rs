@@ -5,14 +5,18 @@ pub mod alerts;
 mod begin;
 pub mod bundle;
 mod checkpoint;
+mod daily;
+pub mod exported;
 mod head;
 mod manifest;
 pub mod note;
 pub mod places;
 pub mod prove;
+mod public;
 mod read;
 mod seal;
 pub mod streams;
+pub mod tile_path;
 pub mod tiles;
 pub mod tree;
 pub mod verify;
@@ -100,9 +104,8 @@ impl Ledger {
     /// If the key cannot be read, or the database.
     pub async fn open(parts: Parts) -> Result<Self, LedgerError> {
         let now = parts.clock.now();
-        let seed = root::wrapped_key(&parts.db, &parts.vault, KEY, now).await?;
         Ok(Self {
-            signer: NoteSigner::new(&seed)?,
+            signer: signer(&parts.db, &parts.vault, now).await?,
             base: base(&parts.issuer),
             db: parts.db,
             vault: parts.vault,
@@ -167,6 +170,11 @@ fn base(issuer: &str) -> String {
 /// # Errors
 /// If it cannot be read, or the database.
 pub async fn public_key(db: &Db, vault: &Vault, now: Time) -> Result<Verifier, LedgerError> {
+    Ok(signer(db, vault, now).await?.verifier("log"))
+}
+
+/// The key that signs.
+async fn signer(db: &Db, vault: &Vault, now: Time) -> Result<NoteSigner, LedgerError> {
     let seed = root::wrapped_key(db, vault, KEY, now).await?;
-    Ok(NoteSigner::new(&seed)?.verifier("log"))
+    Ok(NoteSigner::new(&seed)?)
 }

@@ -65,11 +65,16 @@ impl NoteSigner {
     /// A checkpoint as a note, signed in the name of its origin.
     #[must_use]
     pub fn sign(&self, checkpoint: &Checkpoint) -> String {
-        let text = checkpoint.text();
-        let id = self.verifier(&checkpoint.origin).id;
-        let mut signature = id.to_be_bytes().to_vec();
+        self.sign_text(&checkpoint.origin, &checkpoint.text())
+    }
+
+    /// A text, which ends with its last line's end, as a note signed in this name. What is no checkpoint
+    /// must not read like one: its second line is no number.
+    #[must_use]
+    pub(super) fn sign_text(&self, name: &str, text: &str) -> String {
+        let mut signature = self.verifier(name).id.to_be_bytes().to_vec();
         signature.extend_from_slice(self.pair.sign(text.as_bytes()).as_ref());
-        format!("{text}\n— {} {}\n", checkpoint.origin, base64(&signature))
+        format!("{text}\n— {name} {}\n", base64(&signature))
     }
 }
 

@@ -13,7 +13,8 @@ use crate::ledger::tiles::{Broken, Edge};
 use crate::ledger::tree::{Hash, leaf_hash};
 use crate::ledger::{Ledger, LedgerError, TreeError, head, read};
 use crate::secret::first_id;
-use crate::store::log::{self, Batch, Head, Pending, Tile};
+use crate::store::log::{self, Head, Pending, Tile};
+use crate::store::log_append::{self, Batch};
 
 /// Records in one batch.
 const BATCH: i64 = 1000;
@@ -137,7 +138,7 @@ impl Ledger {
             refused: &refused.iter().map(|(id, _)| *id).collect::<Vec<_>>(),
         };
         let refusals = refused.iter().map(|refused| self.refusal(*refused, now));
-        Ok(log::seal(self.db.durable(), &batch, refusals.collect()).await?)
+        Ok(log_append::seal(self.db.durable(), &batch, refusals.collect()).await?)
     }
 
     fn refusal(&self, (record, reason): (Uuid, SealRefusal), now: Time) -> Record {

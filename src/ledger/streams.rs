@@ -1,6 +1,8 @@
-//! Records as they are made, sent to other systems: standard output, syslog, a webhook. What is to be
+//! Records as they are made, sent to other systems: standard output, syslog, a webhook, a collector. What is to be
 //! sent is queued in the transaction that appends the record, so none is lost; one whose taking was not
 //! confirmed is sent again, under the same id. Nothing personal is in a record.
+
+mod otlp;
 
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -47,8 +49,18 @@ const WARNING: u8 = 13 * 8 + 4;
 #[derive(Debug)]
 enum Sink {
     Stdout,
-    Syslog { to: SyslogTo, host: String },
-    Webhook { url: String, secret: Redacted },
+    Syslog {
+        to: SyslogTo,
+        host: String,
+    },
+    Webhook {
+        url: String,
+        secret: Redacted,
+    },
+    Otlp {
+        url: String,
+        authorization: Option<Redacted>,
+    },
 }
 
 /// Why a stream did not take records. The text holds no URL.
@@ -87,6 +99,13 @@ impl Stream {
                 secret: secret.clone(),
             };
             streams.push(("webhook", sink));
+        }
+        if let Some(url) = &settings.otlp_url {
+            let sink = Sink::Otlp {
+                url: url.clone(),
+                authorization: settings.otlp_authorization.clone(),
+            };
+            streams.push(("otlp", sink));
         }
         let stream = |(name, sink)| Self { name, sink };
         streams.into_iter().map(stream).collect()
@@ -165,6 +184,9 @@ async fn send(
                 .map_err(|_| NotTaken::Late)?
         }
         Sink::Webhook { url, secret } => webhook(url, secret, records, outbound, now).await,
+        Sink::Otlp { url, authorization } => {
+            collector(url, authorization.as_ref(), records, outbound).await
+        }
     }
 }
 
@@ -175,6 +197,43 @@ fn lines(records: &[Due]) -> Vec<u8> {
         text.push(b'\n');
     }
     text
+}
+
+/// One POST to a collector's logs endpoint.
+async fn collector(
+    url: &str,
+    authorization: Option<&Redacted>,
+    records: &[Due],
+    outbound: &Outbound,
+) -> Result<(), NotTaken> {
+    let mut request = Request::post(url).header(header::CONTENT_TYPE, "application/json");
+    if let Some(authorization) = authorization {
+        request = request.header(header::AUTHORIZATION, authorization.reveal());
+    }
+    let request = request
+        .body(otlp::request(records))
+        .map_err(|_| NotTaken::Call("the URL or the authorization cannot be sent".to_owned()))?;
+    let answer = accepted(outbound, request).await?;
+    let rejected = otlp::rejected(&answer);
+    if rejected > 0 {
+        tracing::warn!(
+            rejected,
+            "the collector threw records away; it says not to send them again"
+        );
+    }
+    Ok(())
+}
+
+/// Sends it; the body of the answer if that is a success.
+async fn accepted(outbound: &Outbound, request: Request<Vec<u8>>) -> Result<Vec<u8>, NotTaken> {
+    match outbound.send(request, LIMITS).await {
+        Ok(answer) if answer.status().is_success() => Ok(answer.into_body()),
+        Ok(answer) => Err(NotTaken::Call(format!(
+            "it answered {}",
+            answer.status().as_u16()
+        ))),
+        Err(error) => Err(NotTaken::Call(error.to_string())),
+    }
 }
 
 /// One POST with a record a line. The signature covers the time too, so that a body that is played
@@ -193,14 +252,8 @@ async fn webhook(
         .header("numbercloak-signature", signature)
         .body(body)
         .map_err(|_| NotTaken::Call("the URL is no address".to_owned()))?;
-    match outbound.send(request, LIMITS).await {
-        Ok(answer) if answer.status().is_success() => Ok(()),
-        Ok(answer) => Err(NotTaken::Call(format!(
-            "it answered {}",
-            answer.status().as_u16()
-        ))),
-        Err(error) => Err(NotTaken::Call(error.to_string())),
-    }
+    accepted(outbound, request).await?;
+    Ok(())
 }
 
 /// `t=<seconds>,v1=<hex of HMAC-SHA-256(secret, "<seconds>.<body>")>`.

@@ -21,6 +21,7 @@ use crate::store::clients::Client;
 use crate::store::logins::{self, Login, Stage};
 use crate::verdict::Outcome;
 use crate::web::app::App;
+use crate::web::brand::Brand;
 use crate::web::browser::{Browser, LanguageWish};
 use crate::web::failure::Failure;
 use crate::web::headers::PageClass;
@@ -96,6 +97,7 @@ pub fn at_once(
                     name: client.name.clone(),
                     domain: redirect.host(),
                 }),
+                brand: Brand::of(client),
                 ..Frame::branded(&app.config.branding, language)
             };
             posted(frame, action, fields)

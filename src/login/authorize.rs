@@ -13,12 +13,11 @@ use uuid::Uuid;
 use crate::audit::event::{Event, Subject};
 use crate::audit::record::Record;
 use crate::clock::Time;
-
 use crate::login::entry::bad_link;
 use crate::login::opening::{cookie_lifetime, depart_at_once, new_login, open, started};
 use crate::login::session::{self, Live, Seen};
 use crate::login::step::Step;
-use crate::login::view::Links;
+use crate::login::view::{self, Links};
 use crate::login::{answer, handoff, show, silent};
 use crate::oauth::error::{ErrorCode, OAuthError};
 use crate::oauth::params::Params;
@@ -33,6 +32,7 @@ use crate::store::sessions::{self, Known};
 use crate::verdict::Outcome;
 use crate::web::app::App;
 use crate::web::authorization::{self, URN, Unpacked};
+use crate::web::brand::Brand;
 use crate::web::browser::{Browser, LanguageWish};
 use crate::web::failure::Failure;
 use crate::web::limits::TooMany;
@@ -254,6 +254,7 @@ fn too_many(
             name: client.name.clone(),
             domain: redirect.host(),
         }),
+        brand: Brand::of(client),
         policy: client.settings.policy_uri.clone(),
         terms: client.settings.tos_uri.clone(),
         ..Frame::branded(&app.config.branding, language)
@@ -262,7 +263,7 @@ fn too_many(
         again: format!("/authorize?{query}"),
         back,
     };
-    Ok(show::too_many(frame, wait, Some(links)))
+    Ok(show::too_many(frame, wait, view::TooMany::Network(links)))
 }
 
 /// Records that a browser brought a request of an app's that leads nowhere: a mistake in its settings, or
@@ -376,7 +377,10 @@ async fn take(
             return refuse(app, browser, client, redirect, &error).await;
         }
         Step::CheckSilently => {
-            return silent::check(app, browser, client, cookie, &login, number, started).await;
+            let mut response =
+                silent::check(app, browser, client, cookie, &login, number, started).await?;
+            seen.set_visit(app, &mut response);
+            return Ok(response);
         }
         Step::Ask => {
             let session_id = seen.sufficient().map(Live::id);
@@ -403,6 +407,7 @@ async fn take(
     let kept = cookie_lifetime(app);
     let set = app.cookies.set(&app.cookies.login(login.id), cookie, kept);
     response.headers_mut().append(SET_COOKIE, set);
+    seen.set_visit(app, &mut response);
     let most = usize::try_from(app.config.limits.open_logins_per_browser).unwrap_or(usize::MAX);
     for name in browser.cookies(app).surplus_logins(most) {
         let clear = app.cookies.clear(name);

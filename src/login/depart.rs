@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use axum::response::Response;
 
-use prepared::GaveWay;
 pub use prepared::Prepared;
+use prepared::{GaveWay, NumberTried};
 
 use crate::audit::event::{Event, Subject};
 use crate::audit::record::Record;
@@ -22,7 +22,7 @@ use crate::operator::{Ask, Phone};
 use crate::phone::PhoneNumber;
 use crate::secret::{Handle, Token, new_id};
 use crate::store::audit::Appended;
-use crate::store::clients::Client;
+use crate::store::clients::{Client, Confirm};
 use crate::store::db::StoreError;
 use crate::store::logins::{Kept, Login, NumberSource, Stage};
 use crate::store::operators::Operator;
@@ -254,6 +254,7 @@ async fn prepare_at(
             .filter(|_| limit.is_some())
             .map_or_else(Vec::new, |number| number_hashes(app, number)),
         tries_per_hour: limit.unwrap_or(i64::MAX),
+        tried: number.and_then(|number| tried(app, client, login, number)),
         legs_at_most: if way.once {
             policy::LEGS.min(login.legs + 1)
         } else {
@@ -263,6 +264,21 @@ async fn prepare_at(
         now,
         expires_at: now + app.config.login.leg,
     }))
+}
+
+/// What counts against the numbers that the login's browser may try. Not a number that was confirmed in
+/// it before: a go-ahead or a session led here without a page.
+fn tried(app: &App, client: &Client, login: &Login, number: &PhoneNumber) -> Option<NumberTried> {
+    let most = i32::try_from(app.config.limits.numbers_per_browser_per_hour).unwrap_or(i32::MAX);
+    let is_known = !login.pressed && client.settings.confirm != Confirm::Never;
+    if most == 0 || is_known {
+        return None;
+    }
+    Some(NumberTried {
+        visit: login.visit_hash.clone()?,
+        number: app.vault.ticket("tried", &[number.e164().as_bytes()])[..16].to_vec(),
+        most,
+    })
 }
 
 /// A departure that did not come about.
@@ -338,8 +354,8 @@ pub async fn from_page(
             let frame = frame(app, browser, &login, client, cookie);
             Ok(prepared.leave(frame))
         }
-        Ok(Departed::TooManyTries) => {
-            let stopped = too_many_tries();
+        Ok(departed @ (Departed::TooManyTries | Departed::TooManyNumbers(_))) => {
+            let stopped = too_many(departed, *now);
             stop(app, browser, client, cookie, &login, number, stopped, *now).await
         }
         Err(StoreError::Stale) => Ok(show::again(login.id)),
@@ -347,12 +363,21 @@ pub async fn from_page(
     }
 }
 
-/// The number was checked too often, whoever did it.
-pub fn too_many_tries() -> Refusal {
-    refusal(
-        Outcome::RateLimited,
-        "the number was checked too often within the hour",
-    )
+/// Why a departure was one too many: the number was checked too often, whoever did it; or this browser
+/// tried too many numbers, and is told until when.
+pub fn too_many(departed: Departed, now: Time) -> Refusal {
+    match departed {
+        Departed::TooManyNumbers(until) => {
+            let tried = "the browser tried too many different numbers within the hour";
+            let mut refused = refusal(Outcome::RateLimited, tried);
+            refused.evidence.retry_after = Some(show::seconds_until(until, now));
+            refused
+        }
+        Departed::Away | Departed::TooManyTries => refusal(
+            Outcome::RateLimited,
+            "the number was checked too often within the hour",
+        ),
+    }
 }
 
 /// No operator can be asked: records why and shows the page that says so.

@@ -14,6 +14,7 @@ use crate::secret::{Token, same};
 use crate::store::clients::Client;
 use crate::store::logins::{self, Login};
 use crate::web::app::App;
+use crate::web::brand::Brand;
 use crate::web::browser::{Browser, LanguageWish};
 use crate::web::csrf;
 use crate::web::failure::Failure;
@@ -191,6 +192,11 @@ pub fn frame(
             name: client.name.clone(),
             domain: login.request.redirect.host(),
         }),
+        brand: if on_phone {
+            Brand::default()
+        } else {
+            Brand::of(client)
+        },
         in_app: browser
             .is_in_app()
             .then(|| home_of(login, client))

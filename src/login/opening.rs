@@ -65,6 +65,7 @@ pub fn new_login(
         session_id: None,
         handoff_id: None,
         phone_hash: None,
+        visit_hash: Some(seen.visit_hash()),
     }
 }
 
@@ -115,6 +116,7 @@ pub fn opening<'a>(vault: &Vault, login: &'a Login, now: Time) -> Opening<'a> {
         sealed_number: login.sealed.as_deref(),
         number_source: login.number_source,
         session: login.session_id,
+        visit: login.visit_hash.as_deref(),
         now,
         expires_at: login.expires_at,
     }
@@ -165,7 +167,7 @@ pub async fn depart_at_once(
             if departed == Departed::Away {
                 return Ok(prepared.leave(frame(app, browser, login, client, cookie)));
             }
-            depart::too_many_tries()
+            depart::too_many(departed, now)
         }
         Err(Stopped::Refused(stopped)) => *stopped,
         Err(Stopped::Ask(several)) => {

@@ -87,6 +87,7 @@ pub(super) mod tests {
             created_at: now,
             updated_at: now,
             secrets: Vec::new(),
+            logo: None,
         }
     }
 

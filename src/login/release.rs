@@ -1,187 +1,40 @@
 //! The release: what a confirmed number leaves behind, and the browser's way back with a code.
 //! Whoever calls this holds a [`Proof`] or what was held of one (P4).
 
-use std::collections::BTreeMap;
+mod confirmed;
+mod released;
+
 use std::time::Duration;
 
 use axum::response::Response;
-use http::header::SET_COOKIE;
 use uuid::Uuid;
+
+pub use confirmed::{Confirmed, epoch, number_hashes, pins, subject};
+pub use released::Released;
 
 use crate::audit::event::{Event, Subject};
 use crate::audit::record::{Record, Recorder};
 use crate::clock::Time;
 use crate::login::entry::Entry;
 use crate::login::opening::about;
-use crate::login::proven::Proven;
-use crate::login::view::Why;
-use crate::login::{answer, counted, policy, session, show};
-use crate::oauth::redirect::{Answer, VerifiedRedirect};
-use crate::oauth::request::AuthorizeRequest;
+use crate::login::{counted, policy, session, show};
+use crate::oauth::redirect::Answer;
 use crate::oauth::scope::Scope;
 use crate::phone::PhoneNumber;
 use crate::secret::{Handle, Token, b64, new_id};
 use crate::store::audit::Appended;
-use crate::store::clients::{Client, SubjectType};
+use crate::store::clients::Client;
 use crate::store::db::StoreError;
 use crate::store::grants;
-use crate::store::logins::{Held, Login, NumberSource, seal_answer};
+use crate::store::logins::{Login, NumberSource, seal_answer};
 use crate::store::path::{self, GoAhead, Opening, Release, SessionRow, SessionUse};
-use crate::store::sessions::{self, Carried, Remembered, Session};
+use crate::store::sessions::{self, Remembered, Session};
 use crate::token::claims::{Facts, NamedBy, NumberVerification};
-use crate::verdict::checks::{self, CheckedAll};
-use crate::verdict::{Evidence, Method, Outcome};
+use crate::verdict::checks::CheckedAll;
+use crate::verdict::{Evidence, Outcome};
 use crate::web::app::App;
 use crate::web::browser::Browser;
 use crate::web::failure::Failure;
-
-/// A number that may be released: confirmed, and its check has an audit record.
-#[derive(Debug)]
-pub struct Confirmed {
-    /// The number.
-    pub number: PhoneNumber,
-    /// The operator, by alias.
-    pub operator: String,
-    /// Whether it is a test operator.
-    pub test: bool,
-    /// How it was asked.
-    pub method: Method,
-    /// When it answered.
-    pub verified_at: Time,
-    /// The audit record of the check.
-    pub txn: Uuid,
-    /// The extra checks, as tokens tell them.
-    pub checks: BTreeMap<String, checks::Check>,
-    /// Whether a person pressed a button of ours in the login that asked.
-    pub pressed: bool,
-    /// Whether it was checked on a phone that the login was moved to.
-    pub handoff: bool,
-}
-
-impl Confirmed {
-    /// What a login keeps of it that waits for the person.
-    pub fn held(&self) -> Held {
-        Held {
-            number: self.number.e164().to_owned(),
-            operator: self.operator.clone(),
-            test: self.test,
-            method: self.method,
-            verified_at: self.verified_at,
-            txn: self.txn,
-            checks: self.checks.clone(),
-        }
-    }
-
-    /// What a session keeps of it.
-    fn proven(&self) -> Proven {
-        Proven {
-            operator: self.operator.clone(),
-            test: self.test,
-            method: self.method,
-            verified_at: self.verified_at,
-            txn: self.txn,
-            handoff: self.handoff,
-            pressed: self.pressed,
-            checks: self.checks.clone(),
-        }
-    }
-}
-
-/// The sector of every client that chose the public subject.
-const PUBLIC_SECTOR: &str = "";
-
-/// The subject of a number as a client knows it.
-#[must_use]
-pub fn subject(app: &App, client: &Client, number: &PhoneNumber, epoch: i32) -> String {
-    let sector = match client.settings.subject_type {
-        SubjectType::Pairwise => client.sector.as_str(),
-        SubjectType::Public => PUBLIC_SECTOR,
-    };
-    app.subject_key
-        .subject(sector, number, epoch.unsigned_abs())
-}
-
-/// Whether a request lets this subject be answered for: it may name one.
-#[must_use]
-pub fn pins(request: &AuthorizeRequest, subject: &str) -> bool {
-    let named = request.subject.as_deref();
-    named.is_none_or(|named| named == subject)
-}
-
-/// The epoch of a number, by its keyed hashes.
-pub async fn epoch(app: &App, hashes: &[Vec<u8>], now: Time) -> Result<i32, StoreError> {
-    let steps = app.db.relaxed_steps();
-    let known = sessions::look_up(steps, &Carried::default(), "", hashes, None, now).await?;
-    Ok(known.epoch)
-}
-
-/// The keyed hashes of a number under every live root key, the active one first.
-#[must_use]
-pub fn number_hashes(app: &App, number: &PhoneNumber) -> Vec<Vec<u8>> {
-    app.vault
-        .search_hashes(number.e164())
-        .into_iter()
-        .map(|(_, hash)| hash)
-        .collect()
-}
-
-/// What the browser gets after a release.
-pub struct Released {
-    /// The way back.
-    redirect: VerifiedRedirect,
-    /// The code.
-    code: Answer,
-    /// The session's new cookie, if a verdict opened or renewed it.
-    session: Option<Token>,
-    /// The browser's new cookie, if it had none.
-    browser: Option<Token>,
-}
-
-impl Released {
-    /// Sets the cookies on an answer.
-    pub fn set_cookies(&self, app: &App, response: &mut Response) {
-        let lifetimes = &app.config.login;
-        let headers = response.headers_mut();
-        if let Some(session) = &self.session {
-            let name = app.cookies.session();
-            headers.append(
-                SET_COOKIE,
-                app.cookies.set(name, session, lifetimes.session_absolute),
-            );
-        }
-        if let Some(browser) = &self.browser {
-            let name = app.cookies.browser();
-            headers.append(
-                SET_COOKIE,
-                app.cookies.set(name, browser, lifetimes.go_ahead * 4),
-            );
-        }
-    }
-
-    /// Back to the app at once.
-    pub fn redirect(
-        &self,
-        app: &App,
-        browser: &Browser,
-        client: &Client,
-    ) -> Result<Response, Failure> {
-        let mut response = answer::at_once(app, browser, client, &self.redirect, &self.code)?;
-        self.set_cookies(app, &mut response);
-        Ok(response)
-    }
-}
-
-impl Released {
-    /// Back to the app from a form of ours.
-    pub fn page(&self, app: &App, browser: &Browser, entry: &Entry) -> Result<Response, Failure> {
-        let frame = entry.frame(app, browser);
-        let client = &entry.client;
-        let (redirect, code) = (&self.redirect, &self.code);
-        let mut page = answer::leaving(app, frame, client, redirect, code, Why::Confirmed)?;
-        self.set_cookies(app, &mut page);
-        Ok(page)
-    }
-}
 
 /// Everything the release of one login needs.
 pub struct Context<'a> {

@@ -2,7 +2,10 @@
 //! out of it. A session answers only if its verdict meets everything that the client and the request
 //! ask now ([`sufficient::meets`]), and only beside the browser's own cookie.
 
+use std::time::Duration;
+
 use axum::response::Response;
+use http::header::SET_COOKIE;
 
 use crate::audit::record::Record;
 use crate::clock::Time;
@@ -26,6 +29,9 @@ use crate::web::app::App;
 use crate::web::browser::Browser;
 use crate::web::failure::Failure;
 
+/// How long a browser keeps its visit cookie: much longer than what it tried is counted.
+const VISIT: Duration = Duration::from_secs(86_400);
+
 /// A browser's session, opened.
 pub struct Live {
     row: Session,
@@ -38,6 +44,8 @@ pub struct Live {
 pub struct Seen {
     session: Option<(Live, Result<(), Lacks>)>,
     remembered: bool,
+    visit: Token,
+    has_visit_cookie: bool,
     /// The number the login is about, and where it comes from.
     pub number: Option<(PhoneNumber, NumberSource)>,
 }
@@ -134,10 +142,13 @@ pub async fn look(
         (Some((number, _)), _) => Some(release::subject(app, client, number, known.epoch)),
         (None, _) => None,
     };
+    let visit = browser.cookies(app).visit();
     let covers = |subject: String| policy::covers(&known.go_aheads, &subject, &request.release());
     Ok(Seen {
         session,
         remembered: subject.is_some_and(covers),
+        has_visit_cookie: visit.is_some(),
+        visit: visit.unwrap_or_else(Token::random),
         number,
     })
 }
@@ -164,6 +175,20 @@ impl Seen {
         }
     }
 
+    /// The hash of the cookie under which the numbers are counted that this browser tries.
+    pub fn visit_hash(&self) -> Vec<u8> {
+        self.visit.hash()
+    }
+
+    /// Gives a browser that cookie, if it has none.
+    pub fn set_visit(&self, app: &App, response: &mut Response) {
+        if !self.has_visit_cookie {
+            let name = app.cookies.visit();
+            let set = app.cookies.set(name, &self.visit, VISIT);
+            response.headers_mut().append(SET_COOKIE, set);
+        }
+    }
+
     /// The same once the session turned out to be over.
     pub fn without_session(self) -> Self {
         let hinted = |(_, source): &(PhoneNumber, NumberSource)| *source == NumberSource::Hint;
@@ -172,6 +197,7 @@ impl Seen {
             session: None,
             remembered: self.remembered && number.is_some(),
             number,
+            ..self
         }
     }
 }

@@ -96,13 +96,9 @@ fn expired(app: &App, browser: &Browser, entry: &Entry) -> Response {
     render(StatusCode::GONE, PageClass::Journey, &page)
 }
 
-/// The page that asks to wait. `links` stand in for the forms of a login that was not opened.
-pub fn too_many(frame: Frame, wait_s: u64, links: Option<view::Links>) -> Response {
-    let page = view::TooManyTries {
-        frame,
-        wait_s,
-        links,
-    };
+/// The page that asks to wait.
+pub fn too_many(frame: Frame, wait_s: u64, why: view::TooMany) -> Response {
+    let page = view::TooManyTries { frame, wait_s, why };
     let mut response = render(StatusCode::TOO_MANY_REQUESTS, PageClass::Watching, &page);
     response
         .headers_mut()
@@ -110,20 +106,23 @@ pub fn too_many(frame: Frame, wait_s: u64, links: Option<view::Links>) -> Respon
     response
 }
 
-fn seconds_until(at: Time, now: Time) -> u64 {
+/// Whole seconds from now on, rounded up.
+pub fn seconds_until(at: Time, now: Time) -> u64 {
     let wait = at.signed_duration_since(now).to_std().unwrap_or_default();
     wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
 /// The operator does not answer. If it said when it will, page and header say so; the page is none of
 /// RFC 9110's 503, because we are well.
-fn operator_down(frame: Frame, operator_name: String, wait_s: u64) -> Response {
+fn operator_down(frame: Frame, operator_name: String, wait_s: u64, is_busy: bool) -> Response {
     let wait = Some(wait_s).filter(|seconds| *seconds > 0);
-    let mut response = ok(&view::OperatorDown {
+    let page = view::OperatorDown {
         frame,
         operator_name,
         retry_after_s: wait,
-    });
+        is_busy,
+    };
+    let mut response = render(StatusCode::OK, PageClass::Watching, &page);
     if let Some(seconds) = wait {
         let headers = response.headers_mut();
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
@@ -323,7 +322,8 @@ async fn problem(
                 .retry_at
                 .map_or(0, |at| seconds_until(at, app.clock.now()));
             let left_alone = wait(app, login).await?.unwrap_or(0);
-            operator_down(frame, operator_name, told.max(left_alone))
+            let is_busy = outcome == Outcome::OperatorRateLimited;
+            operator_down(frame, operator_name, told.max(left_alone), is_busy)
         }
         Outcome::SimSwapped => ok(&view::Refused {
             frame,
@@ -337,7 +337,13 @@ async fn problem(
             frame,
             why: view::RefusedWhy::CheckUnavailable,
         }),
-        Outcome::RateLimited => too_many(frame, WAIT_FOR_NUMBER, None),
+        Outcome::RateLimited => match login.retry_at {
+            Some(at) => {
+                let why = view::TooMany::Numbers { may_change };
+                too_many(frame, seconds_until(at, app.clock.now()).max(1), why)
+            }
+            None => too_many(frame, WAIT_FOR_NUMBER, view::TooMany::Number),
+        },
         _ => ok(&view::OperatorInvalid {
             frame,
             operator_name,

@@ -64,7 +64,7 @@ pub async fn check(
         Appended::new(records),
     )
     .await?;
-    if departed == Departed::TooManyTries {
+    if departed != Departed::Away {
         return tell(app, browser, client, login, Outcome::RateLimited).await;
     }
     let mut response = prepared.redirect();

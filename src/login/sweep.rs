@@ -29,6 +29,7 @@ pub async fn run(app: &App) -> Result<usize, StoreError> {
     let overdue =
         logins::overdue(app.db.relaxed_steps(), &app.vault, now, now - STUCK, BATCH).await?;
     logins::close_superseded(app.db.relaxed_steps(), now, BATCH).await?;
+    path::forget_visits(app.db.relaxed_steps(), now - path::WINDOW * 2).await?;
     let mut ended = 0;
     for login in &overdue {
         match end(app, login).await {

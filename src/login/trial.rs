@@ -1,11 +1,11 @@
 //! A callback that belongs to no login but to a trial: staff test an operator with their own phone
-//! ([`crate::admin::trials`]). Looked for only where no login is; nothing here can release anything.
+//! ([`crate::admin::operator_trials`]). Looked for only where no login is; nothing here can release anything.
 
 use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, LOCATION};
 
-use crate::admin::trials::{self, Asking};
+use crate::admin::operator_trials::{self, Asking};
 use crate::admin::{Desk, Refused};
 use crate::clock::Time;
 use crate::login::breakers;
@@ -40,7 +40,8 @@ pub async fn come_back(
         address: browser.address,
         port: browser.port,
     };
-    let concluded = trials::conclude(&desk, asking, alias, state, callback, cookies, phone).await;
+    let concluded =
+        operator_trials::conclude(&desk, asking, alias, state, callback, cookies, phone).await;
     breakers::settle(app).await;
     match concluded {
         Ok(Some(ticket)) => {

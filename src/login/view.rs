@@ -276,9 +276,19 @@ pub struct OperatorDown {
     pub operator_name: String,
     /// When to try again, in seconds, if the operator said so.
     pub retry_after_s: Option<u64>,
+    /// Whether it answers, and does not want more questions now.
+    pub is_busy: bool,
 }
 
 impl OperatorDown {
+    fn title(&self) -> &'static str {
+        if self.is_busy {
+            "operator_busy_title"
+        } else {
+            "operator_down_title"
+        }
+    }
+
     fn wait(&self) -> Option<String> {
         self.retry_after_s
             .map(|seconds| self.frame.language.duration(seconds))
@@ -382,7 +392,20 @@ pub struct Links {
     pub back: String,
 }
 
-/// A limit was reached. Posts to `continue` and `return`.
+/// Which limit was reached.
+pub enum TooMany {
+    /// Tries of one number, whoever made them.
+    Number,
+    /// Different numbers that one browser tried: it may go on with those. Posts to `number`.
+    Numbers {
+        /// Whether the person may give another number.
+        may_change: bool,
+    },
+    /// Logins started from one address: none was opened.
+    Network(Links),
+}
+
+/// A limit was reached. Posts to `continue` and `return`, where a login was opened.
 #[derive(Template)]
 #[template(path = "login/too_many_tries.html")]
 pub struct TooManyTries {
@@ -390,11 +413,19 @@ pub struct TooManyTries {
     pub frame: Frame,
     /// When to try again, in seconds.
     pub wait_s: u64,
-    /// Instead of the forms, if no login was opened.
-    pub links: Option<Links>,
+    /// Which limit.
+    pub why: TooMany,
 }
 
 impl TooManyTries {
+    fn reason(&self) -> &'static str {
+        match self.why {
+            TooMany::Number => "too_many_why",
+            TooMany::Numbers { .. } => "too_many_numbers",
+            TooMany::Network(_) => "too_many_network",
+        }
+    }
+
     fn wait(&self) -> String {
         self.frame.language.duration(self.wait_s)
     }

@@ -48,6 +48,13 @@ pub fn first_id(moment: Time) -> Uuid {
     Uuid::from_bytes(bytes)
 }
 
+/// The time in a UUIDv7, to the millisecond.
+#[must_use]
+pub fn made_at(id: Uuid) -> Option<Time> {
+    let (seconds, nanos) = id.get_timestamp()?.to_unix();
+    Time::from_timestamp(i64::try_from(seconds).ok()?, nanos)
+}
+
 /// Base64url without padding, the encoding of every opaque string we give out.
 #[must_use]
 pub fn b64(bytes: &[u8]) -> String {

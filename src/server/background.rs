@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::admin::usage::QuotaUse;
-use crate::admin::{self, Desk, record_index, retention};
+use crate::admin::{self, Desk, export_files, record_index, retention};
 use crate::audit::event::Event;
 use crate::audit::record::{Recorder, SYSTEM};
 use crate::ledger::streams::Stream;
@@ -18,8 +18,8 @@ use crate::login::{breakers, sweep};
 use crate::provider::logout::backchannel;
 use crate::server::tls::Reloaded;
 use crate::store::{
-    api_answers, api_tokens, assertions, audit, clients, db, grants, handoffs, pushed, rollups,
-    staff_ceremonies, staff_sessions, trials, usage,
+    api_answers, api_tokens, assertions, audit, clients, db, grants, handoffs, operator_trials,
+    pushed, rollups, staff_ceremonies, staff_sessions, trials, usage,
 };
 use crate::token::lifecycle;
 use crate::web::app::App;
@@ -34,8 +34,6 @@ const SEAL: Duration = Duration::from_secs(1);
 const PURGE: Duration = Duration::from_secs(600);
 /// How often partitions are looked after, callers forgotten and certificates compared.
 const CARE: Duration = Duration::from_secs(60);
-/// The longest an access token lives, by the configuration or by a client's settings.
-const LONGEST_ACCESS_TOKEN: Duration = Duration::from_secs(86_400);
 /// Days whose calls are counted in one go.
 const DAYS_BATCH: usize = 31;
 /// How often records are sent to streams.
@@ -46,6 +44,8 @@ const RETAIN: Duration = Duration::from_secs(3600);
 const HOURS_BATCH: usize = 200;
 /// How long after its end an hour is counted: until then a record of it may still appear.
 const SETTLED: chrono::TimeDelta = chrono::TimeDelta::minutes(2);
+/// How often a server looks whether it is time to verify the log, first when it has settled.
+const VERIFY: Duration = Duration::from_secs(600);
 /// Rows deleted in one statement, per table.
 const PURGE_BATCH: i64 = 1000;
 
@@ -84,6 +84,7 @@ pub fn spawn(
     }));
     tasks.spawn(until_stopped(stop, seal(ledger.clone())));
     tasks.spawn(until_stopped(stop, name_committed(ledger.clone())));
+    tasks.spawn(until_stopped(stop, verify(ledger.clone(), app.clone())));
     tasks.spawn(write_secret_uses(app.clone(), stop.clone()));
 }
 
@@ -135,6 +136,21 @@ async fn name_committed(ledger: Arc<Ledger>) {
         ticks.tick().await;
         if let Err(error) = ledger.manifest().await {
             tracing::warn!(%error, "a manifest could not be written; it will be tried again");
+        }
+    }
+}
+
+/// Verifies the whole log once a day.
+async fn verify(ledger: Arc<Ledger>, app: App) {
+    loop {
+        tokio::time::sleep(VERIFY).await;
+        match ledger.verify_daily(&app.config.checkpoints).await {
+            Ok(None) => {}
+            Ok(Some(report)) if report.is_clean() => tracing::info!("the audit log was verified"),
+            Ok(Some(report)) => {
+                tracing::error!(found = report.found, "the audit log does not verify");
+            }
+            Err(error) => tracing::error!(%error, "the audit log could not be verified"),
         }
     }
 }
@@ -248,8 +264,10 @@ async fn purge(app: App) -> anyhow::Result<()> {
     handoffs::purge(app.db.relaxed(), before, PURGE_BATCH).await?;
     staff_sessions::purge(app.db.relaxed(), before, PURGE_BATCH).await?;
     staff_ceremonies::purge(app.db.relaxed(), now, PURGE_BATCH).await?;
-    trials::purge(app.db.relaxed(), before, PURGE_BATCH).await?;
+    operator_trials::purge(app.db.relaxed(), before, PURGE_BATCH).await?;
     api_answers::purge(app.db.relaxed(), before).await?;
+    export_files::purge(&system_desk(&app)).await?;
+    trials::purge(app.db.relaxed(), now, PURGE_BATCH).await?;
     usage::close_days(app.db.relaxed(), app.clock.now(), DAYS_BATCH).await?;
     alert_of_quotas(&app).await?;
     Ok(())
@@ -279,8 +297,7 @@ async fn care(app: App) -> anyhow::Result<()> {
     let now = app.clock.now();
     app.throttles.forget_old();
     db::make_partitions(app.db.relaxed(), now).await?;
-    // A client's own lifetime may be longer than the server's, and its access tokens may be JWTs.
-    let longest = app.config.login.id_token.max(LONGEST_ACCESS_TOKEN);
+    let longest = lifecycle::longest_token(app.config.login.id_token);
     let retired = lifecycle::retire(&app.db, &app.vault, now, longest).await?;
     for kid in retired {
         tracing::info!(kid, "a signing key was retired");

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::body::{Body, HttpBody as _, to_bytes};
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 
+use crate::admin::client_logo;
 use crate::config::Limits;
 use crate::oauth::error::{ErrorCode, OAuthError};
 use crate::web::failure::Failure;
@@ -20,6 +21,11 @@ use crate::web::page::{Frame, render};
 use crate::web::plain::{ErrorPage, Problem};
 use crate::web::problem_details::ProblemDetails;
 use crate::web::text::Language;
+
+/// The end of the paths that pictures of apps are sent to.
+const PICTURE: &str = "/{client_id}/logo";
+/// Bytes of a body there: base64 takes a third more.
+const PICTURE_BYTES: usize = client_logo::MOST_BYTES / 3 * 4 + 16 * 1024;
 
 /// Who reads the answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,13 +77,17 @@ struct Refused(StatusCode, &'static str);
 
 async fn read(request: Request, bounds: Bounds) -> Result<Request, Refused> {
     let (parts, body) = request.into_parts();
+    let body_bytes = match parts.extensions.get::<MatchedPath>() {
+        Some(path) if path.as_str().ends_with(PICTURE) => bounds.body_bytes.max(PICTURE_BYTES),
+        _ => bounds.body_bytes,
+    };
     let too_large = || Refused(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large");
     // Who announces too much is told before it is sent.
-    let most = u64::try_from(bounds.body_bytes).unwrap_or(u64::MAX);
+    let most = u64::try_from(body_bytes).unwrap_or(u64::MAX);
     if body.size_hint().lower() > most {
         return Err(too_large());
     }
-    match tokio::time::timeout(bounds.body_time, to_bytes(body, bounds.body_bytes)).await {
+    match tokio::time::timeout(bounds.body_time, to_bytes(body, body_bytes)).await {
         Ok(Ok(bytes)) => Ok(Request::from_parts(parts, Body::from(bytes))),
         Ok(Err(error)) => {
             let limit = error

@@ -12,8 +12,11 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use crate::clock::Time;
 use crate::config::Config;
+use crate::secret::made_at;
 use crate::server::listener::Front;
+use crate::store::log_verifications::{self, Standing};
 use crate::web::app::App;
 
 /// Seconds; the bounds of every histogram.
@@ -60,13 +63,53 @@ async fn ready(State(management): State<Management>) -> Response {
     if *management.stop.borrow() {
         return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response();
     }
-    match crate::store::db::ping(management.app.db.relaxed()).await {
-        Ok(()) => "ready\n".into_response(),
+    let db = management.app.db.relaxed();
+    match crate::store::db::ping(db).await {
+        Ok(()) => {
+            // The log's state stands beside it and turns nobody away.
+            let log = log_verifications::standing(db).await;
+            let now = management.app.clock.now();
+            let told = log.map_or(String::new(), |log| told(&log, now));
+            format!("ready\n{told}").into_response()
+        }
         Err(_) => (
             StatusCode::SERVICE_UNAVAILABLE,
             "the database does not answer\n",
         )
             .into_response(),
+    }
+}
+
+/// How the audit log stands, for people.
+fn told(log: &Standing, now: Time) -> String {
+    let ago = |at: Option<Time>| match at {
+        Some(at) => format!("{} s ago", (now - at).num_seconds()),
+        None => "never".to_owned(),
+    };
+    format!(
+        "audit log: last sealed {}, last found whole {}\n",
+        ago(log.sealed_at),
+        ago(log.verified_at)
+    )
+}
+
+/// The same, for programs. What has not happened yet has no age.
+fn measure(log: &Standing, now: Time) {
+    let pending = log.pending.map_or(Some(now), made_at);
+    for (name, at) in [
+        ("numbercloak_log_sealed_age_seconds", log.sealed_at),
+        ("numbercloak_log_oldest_pending_seconds", pending),
+        ("numbercloak_log_verified_age_seconds", log.verified_at),
+    ] {
+        if let Some(at) = at {
+            let seconds = (now - at).num_milliseconds().max(0);
+            let seconds = i32::try_from(seconds / 1000).unwrap_or(i32::MAX);
+            metrics::gauge!(name).set(f64::from(seconds));
+        }
+    }
+    if let Some(found) = log.found {
+        let found = i32::try_from(found).unwrap_or(i32::MAX);
+        metrics::gauge!("numbercloak_log_verification_findings").set(f64::from(found));
     }
 }
 
@@ -77,6 +120,9 @@ async fn metrics(State(management): State<Management>) -> Response {
             let name = "numbercloak_database_connections";
             metrics::gauge!(name, "way" => way, "state" => state).set(count);
         }
+    }
+    if let Ok(log) = log_verifications::standing(management.app.db.relaxed()).await {
+        measure(&log, management.app.clock.now());
     }
     match recorder() {
         Some(handle) => (

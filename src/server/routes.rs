@@ -23,6 +23,7 @@ use crate::server::bounds::{self, Bounds, Reader};
 use crate::server::checkpoint;
 use crate::web::app::App;
 use crate::web::assets;
+use crate::web::brand;
 use crate::web::browser::Browser;
 use crate::web::failure::Failure;
 use crate::web::headers::{self, PageClass};
@@ -39,9 +40,13 @@ pub fn router(app: &App, ledger: &Arc<Ledger>) -> Router {
         .merge(provider::pages())
         .merge(console::routes())
         .merge(assets::static_files())
+        .merge(brand::routes())
         .route("/", get(home))
         .fallback(not_found)
         .layer(within(Reader::Person));
+    app.inward.set(provider::routes());
+    // The first one stays: they are all the same.
+    app.api_document.get_or_init(api::document);
     let programs = provider::routes()
         .merge(checkpoint::routes(ledger))
         .layer(within(Reader::Program));

@@ -1,7 +1,7 @@
 //! Finding records. Pages are cut by the record's id and never counted off, so the hundredth costs what
 //! the first does.
 
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 use uuid::Uuid;
 
 use crate::clock::Time;
@@ -13,6 +13,8 @@ use crate::verdict::Outcome;
 pub struct Filter {
     /// Records before this one, newest first; a page's cursor.
     pub before: Option<Uuid>,
+    /// Those next after this one, the other way round: the cursor of the page before. Not with `before`.
+    pub after: Option<Uuid>,
     /// Not older than this.
     pub since: Option<Time>,
     /// Older than this.
@@ -52,24 +54,31 @@ pub struct Listed {
     pub sealed: Option<Vec<u8>>,
 }
 
-/// A page of records, newest first. Wants a transaction of its own.
+/// Begins a transaction whose statements are planned for their values: the pools plan once for all
+/// values, and a plan for any filter is a plan for none. One round trip.
+pub async fn begin(pool: &PgPool) -> Result<Transaction<'static, Postgres>, StoreError> {
+    let begin = "begin; set local plan_cache_mode = 'force_custom_plan'";
+    Ok(pool.begin_with(begin).await?)
+}
+
+/// A page of records, newest first. Wants a transaction that [`begin`] began.
 pub async fn list(
     db: &mut PgConnection,
     filter: &Filter,
     limit: i64,
 ) -> Result<Vec<Listed>, StoreError> {
-    // The pools plan once for all values, and a plan for any filter is a plan for none.
-    sqlx::query("set local plan_cache_mode = 'force_custom_plan'")
-        .execute(&mut *db)
-        .await?;
     let found = filter.number_hashes.is_some()
         || filter.reference.is_some()
         || filter.network_hashes.is_some();
-    if found {
-        list_found(db, filter, limit).await
-    } else {
-        list_all(db, filter, limit).await
+    let mut page = match (found, filter.after) {
+        (true, _) => list_found(db, filter, limit).await?,
+        (false, None) => list_all(db, filter, limit).await?,
+        (false, Some(after)) => list_newer(db, filter, after, limit).await?,
+    };
+    if filter.after.is_some() {
+        page.reverse();
     }
+    Ok(page)
 }
 
 async fn list_all(
@@ -102,6 +111,51 @@ async fn list_all(
         order by r.id desc
         "#,
         filter.before,
+        filter.since,
+        filter.until,
+        filter.kind.as_deref(),
+        filter.login_id,
+        filter.client_id.as_deref(),
+        filter.operator.as_deref(),
+        filter.outcome.map(Outcome::as_str),
+        filter.actor.as_deref(),
+        limit,
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(rows)
+}
+
+/// The same the other way round, oldest first.
+async fn list_newer(
+    db: &mut PgConnection,
+    filter: &Filter,
+    after: Uuid,
+    limit: i64,
+) -> Result<Vec<Listed>, StoreError> {
+    let rows = sqlx::query_as!(
+        Listed,
+        r#"
+        select r.id as "id!", r.body as "body!", r.mac as "mac!", r.mac_key_id as "mac_key_id!",
+            (select p.sealed from audit_personal p where p.record_id = r.id) as "sealed?"
+        from (
+            select id, body, mac, mac_key_id
+            from audit_records
+            where id > $1
+                and ($2::timestamptz is null or id >= uuid_floor($2))
+                and ($3::timestamptz is null or id < uuid_floor($3))
+                and ($4::text is null and type <> 'AUDIT_MANIFEST' or type = $4)
+                and ($5::uuid is null or login_id = $5)
+                and ($6::text is null or client_id = $6)
+                and ($7::text is null or operator = $7)
+                and ($8::text is null or outcome = $8)
+                and ($9::text is null or actor = $9)
+            order by id
+            limit $10
+        ) r
+        order by r.id
+        "#,
+        after,
         filter.since,
         filter.until,
         filter.kind.as_deref(),
@@ -169,7 +223,8 @@ async fn list_found(
             and ($9::bytea[] is null or $10::bytea[] is null or exists (
                 select from record_words w where w.record_id = r.id and w.word = any($10)))
             and ($11::text is null or right(r.login_id::text, 8) = $11)
-        order by r.id desc
+            and ($14::uuid is null or r.id > $14)
+        order by case when $14::uuid is not null then r.id end, r.id desc
         limit $13
         "#,
         filter.before,
@@ -185,6 +240,7 @@ async fn list_found(
         filter.reference.as_deref(),
         filter.actor.as_deref(),
         limit,
+        filter.after,
     )
     .fetch_all(db)
     .await?;

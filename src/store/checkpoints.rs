@@ -60,6 +60,27 @@ pub async fn latest(db: impl PgExecutor<'_>, log: i32) -> Result<Option<Checkpoi
     Ok(row)
 }
 
+/// The last note signed for the log of this name.
+pub async fn latest_of(
+    db: impl PgExecutor<'_>,
+    origin: &str,
+) -> Result<Option<String>, StoreError> {
+    let note = sqlx::query_scalar!(
+        r#"
+        select c.note
+        from logs l
+        join log_checkpoints c on c.log = l.id
+        where l.origin = $1
+        order by c.size desc
+        limit 1
+        "#,
+        origin
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(note)
+}
+
 /// Those of a log with sizes in a range, smallest first.
 pub async fn between(
     db: impl PgExecutor<'_>,

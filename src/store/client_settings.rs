@@ -4,6 +4,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::accent::Accent;
 use crate::oauth::signing_alg::SigningAlg;
 use crate::store::checks::Checks;
 
@@ -198,6 +199,8 @@ pub struct Settings {
     pub contacts: Vec<String>,
     /// The app's page, for the way back.
     pub client_uri: Option<String>,
+    /// The colour it brings to the pages people see.
+    pub accent: Option<Accent>,
     /// Its privacy policy.
     pub policy_uri: Option<String>,
     /// Its terms.
@@ -294,6 +297,7 @@ impl Default for Settings {
             logo_uri: None,
             contacts: Vec::new(),
             client_uri: None,
+            accent: None,
             policy_uri: None,
             tos_uri: None,
             default_locale: None,

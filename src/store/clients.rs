@@ -46,6 +46,8 @@ pub struct Client {
     pub updated_at: Time,
     /// Its live secrets' hashes.
     pub secrets: Vec<Secret>,
+    /// The hash of its picture, if it has one.
+    pub logo: Option<String>,
 }
 
 /// What runs a client.
@@ -182,6 +184,7 @@ struct Row {
     created_at: Time,
     updated_at: Time,
     secrets: Json<Vec<SecretRow>>,
+    logo: Option<String>,
 }
 
 /// A secret inside the aggregate, its hash in hex as `encode()` writes it.
@@ -229,6 +232,7 @@ impl From<Row> for Client {
             created_at: row.created_at,
             updated_at: row.updated_at,
             secrets: row.secrets.0.into_iter().map(Secret::from).collect(),
+            logo: row.logo,
         }
     }
 }
@@ -247,7 +251,8 @@ pub async fn find(db: &mut PgConnection, client_id: &str) -> Result<Option<Clien
                 'created_at', s.created_at, 'expires_at', s.expires_at,
                 'last_used_at', s.last_used_at) order by s.created_at), '[]')
             from client_secrets s where s.client = clients.id)
-                as "secrets!: Json<Vec<SecretRow>>"
+                as "secrets!: Json<Vec<SecretRow>>",
+            (select l.hash from client_logos l where l.client = clients.id) as logo
         from clients
         where client_id = $1
         "#,
@@ -258,8 +263,9 @@ pub async fn find(db: &mut PgConnection, client_id: &str) -> Result<Option<Clien
     Ok(row.map(Client::from))
 }
 
-/// A page of clients in the order of `client_id`, after the given one: those whose `client_id` or name
-/// holds the words searched for. The page is chosen from an index alone, then its rows are read.
+/// A page of clients in the order of `client_id`, after the given one: those whose `client_id`, name or
+/// redirect URIs hold the words searched for. The page is chosen from an index alone, then its rows are
+/// read. The short-lived copies that sign-ins are tried out with are in no list.
 pub async fn page(
     db: &mut PgConnection,
     search: &str,
@@ -278,12 +284,15 @@ pub async fn page(
                 'created_at', s.created_at, 'expires_at', s.expires_at,
                 'last_used_at', s.last_used_at) order by s.created_at), '[]')
             from client_secrets s where s.client = clients.id)
-                as "secrets!: Json<Vec<SecretRow>>"
+                as "secrets!: Json<Vec<SecretRow>>",
+            (select l.hash from client_logos l where l.client = clients.id) as logo
         from clients
         where client_id in (
             select c.client_id
             from clients c
             where c.client_id > $1 and ($2 = '' or strpos(c.search, lower($2)) > 0)
+                and not exists (
+                    select from staff_trials t where t.trial_client = c.client_id)
             order by c.client_id
             limit $3
         )

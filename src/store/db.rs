@@ -50,6 +50,16 @@ impl StoreError {
         if rows == 1 { Ok(()) } else { Err(Self::Stale) }
     }
 
+    /// Whether the statement took longer than statements may.
+    #[must_use]
+    pub fn is_too_slow(&self) -> bool {
+        // 57014: query_canceled
+        let Self::Database(sqlx::Error::Database(error)) = self else {
+            return false;
+        };
+        error.code().as_deref() == Some("57014")
+    }
+
     /// Whether this is the named constraint's refusal.
     #[must_use]
     pub fn is_conflict(&self, constraint: &str) -> bool {
@@ -129,7 +139,10 @@ impl Db {
                 most,
                 wait,
                 access.clock.clone(),
-                committed.clone(),
+                match synchronous_commit {
+                    "on" => committed.on_disk(),
+                    _ => committed.clone(),
+                },
             )
         };
         Ok(Self {

@@ -150,3 +150,20 @@ pub async fn list(db: &mut PgConnection, limit: i64) -> Result<Vec<Export>, Stor
     .await?;
     Ok(rows)
 }
+
+/// One export.
+pub async fn find(db: &mut PgConnection, id: Uuid) -> Result<Option<Export>, StoreError> {
+    let row = sqlx::query_as!(
+        Export,
+        r#"
+        select id, format, filters, requested_by, requested_at, state, target, percent, written, bytes,
+            sha256, cancel, problem, changed_at
+        from record_exports
+        where id = $1
+        "#,
+        id,
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(row)
+}

@@ -1,11 +1,9 @@
-//! The log's rows: heads, leaves, tiles. Only the functions of migration 0021 write them.
+//! The log's rows as they are read: heads, leaves, tiles. [`super::log_append`] writes them.
 
 use sqlx::{PgConnection, PgExecutor};
 use uuid::Uuid;
 
-use crate::audit::record::Record;
 use crate::clock::Time;
-use crate::store::audit::Appended;
 use crate::store::db::StoreError;
 
 /// One log.
@@ -135,116 +133,27 @@ pub async fn tiles(
     Ok(rows)
 }
 
-/// What a batch does.
-#[derive(Debug)]
-pub struct Batch<'a> {
-    /// The log.
-    pub log: i32,
-    /// Its size before.
-    pub old_size: i64,
-    /// And after.
-    pub new_size: i64,
-    /// Its root after.
-    pub root: &'a [u8],
-    /// The MAC over them.
-    pub mac: &'a [u8],
-    /// Its root key.
-    pub mac_key_id: &'a str,
-    /// When.
-    pub now: Time,
-    /// The records sealed, in their order.
-    pub ids: &'a [Uuid],
-    /// The tiles that changed.
-    pub tiles: &'a [Tile],
-    /// Pending ids that are not sealed.
-    pub refused: &'a [Uuid],
-}
-
-/// Seals a batch: head, leaves, tiles and what was pending, all or nothing. False if another server
-/// moved the head first, or is at it.
-pub async fn seal(
+/// The hashes of one tile of the log of this name.
+pub async fn tile(
     db: impl PgExecutor<'_>,
-    batch: &Batch<'_>,
-    refusals: Vec<Record>,
-) -> Result<bool, StoreError> {
-    let levels: Vec<i16> = batch.tiles.iter().map(|tile| tile.level).collect();
-    let indexes: Vec<i64> = batch.tiles.iter().map(|tile| tile.tile).collect();
-    let hashes: Vec<&[u8]> = batch.tiles.iter().map(|tile| &tile.hashes[..]).collect();
-    let sealed = sqlx::query_scalar!(
+    origin: &str,
+    level: i16,
+    index: i64,
+) -> Result<Option<Vec<u8>>, StoreError> {
+    let hashes = sqlx::query_scalar!(
         r#"
-        select seal_leaves($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) as "sealed!"
+        select t.hashes
+        from logs l
+        join log_tiles t on t.log = l.id and t.level = $2 and t.tile = $3
+        where l.origin = $1
         "#,
-        batch.log,
-        batch.old_size,
-        batch.new_size,
-        batch.root,
-        batch.mac,
-        batch.mac_key_id,
-        batch.now,
-        batch.ids,
-        &levels,
-        &indexes,
-        &hashes as _,
-        batch.refused,
-        Appended::new(refusals) as _,
+        origin,
+        level,
+        index,
     )
-    .fetch_one(db)
+    .fetch_optional(db)
     .await?;
-    Ok(sealed)
-}
-
-/// A log to begin.
-#[derive(Debug)]
-pub struct Beginning<'a> {
-    /// The log that ends, 0 if there is none.
-    pub old_log: i32,
-    /// Its name.
-    pub origin: &'a str,
-    /// The hash of its first record.
-    pub root: &'a [u8],
-    /// The MAC over them.
-    pub mac: &'a [u8],
-    /// Its root key.
-    pub mac_key_id: &'a str,
-    /// When.
-    pub now: Time,
-}
-
-/// Begins a log with its first record. False if another server began one meanwhile.
-pub async fn start(
-    db: impl PgExecutor<'_>,
-    beginning: &Beginning<'_>,
-    first: Record,
-) -> Result<bool, StoreError> {
-    let started = sqlx::query_scalar!(
-        r#"
-        select start_log($1, $2, $3, $4, $5, $6, ($7::audit_entry[])[1]) as "started!"
-        "#,
-        beginning.old_log,
-        beginning.origin,
-        beginning.root,
-        beginning.mac,
-        beginning.mac_key_id,
-        beginning.now,
-        Appended::new([first]) as _,
-    )
-    .fetch_one(db)
-    .await?;
-    Ok(started)
-}
-
-/// Appends a manifest: its commit waits for the disk and so, because the database's own log is one
-/// sequence, for everything it names.
-pub async fn append_manifest(db: impl PgExecutor<'_>, manifest: Record) -> Result<(), StoreError> {
-    sqlx::query_scalar!(
-        r#"
-        select append_audit($1) as "manifest"
-        "#,
-        Appended::new([manifest]) as _
-    )
-    .fetch_one(db)
-    .await?;
-    Ok(())
+    Ok(hashes)
 }
 
 /// The leaf that a record is: its log and its place there.

@@ -112,7 +112,9 @@ pub async fn attention(db: &PgPool, now: Time, soon: Time) -> Result<Attention, 
                 as "live_operators!",
             (select count(*) from operators where disabled_at is null and mode = 'test')
                 as "test_operators!",
-            (select count(*) from clients where disabled_at is null) as "clients!"
+            (select count(*) from clients c
+                where c.disabled_at is null and not exists (
+                    select from staff_trials t where t.trial_client = c.client_id)) as "clients!"
         "#,
         now,
         soon,

@@ -27,6 +27,16 @@ pub const ALGS: [SigningAlg; 4] = SigningAlg::ALL;
 /// How long a replica may work with an old keyring; the server reloads at least that often.
 pub const RELOAD_LIMIT: Duration = Duration::from_secs(300);
 
+/// The longest an access token lives, by the configuration or by a client's settings.
+const LONGEST_ACCESS_TOKEN: Duration = Duration::from_secs(86_400);
+
+/// The longest that anything signed lives. A client's own lifetime may be longer than the server's, and
+/// its access tokens may be JWTs.
+#[must_use]
+pub fn longest_token(id_token: Duration) -> Duration {
+    id_token.max(LONGEST_ACCESS_TOKEN)
+}
+
 /// Why keys rotate, and with it how careful to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rotation {
@@ -211,13 +221,17 @@ pub async fn retire(
     Ok(retired)
 }
 
-/// Whether no token of a retiring key is alive any more, not even one that a replica signed before
-/// it learned of the rotation.
+/// Whether no token of a retiring key is alive any more.
 fn has_ended(row: &SigningKeyRow, now: Time, max_token_life: Duration) -> bool {
-    row.status == Status::Retiring
-        && row
-            .retiring_at
-            .is_some_and(|since| since + RELOAD_LIMIT + max_token_life <= now)
+    leaves_at(row, max_token_life).is_some_and(|end| end <= now)
+}
+
+/// When a retiring key leaves the published set: once no token of it is alive, not even one that a
+/// replica signed before it learned of the rotation.
+#[must_use]
+pub fn leaves_at(row: &SigningKeyRow, max_token_life: Duration) -> Option<Time> {
+    let since = row.retiring_at.filter(|_| row.status == Status::Retiring)?;
+    Some(since + RELOAD_LIMIT + max_token_life)
 }
 
 /// Reads all published keys.
@@ -244,7 +258,11 @@ pub async fn load(db: &Db, vault: &Vault) -> Result<Keyring, KeyError> {
 
 /// Opens a row's private key. What we publish is derived from it and not from the row's JWK:
 /// whoever can write to the table but has no root key cannot publish a key of their own.
-fn parse(vault: &Vault, alg: SigningAlg, row: &SigningKeyRow) -> Result<SigningKey, KeyError> {
+pub(super) fn parse(
+    vault: &Vault,
+    alg: SigningAlg,
+    row: &SigningKeyRow,
+) -> Result<SigningKey, KeyError> {
     let unreadable = || KeyError::Unreadable {
         table: "signing_keys",
         row: row.kid.clone(),
@@ -269,12 +287,16 @@ fn place(kid: &str) -> Place<'_> {
     }
 }
 
-fn find(rows: &[SigningKeyRow], alg: SigningAlg, status: Status) -> Option<&SigningKeyRow> {
+pub(super) fn find(
+    rows: &[SigningKeyRow],
+    alg: SigningAlg,
+    status: Status,
+) -> Option<&SigningKeyRow> {
     rows.iter()
         .find(|row| row.alg == alg.as_str() && row.status == status)
 }
 
-async fn make(
+pub(super) async fn make(
     alg: SigningAlg,
     status: Status,
     vault: &Vault,

@@ -9,6 +9,7 @@ pub mod claims;
 pub mod id_token;
 pub mod keyring;
 pub mod lifecycle;
+pub mod revocation;
 pub mod root;
 pub mod signing_key;
 pub mod subject;
@@ -74,6 +75,9 @@ pub enum KeyError {
         /// The status in which one should be.
         status: &'static str,
     },
+    /// No published key has this id.
+    #[error("no published key has the id {0}")]
+    Gone(String),
     /// aws-lc-rs could not make a key.
     #[error("a new key could not be made")]
     Generation,

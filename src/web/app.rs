@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -25,9 +25,11 @@ use crate::store::operators::{self, Credentials, Mode, Operator};
 use crate::store::ranges;
 use crate::token::keyring::LiveKeyring;
 use crate::token::subject::SubjectKey;
+use crate::web::brand::Logos;
 use crate::web::client_authorities::ClientAuthorities;
 use crate::web::client_keys::ClientKeys;
 use crate::web::cookies::Cookies;
+use crate::web::inward::Inward;
 use crate::web::limits::Throttles;
 use crate::web::secret_uses::SecretUses;
 use crate::web::unfinished::Unfinished;
@@ -69,10 +71,16 @@ pub struct Parts {
     pub cookies: Cookies,
     /// Counts what callers cost.
     pub throttles: Throttles,
+    /// Our own endpoints for programs.
+    pub inward: Inward,
     /// What goes on without a request.
     pub unfinished: Unfinished,
     /// This server's name in records, new with every start.
     pub replica: String,
+    /// Apps' pictures.
+    pub logos: Logos,
+    /// What the admin API's document says, for the console to show.
+    pub api_document: OnceLock<serde_json::Value>,
     clients: Cache<String, Option<Arc<Client>>>,
     registry: ArcSwap<Registry>,
 }
@@ -162,7 +170,10 @@ impl App {
         Self(Arc::new(Parts {
             cookies,
             throttles: Throttles::new(&config.limits),
+            inward: Inward::default(),
             unfinished: Unfinished::default(),
+            logos: Logos::default(),
+            api_document: OnceLock::new(),
             replica: b64(&random::<6>()),
             config,
             db,

@@ -61,6 +61,17 @@ impl Cookies {
         }
     }
 
+    /// The name of the cookie under which the numbers are counted that this browser tries. Nothing else
+    /// hangs on it, so it may be set before anybody agreed to anything.
+    #[must_use]
+    pub fn visit(self) -> &'static str {
+        if self.https {
+            "__Host-nc_visit"
+        } else {
+            "nc_visit"
+        }
+    }
+
     /// The name of the signed-in session's cookie.
     #[must_use]
     pub fn session(self) -> &'static str {
@@ -219,6 +230,12 @@ impl Received<'_> {
     #[must_use]
     pub fn browser(&self) -> Option<Token> {
         self.token(self.cookies.browser())
+    }
+
+    /// The token under which the numbers are counted that this browser tries.
+    #[must_use]
+    pub fn visit(&self) -> Option<Token> {
+        self.token(self.cookies.visit())
     }
 
     /// The signed-in session's token.

@@ -3,14 +3,17 @@
 pub mod app;
 pub mod assets;
 pub mod authorization;
+pub mod brand;
 pub mod browser;
 pub mod client_authorities;
 pub mod client_certificate;
 pub mod client_keys;
 pub mod cookies;
 pub mod csrf;
+pub mod export_file;
 pub mod failure;
 pub mod headers;
+pub mod inward;
 pub mod limits;
 pub mod page;
 pub mod plain;

@@ -5,6 +5,7 @@ use axum::response::{Html, IntoResponse as _, Response};
 use http::StatusCode;
 
 use super::assets;
+use super::brand::Brand;
 use super::headers::PageClass;
 use super::text::{Language, Markup};
 use crate::config::Branding;
@@ -47,6 +48,8 @@ pub struct Frame {
     pub language: Language,
     /// The app, where it is known and may be told: never to a browser without the login's cookie.
     pub app: Option<App>,
+    /// What the app brings along, where it may: never to a phone that a login was moved to.
+    pub brand: Brand,
     /// Without it the page has no forms.
     pub form: Option<Form>,
     /// What a person tells support (`7F3K-21`); it is found in the audit log.
@@ -81,6 +84,7 @@ impl Frame {
             service: service.to_owned(),
             language,
             app: None,
+            brand: Brand::default(),
             form: None,
             reference: None,
             policy: None,

@@ -23,6 +23,7 @@ const LAYERS: &[(&str, Option<u8>)] = &[
     ("oauth", Some(1)),
     ("audit", Some(1)),
     ("outbound", Some(1)),
+    ("accent", Some(0)),
     ("config", Some(0)),
     ("clock", Some(0)),
     ("secret", Some(0)),

@@ -1,14 +1,17 @@
 //! What lies in the database: root keys, signing keys, operators, clients.
 
+use chrono::TimeDelta;
 use sqlx::PgConnection;
 
 use super::{Finding, Tools};
 use crate::admin::operators::unguarded_endpoints;
 use crate::cli::failure::Failure;
 use crate::cli::office::open;
-use crate::secret::{Vault, same};
+use crate::clock::{Clock, Time};
+use crate::secret::{Vault, made_at, same};
 use crate::store::db::StoreError;
 use crate::store::keys::{self, RootCheck, Status};
+use crate::store::log_verifications::{self, Standing};
 use crate::store::operators::{self, Mode, Operator};
 use crate::store::{clients, staff};
 use crate::token::lifecycle::ALGS;
@@ -35,6 +38,10 @@ async fn look(
         findings.push(root(&vault.checks(), &keys::root_checks(db).await?));
     }
     findings.push(signing(&keys::signing_keys(db).await?));
+    findings.push(log(
+        &log_verifications::standing(&mut *db).await?,
+        Clock::system().now(),
+    ));
     let all = operators::list(db).await?;
     findings.extend(networks(&all, vault, tools.operators.allow_test));
     if clients::page(db, "", "", 1).await?.is_empty() {
@@ -106,6 +113,52 @@ fn signing(rows: &[keys::SigningKeyRow]) -> Finding {
         format!("none signs {}", missing.join(", ")),
         "Nothing to do before the first start: the server makes them.",
     )
+}
+
+/// How long a record may wait to be sealed before somebody should look.
+const SEALED_WITHIN: TimeDelta = TimeDelta::minutes(1);
+/// A day's verification may have been missed once.
+const VERIFIED_WITHIN: TimeDelta = TimeDelta::hours(50);
+
+fn log(log: &Standing, now: Time) -> Finding {
+    const CHECK: &str = "audit log";
+    let (Some(began), Some(sealed)) = (log.began_at, log.sealed_at) else {
+        let fix = "Nothing to do before the first start: the server begins it.";
+        return Finding::warn(CHECK, "it has not begun", fix);
+    };
+    let ago = |at: Time| format!("{} min ago", (now - at).num_minutes());
+    let verified = log.verified_at.map_or("never".to_owned(), ago);
+    if let Some(found) = log.found.filter(|found| *found > 0) {
+        return Finding::fail(
+            CHECK,
+            format!(
+                "the last daily verification found {found}, the first: {}; it was last found whole: {verified}",
+                log.first.as_deref().unwrap_or_default()
+            ),
+            "Run `numbercloak audit verify` with a checkpoint that you kept, and find out who was at the database.",
+        );
+    }
+    if let Some(waits) = log
+        .pending
+        .and_then(made_at)
+        .filter(|at| *at + SEALED_WITHIN < now)
+    {
+        return Finding::fail(
+            CHECK,
+            format!(
+                "a record has waited to be sealed since {}: no server seals",
+                ago(waits)
+            ),
+            "Start a server, or read the log of the one that runs.",
+        );
+    }
+    let message = format!("last sealed {}, last found whole {verified}", ago(sealed));
+    if log.verified_at.unwrap_or(began) + VERIFIED_WITHIN < now {
+        let fix = "Let a server run at checkpoints.verify_hour with checkpoints.verify_daily, or run \
+            `numbercloak audit verify` on a schedule of yours.";
+        return Finding::warn(CHECK, message, fix);
+    }
+    Finding::ok(CHECK, message)
 }
 
 fn networks(all: &[Operator], vault: Option<&Vault>, allow_test: bool) -> Vec<Finding> {

@@ -243,6 +243,7 @@ fn the_schema_closes_every_section_and_marks_secrets() {
             "database.migrator_url",
             "database.url",
             "keys.root_key",
+            "streams.otlp_authorization",
             "streams.webhook_secret"
         ]
     );

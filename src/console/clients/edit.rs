@@ -139,9 +139,6 @@ fn write(visit: &Visit, client: &mut Editable) {
     settings.claims_in_userinfo_only = ticked("claims_in_userinfo_only");
     settings.post_logout_redirect_uris = lines(visit.field("post_logout_redirect_uris"));
     settings.backchannel_logout_uri = text("backchannel_logout_uri");
-    settings.client_uri = text("client_uri");
-    settings.policy_uri = text("policy_uri");
-    settings.tos_uri = text("tos_uri");
 }
 
 fn confirm_of(word: &str) -> Confirm {

@@ -4,21 +4,23 @@ use askama::Template;
 use axum::response::Response;
 use http::StatusCode;
 
+use crate::admin::clients;
+use crate::admin::page::Wanted;
 use crate::console::clients::kind_words;
 use crate::console::frame::Frame;
 use crate::console::trouble::Trouble;
 use crate::console::visit::Visit;
-use crate::store::client_pages::{self, Listed};
+use crate::store::clients::Client;
 use crate::web::headers::PageClass;
 use crate::web::page::render;
 
 /// Clients on a page.
-const ON_A_PAGE: usize = 50;
+const ON_A_PAGE: u16 = 50;
 /// Longest text searched for, characters.
 const LONGEST: usize = 100;
 
 struct Row {
-    client: Listed,
+    client: Client,
     kind: &'static str,
 }
 
@@ -35,30 +37,29 @@ struct Page {
 
 /// Shows it.
 pub async fn show(visit: Visit) -> Result<Response, Trouble> {
-    let search: String = visit
-        .query
-        .get("q")
-        .unwrap_or_default()
-        .trim()
-        .chars()
-        .take(LONGEST)
-        .collect();
-    let after = visit.query.get("after").unwrap_or_default();
-    let limit = i64::try_from(ON_A_PAGE + 1).unwrap_or(i64::MAX);
-    let mut clients = client_pages::page(visit.app.db.relaxed(), &search, after, limit).await?;
-    let more = clients.len() > ON_A_PAGE;
-    clients.truncate(ON_A_PAGE);
-    let next = clients.last().filter(|_| more).map(|last| {
+    let search = visit.query.get("q").unwrap_or_default().trim();
+    let wanted = Wanted {
+        search: search
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(LONGEST)
+            .collect(),
+        after: visit.query.get("after").map(str::to_owned),
+        limit: ON_A_PAGE,
+    };
+    let found = clients::page(&visit.desk(), &wanted).await?;
+    let next = found.next.map(|next| {
         url::form_urlencoded::Serializer::new(String::new())
-            .append_pair("q", &search)
-            .append_pair("after", &last.client_id)
+            .append_pair("q", &wanted.search)
+            .append_pair("after", &next)
             .finish()
     });
     let page = Page {
         frame: visit.frame("Clients"),
-        is_first: after.is_empty(),
-        search,
-        rows: clients
+        is_first: wanted.after.is_none(),
+        search: wanted.search,
+        rows: found
+            .items
             .into_iter()
             .map(|client| Row {
                 kind: kind_words(client.kind),

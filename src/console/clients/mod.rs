@@ -1,11 +1,12 @@
-//! Clients: the list, registering one, its page, its code, its settings, its secrets.
+//! Clients: the list, registering one, its page, its code, its settings, its branding, its secrets.
 
+pub mod branding;
 pub mod edit;
 pub mod list;
 pub mod new;
 pub mod one;
 pub mod secrets;
-mod snippets;
+pub mod trial;
 
 use crate::admin::{Refused, clients};
 use crate::console::trouble::Trouble;

@@ -4,8 +4,8 @@ use askama::Template;
 use axum::response::Response;
 use http::StatusCode;
 
+use crate::admin::client_snippets::{Snippet, environment, snippets};
 use crate::admin::clients::{self, NewClient};
-use crate::console::clients::snippets::{Snippet, environment, snippets};
 use crate::console::clients::{field_of, kind_words, lines};
 use crate::console::frame::Frame;
 use crate::console::trouble::Trouble;

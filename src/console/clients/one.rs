@@ -4,8 +4,8 @@ use askama::Template;
 use axum::response::Response;
 use http::StatusCode;
 
+use crate::admin::client_snippets::{Snippet, environment, snippets};
 use crate::admin::clients;
-use crate::console::clients::snippets::{Snippet, environment, snippets};
 use crate::console::clients::{kind_words, named, page_of};
 use crate::console::frame::Frame;
 use crate::console::rule::to;

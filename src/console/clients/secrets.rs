@@ -7,10 +7,10 @@ use axum::response::Response;
 use http::StatusCode;
 
 use crate::admin::client_secrets::{self, DEFAULT_GRACE};
+use crate::admin::client_snippets::environment;
 use crate::admin::clients;
 use crate::clock::Time;
 use crate::console::clients::page_of;
-use crate::console::clients::snippets::environment;
 use crate::console::frame::Frame;
 use crate::console::rule::to;
 use crate::console::trouble::Trouble;

@@ -11,7 +11,7 @@ use http::header::SET_COOKIE;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::admin::trials::{self, Asking, LIFE};
+use crate::admin::operator_trials::{self, Asking, LIFE};
 use crate::admin::{Refused, operators};
 use crate::console::frame::Frame;
 use crate::console::qr;
@@ -19,7 +19,7 @@ use crate::console::trouble::Trouble;
 use crate::console::visit::Visit;
 use crate::phone::PhoneNumber;
 use crate::secret::{Token, same};
-use crate::store::trials::{Stage, Trial};
+use crate::store::operator_trials::{Stage, Trial};
 use crate::verdict::Outcome;
 use crate::web::csrf;
 use crate::web::headers::PageClass;
@@ -90,7 +90,7 @@ pub async fn begin(visit: Visit) -> Result<Response, Trouble> {
         return begin_page(&visit, status, Some(message.to_owned())).await;
     };
     let alias = visit.path("alias");
-    match trials::begin(&visit.desk(), visit.staff().staff, alias, &number).await {
+    match operator_trials::begin(&visit.desk(), visit.staff().staff, alias, &number).await {
         Ok(id) => {
             let page = format!("/admin/operators/{alias}/phone/{id}");
             Ok(Redirect::to(&page).into_response())
@@ -110,8 +110,8 @@ pub async fn watch(visit: Visit) -> Result<Response, Trouble> {
         what: "test",
         id: given.chars().take(40).collect(),
     })?;
-    let trial = trials::show(&desk, visit.staff().staff, id).await?;
-    let (kept, number) = trials::kept(&desk, &trial)?;
+    let trial = operator_trials::show(&desk, visit.staff().staff, id).await?;
+    let (kept, number) = operator_trials::kept(&desk, &trial)?;
     let state = state(&visit, &trial);
     let link = if state == State::Waiting {
         let path = format!("/phone-test/{}", kept.ticket);
@@ -224,7 +224,7 @@ pub async fn on_phone(visit: Visit) -> Result<Response, Trouble> {
     let Some(trial) = brought(&visit).await? else {
         return gone(&visit);
     };
-    let (_, number) = trials::kept(&visit.desk(), &trial)?;
+    let (_, number) = operator_trials::kept(&visit.desk(), &trial)?;
     let step = match trial.stage {
         Stage::Waiting if visit.now < trial.expires_at => {
             Step::Ask(visit.path("ticket").to_owned())
@@ -259,14 +259,14 @@ pub async fn depart(visit: Visit) -> Result<Response, Trouble> {
         return gone(&visit);
     }
     let desk = visit.desk();
-    let (_, number) = trials::kept(&desk, &trial)?;
+    let (_, number) = operator_trials::kept(&desk, &trial)?;
     let asking = Asking {
         operators: &visit.app.operators,
         issuer: &visit.app.config.issuer,
         clock: &visit.app.clock,
     };
     let cookie = Token::random();
-    let step = match trials::depart(&desk, asking, &trial, &cookie).await? {
+    let step = match operator_trials::depart(&desk, asking, &trial, &cookie).await? {
         Some(url) => Step::Leave(url),
         None => Step::Gone,
     };
@@ -286,7 +286,7 @@ async fn brought(visit: &Visit) -> Result<Option<Trial>, Trouble> {
     let Some(ticket) = Token::parse(visit.path("ticket")) else {
         return Ok(None);
     };
-    Ok(trials::find_by_ticket(&visit.desk(), &ticket).await?)
+    Ok(operator_trials::find_by_ticket(&visit.desk(), &ticket).await?)
 }
 
 fn is_its_phone(visit: &Visit, trial: &Trial) -> bool {

@@ -1,29 +1,32 @@
 //! Verifying the log in the database, in one snapshot of it, while servers go on.
 
+mod expected;
+mod leaf;
+mod unsealed;
+
 use std::collections::HashSet;
+use std::time::Duration;
 
 use sqlx::{Connection as _, PgConnection};
 use uuid::Uuid;
 
-use crate::audit::record::{Personal, commitment, personal_place};
+use self::leaf::stored;
 use crate::clock::Time;
 use crate::ledger::note::{Checkpoint, Verifier};
 use crate::ledger::tiles::{TileId, Tiles, WIDTH};
-use crate::ledger::tree::{Frontier, Hash, leaf_hash};
+use crate::ledger::tree::Frontier;
 use crate::ledger::verify::facts::Facts;
-use crate::ledger::verify::{Anchor, In, LogReport, Report, What, about};
+use crate::ledger::verify::runs::Runs;
+use crate::ledger::verify::{In, LogReport, Report, What, about};
 use crate::ledger::{LedgerError, head, read};
-use crate::secret::{Vault, from_b64, same};
-use crate::store::checkpoints;
+use crate::secret::Vault;
 use crate::store::db::StoreError;
 use crate::store::log::{self, Head, Leaf};
 
 /// Leaves read at a time, some full tiles.
 const PAGE: u64 = 8 * WIDTH;
-/// Checkpoints, and unsealed records, read at a time.
-const ROWS: i64 = 1000;
-/// How long a record may wait to be sealed before that is a finding.
-const PATIENCE: i64 = 60;
+/// Leaves checked before others in this process get their turn: a server answers logins meanwhile.
+const SLICE: u64 = 64;
 
 /// What to verify against.
 pub struct Given<'a> {
@@ -35,6 +38,8 @@ pub struct Given<'a> {
     pub outside: Vec<(String, Checkpoint)>,
     /// Logs whose loss is known and accounted for.
     pub known_losses: Vec<String>,
+    /// How long to leave the database alone after each page.
+    pub pause: Duration,
     /// The time.
     pub now: Time,
 }
@@ -52,7 +57,7 @@ pub async fn verify(db: &mut PgConnection, given: &Given<'_>) -> Result<Report, 
         facts: Facts::default(),
         report: Report::default(),
         missing_named: Vec::new(),
-        missing_leaves: Vec::new(),
+        missing: Runs::default(),
         missing_personal: Vec::new(),
     };
     let logs = log::all(&mut *walk.db).await?;
@@ -87,17 +92,10 @@ struct Walk<'a, 'b> {
     report: Report,
     /// Ids that manifests name and no log holds.
     missing_named: Vec<(Uuid, Uuid)>,
-    /// Leaves without a record, each with the log it is of, and the record's id if that is still known.
-    missing_leaves: Vec<(i32, u64, Option<Uuid>)>,
+    /// Leaves without a record.
+    missing: Runs,
     /// Records without the personal part they commit to.
     missing_personal: Vec<(i32, u64, Uuid)>,
-}
-
-/// Checkpoints of one log, by size.
-struct Expected {
-    size: u64,
-    root: Hash,
-    name: String,
 }
 
 impl Walk<'_, '_> {
@@ -131,6 +129,9 @@ impl Walk<'_, '_> {
                     self.report
                         .find(within.at(What::TreeAltered, leaf, None, message));
                 }
+                if leaf.is_multiple_of(SLICE) {
+                    tokio::task::yield_now().await;
+                }
                 let stored = stored(&tiles, leaf);
                 let hash = self.leaf(row, leaf, found, stored, &mut summary);
                 tree.push(hash);
@@ -139,6 +140,7 @@ impl Walk<'_, '_> {
                 }
             }
             self.look_for_named().await?;
+            tokio::time::sleep(self.given.pause).await;
         }
         summary.until = size;
         self.compare_head(&within, row, size, &tree).await?;
@@ -159,223 +161,6 @@ impl Walk<'_, '_> {
             Ok(tiles) => Ok(tiles),
             Err(read::TreeError::Broken(_)) => Ok(Tiles::new()),
             Err(error) => Err(error.into()),
-        }
-    }
-
-    /// Checks one leaf and says its hash: that of the record if it is ours, else the stored one, so that
-    /// one altered record does not make every later one doubtful.
-    fn leaf(
-        &mut self,
-        log: &Head,
-        leaf: u64,
-        found: Option<Leaf>,
-        stored: Option<Hash>,
-        summary: &mut LogReport,
-    ) -> Hash {
-        let within = In(&log.origin);
-        let known = found.as_ref().map(|row| row.record_id);
-        let Some(row) = found.filter(|row| row.body.is_some()) else {
-            self.missing_leaves.push((log.id, leaf, known));
-            summary.hashes += 1;
-            return stored.unwrap_or_default();
-        };
-        let body = row.body.as_deref().unwrap_or_default();
-        let hash = leaf_hash(body);
-        let id = Some(row.record_id);
-        summary.records += 1;
-        let vault = self.given.vault;
-        let key = row.mac_key_id.as_deref().unwrap_or_default();
-        let is_ours = vault.audit_mac_is_valid(key, body, row.mac.as_deref().unwrap_or_default());
-        let is_sealed = stored == Some(hash);
-        if stored.is_none() {
-            let message = "the stored tree has no hash for this leaf";
-            self.report
-                .find(within.at(What::TreeAltered, leaf, id, message));
-        }
-        match (is_ours, is_sealed || stored.is_none()) {
-            (true, true) => {}
-            (_, false) => {
-                let message = if is_ours {
-                    "the record is one of ours, but not the one that stands at this leaf of the tree"
-                } else {
-                    "the record's bytes are not those that were sealed"
-                };
-                self.report
-                    .find(within.at(What::Altered, leaf, id, message));
-            }
-            (false, true) => {
-                let message = if vault.has_key(key) {
-                    "the record does not carry our MAC"
-                } else {
-                    "the record's MAC is under a root key that is not given"
-                };
-                self.report.find(within.at(What::NoMac, leaf, id, message));
-            }
-        }
-        let value: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
-        if let Some(name) = differing_copy(&row, &value) {
-            let message = format!("the search copy {name} is not what the record says");
-            self.report
-                .find(within.at(What::CopyDiffers, leaf, id, message));
-        }
-        self.personal(log, leaf, &row, &value);
-        if is_ours {
-            let losses = &self.given.known_losses;
-            self.facts
-                .gather(row.record_id, &value, losses, &mut self.report);
-        }
-        if is_ours || stored.is_none() {
-            hash
-        } else {
-            stored.unwrap_or(hash)
-        }
-    }
-
-    fn personal(&mut self, log: &Head, leaf: u64, row: &Leaf, body: &serde_json::Value) {
-        let within = In(&log.origin);
-        let committed = body["personal"].as_str().and_then(from_b64);
-        let trouble = match (committed, row.salt.as_deref().zip(row.sealed.as_deref())) {
-            (None, None) => None,
-            (None, Some(_)) => Some("there is a personal part that the record knows nothing of"),
-            (Some(_), None) => {
-                self.missing_personal.push((log.id, leaf, row.record_id));
-                None
-            }
-            (Some(committed), Some((salt, sealed))) => {
-                let place = personal_place(&row.record_id);
-                match self.given.vault.open(place, sealed) {
-                    Err(_) => Some("the personal part does not open with the root keys given"),
-                    Ok(plain) if !same(&commitment(salt, &plain), &committed) => {
-                        Some("the personal part is not the one that the record commits to")
-                    }
-                    Ok(plain) if !self.is_hash_of(row.number_hash.as_deref(), &plain) => {
-                        Some("the number's search hash is not that of the number")
-                    }
-                    Ok(_) => None,
-                }
-            }
-        };
-        if let Some(message) = trouble {
-            let id = Some(row.record_id);
-            self.report
-                .find(within.at(What::PersonalAltered, leaf, id, message));
-        }
-    }
-
-    fn is_hash_of(&self, hash: Option<&[u8]>, plain: &[u8]) -> bool {
-        let personal: Personal = serde_json::from_slice(plain).unwrap_or_default();
-        match (hash, personal.number) {
-            (None, None) => true,
-            (Some(hash), Some(number)) => {
-                let mut known = self.given.vault.search_hashes(&number).into_iter();
-                known.any(|(_, known)| same(&known, hash))
-            }
-            _ => false,
-        }
-    }
-
-    async fn expected(&mut self, row: &Head, size: u64) -> Result<Vec<Expected>, LedgerError> {
-        let within = In(&row.origin);
-        let mut expected = Vec::new();
-        let mut above = 0;
-        loop {
-            let rows = checkpoints::between(&mut *self.db, row.id, above, ROWS).await?;
-            let Some(last) = rows.last() else { break };
-            above = last.size;
-            for one in rows {
-                let name = format!("the checkpoint of {}", one.signed_at.to_rfc3339());
-                match Checkpoint::open(&one.note, self.given.key) {
-                    Ok(kept)
-                        if kept.origin == row.origin
-                            && i64::try_from(kept.size) == Ok(one.size) =>
-                    {
-                        expected.push(Expected {
-                            size: kept.size,
-                            root: kept.root,
-                            name,
-                        });
-                    }
-                    Ok(_) => {
-                        let message = format!("{name} is another one");
-                        self.report
-                            .find(within.whole(What::CheckpointDiffers, message));
-                    }
-                    Err(error) => {
-                        let message = format!("{name} {error}");
-                        self.report
-                            .find(within.whole(What::CheckpointDiffers, message));
-                    }
-                }
-            }
-        }
-        for place in checkpoints::places(&mut *self.db).await? {
-            let kept = place
-                .note
-                .and_then(|note| Checkpoint::open(&note, self.given.key).ok());
-            let Some(kept) = kept.filter(|kept| kept.origin == row.origin) else {
-                continue;
-            };
-            self.report.anchors.push(Anchor {
-                place: place.place.clone(),
-                origin: kept.origin,
-                size: kept.size,
-                given: false,
-            });
-            let name = format!("what {} has", place.place);
-            expected.push(Expected {
-                size: kept.size,
-                root: kept.root,
-                name,
-            });
-        }
-        for (place, kept) in &self.given.outside {
-            if kept.origin == row.origin {
-                self.report.anchors.push(Anchor {
-                    place: place.clone(),
-                    origin: kept.origin.clone(),
-                    size: kept.size,
-                    given: true,
-                });
-                let name = format!("the checkpoint from {place}");
-                expected.push(Expected {
-                    size: kept.size,
-                    root: kept.root,
-                    name,
-                });
-            }
-        }
-        for one in &expected {
-            if one.size > size {
-                let message = format!(
-                    "{} covers {} leaves, the database has {size}: records were lost or cut off",
-                    one.name, one.size
-                );
-                self.report.find(within.whole(What::Shortened, message));
-            }
-        }
-        expected.retain(|one| one.size <= size);
-        expected.sort_by_key(|one| one.size);
-        Ok(expected)
-    }
-
-    fn compare(
-        &mut self,
-        within: &In<'_>,
-        one: &Expected,
-        tree: &Frontier,
-        summary: &mut LogReport,
-    ) {
-        if one.size == tree.size() && one.root == tree.root() {
-            summary.checkpoints += 1;
-            summary.covered = Some(one.size);
-        } else {
-            let message = format!(
-                "{} does not agree with the records: something among the first {} leaves was changed, \
-                 removed, added or moved",
-                one.name, one.size
-            );
-            self.report
-                .find(within.whole(What::CheckpointDiffers, message));
         }
     }
 
@@ -417,74 +202,14 @@ impl Walk<'_, '_> {
         Ok(())
     }
 
-    async fn unsealed(&mut self) -> Result<(), LedgerError> {
-        let vault = self.given.vault;
-        let mut found: HashSet<Uuid> = HashSet::new();
-        let mut after = Uuid::nil();
-        let mut oldest: Option<Uuid> = None;
-        loop {
-            let rows = log::unsealed(self.db, after, ROWS).await?;
-            let Some(last) = rows.last() else { break };
-            after = last.id;
-            for row in rows {
-                let is_ours = vault.audit_mac_is_valid(&row.mac_key_id, &row.body, &row.mac);
-                if !is_ours {
-                    let message =
-                        format!("record {} is not sealed and does not carry our MAC", row.id);
-                    self.report.find(about(What::NoMac, Some(row.id), message));
-                    continue;
-                }
-                if row.pending {
-                    found.insert(row.id);
-                    self.report.tail.records += 1;
-                    oldest = Some(oldest.map_or(row.id, |oldest| oldest.min(row.id)));
-                    let value = serde_json::from_slice(&row.body).unwrap_or_default();
-                    let losses = &self.given.known_losses;
-                    self.facts.gather(row.id, &value, losses, &mut self.report);
-                } else if self.facts.refusal(row.id).is_none() {
-                    let message = format!(
-                        "record {} is in no log and does not wait to be sealed",
-                        row.id
-                    );
-                    self.report
-                        .find(about(What::TakenOut, Some(row.id), message));
-                }
-            }
-        }
-        self.look_for_named().await?;
-        self.missing_named.retain(|(id, _)| !found.contains(id));
-        for id in log::pending_without_record(self.db).await? {
-            let message = format!("record {id} waits to be sealed and is gone");
-            self.report.find(about(What::Gone, Some(id), message));
-        }
-        if let Some(oldest) = oldest.and_then(|id| id.get_timestamp()) {
-            let since = i64::try_from(oldest.to_unix().0).unwrap_or_default();
-            let waited = self.given.now.timestamp() - since;
-            self.report.tail.oldest_seconds = waited;
-            if waited > PATIENCE {
-                let message = format!(
-                    "{} records wait to be sealed, the oldest for {waited} s: no server seals",
-                    self.report.tail.records
-                );
-                self.report.find(about(What::Unsealed, None, message));
-            }
-        }
-        Ok(())
-    }
-
     fn settle(&mut self, logs: &[Head]) {
         let origin = |id: i32| {
             let log = logs.iter().find(|log| log.id == id);
             log.map_or("", |log| log.origin.as_str())
         };
-        for (log, leaf, id) in std::mem::take(&mut self.missing_leaves) {
-            if self.facts.is_retired_leaf(origin(log), leaf) {
-                continue;
-            }
-            let message =
-                "the record sealed here is gone, and no sealed record says that it was retired";
-            let finding = In(origin(log)).at(What::Gone, leaf, id, message);
-            self.report.find(finding);
+        let gone = self.facts.settle_missing(&self.missing, &mut self.report);
+        for (origin, run) in gone {
+            self.report.find(run.gone(&origin));
         }
         for (log, leaf, id) in std::mem::take(&mut self.missing_personal) {
             if self.facts.is_erased(id) {
@@ -507,37 +232,4 @@ impl Walk<'_, '_> {
         self.facts.settle_named(&missing, &mut self.report);
         self.facts.settle(true, &mut self.report);
     }
-}
-
-fn stored(tiles: &Tiles, leaf: u64) -> Option<Hash> {
-    let id = TileId {
-        level: 0,
-        index: leaf / WIDTH,
-    };
-    let within = usize::try_from(leaf % WIDTH).ok()?;
-    tiles.get(&id)?.get(within).copied()
-}
-
-/// The first search copy that is not what the body says.
-fn differing_copy(row: &Leaf, body: &serde_json::Value) -> Option<&'static str> {
-    let at = body["at"].as_str().and_then(|at| at.parse::<Time>().ok());
-    if row.at != at {
-        return Some("at");
-    }
-    if body["id"].as_str() != Some(row.record_id.to_string().as_str()) {
-        return Some("id");
-    }
-    let login = row.login_id.map(|id| id.to_string());
-    let copies = [
-        ("type", row.kind.as_deref()),
-        ("login_id", login.as_deref()),
-        ("client_id", row.client_id.as_deref()),
-        ("operator", row.operator.as_deref()),
-        ("outcome", row.outcome.as_deref()),
-        ("actor", row.actor.as_deref()),
-    ];
-    copies
-        .into_iter()
-        .find(|(name, copy)| body[*name].as_str() != *copy)
-        .map(|(name, _)| name)
 }

@@ -8,7 +8,9 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::audit::event::{LogBeginning, SealRefusal};
-use crate::ledger::verify::{Report, What, about};
+use crate::clock::Time;
+use crate::ledger::verify::runs::{Run, Runs};
+use crate::ledger::verify::{Dropped, Report, What, about};
 
 /// The fields of docs/decisions/0005-the-log.md.
 #[derive(Deserialize)]
@@ -16,6 +18,8 @@ struct Manifest {
     server: String,
     serial: u64,
     records: Vec<Uuid>,
+    #[serde(default)]
+    lost: Vec<Uuid>,
 }
 
 #[derive(Deserialize)]
@@ -50,11 +54,26 @@ impl IdRange {
 }
 
 #[derive(Deserialize)]
+struct Tombstone {
+    table: String,
+    from: Time,
+    until: Time,
+    rows: i64,
+    actor: Option<String>,
+    erased_range: Option<IdRange>,
+    retired: Option<Retired>,
+}
+
+#[derive(Deserialize)]
 struct Retired {
-    from: Uuid,
-    until: Uuid,
+    #[serde(flatten)]
+    ids: IdRange,
+    records: u64,
     leaves: HashMap<String, Vec<(u64, u64)>>,
 }
+
+/// A server's manifests: by serial, the manifest before, if it names one.
+type Serials = BTreeMap<u64, Option<Uuid>>;
 
 /// What was gathered.
 #[derive(Default)]
@@ -62,11 +81,14 @@ pub(super) struct Facts {
     erased: HashSet<Uuid>,
     erased_ranges: Vec<IdRange>,
     retired: Vec<Retired>,
+    dropped: Vec<Dropped>,
     refused: HashMap<Uuid, SealRefusal>,
-    serials: BTreeMap<String, Vec<u64>>,
+    serials: BTreeMap<String, Serials>,
     /// Ids that manifests name and that are to be looked for, with the manifest.
     named: Vec<(Uuid, Uuid)>,
-    pub(super) manifests: u64,
+    manifests: u64,
+    /// Records that the database lost when it crashed, and that nobody was answered on.
+    lost: usize,
 }
 
 impl Facts {
@@ -82,8 +104,10 @@ impl Facts {
             Some("AUDIT_MANIFEST") => {
                 if let Ok(manifest) = Manifest::deserialize(body) {
                     self.manifests += 1;
+                    self.lost += manifest.lost.len();
+                    let before = (manifest.serial > 1).then(|| manifest.records.first().copied());
                     let serials = self.serials.entry(manifest.server).or_default();
-                    serials.push(manifest.serial);
+                    serials.entry(manifest.serial).or_insert(before.flatten());
                     let named = manifest.records.into_iter().map(|named| (named, id));
                     self.named.extend(named);
                 }
@@ -98,22 +122,49 @@ impl Facts {
                     begun(&started, known_losses, report);
                 }
             }
+            Some("PERSONAL_DATA_ERASED") => {
+                if let Ok(erased) = Vec::<Uuid>::deserialize(&body["erased"]) {
+                    self.erased.extend(erased);
+                }
+            }
+            Some("PARTITION_DROPPED") => {
+                if let Ok(tombstone) = Tombstone::deserialize(body) {
+                    self.entomb(id, tombstone, report);
+                }
+            }
             _ => {}
         }
-        if let Ok(erased) = Vec::<Uuid>::deserialize(&body["erased"]) {
-            self.erased.extend(erased);
+    }
+
+    /// Takes in a tombstone. One that names its own future would hide what comes.
+    fn entomb(&mut self, id: Uuid, tombstone: Tombstone, report: &mut Report) {
+        let past = |range: &IdRange| range.until <= id;
+        let parts = tombstone.erased_range.filter(past);
+        let records = tombstone.retired.filter(|retired| past(&retired.ids));
+        if parts.is_none() && records.is_none() {
+            return;
         }
-        if let Ok(range) = IdRange::deserialize(&body["erased_range"])
-            && range.until <= id
-        {
-            // A record that erases its own future would hide what comes.
-            self.erased_ranges.push(range);
+        self.dropped.push(Dropped {
+            tombstone: id,
+            table: tombstone.table,
+            from: tombstone.from,
+            until: tombstone.until,
+            rows: tombstone.rows,
+            by: tombstone.actor,
+        });
+        self.erased_ranges.extend(parts);
+        let Some(retired) = records else { return };
+        let ranges = retired.leaves.values().flatten();
+        let sealed: u64 = ranges.map(|(first, end)| end.saturating_sub(*first)).sum();
+        if retired.records < sealed {
+            let message = format!(
+                "when the month from {} was dropped, {} of its {sealed} sealed records were gone already",
+                tombstone.from.to_rfc3339(),
+                sealed - retired.records
+            );
+            report.find(about(What::Gone, Some(id), message));
         }
-        if let Ok(retired) = Retired::deserialize(&body["retired"])
-            && retired.until <= id
-        {
-            self.retired.push(retired);
-        }
+        self.retired.push(retired);
     }
 
     /// Takes the ids that manifests named since the last time.
@@ -125,19 +176,29 @@ impl Facts {
         self.erased.contains(&id) || self.erased_ranges.iter().any(|range| range.has(id))
     }
 
-    /// Whether a leaf without its record is one that was retired.
-    pub(super) fn is_retired_leaf(&self, origin: &str, leaf: u64) -> bool {
-        let within = |(first, end): &(u64, u64)| *first <= leaf && leaf < *end;
-        let of_log = |retired: &Retired| {
-            let leaves = retired.leaves.get(origin);
-            leaves.is_some_and(|leaves| leaves.iter().any(within))
-        };
-        self.retired.iter().any(of_log)
+    /// Of leaves without a record, those that no tombstone names.
+    pub(super) fn settle_missing(&self, missing: &Runs, report: &mut Report) -> Vec<(String, Run)> {
+        let mut ranges: HashMap<&str, Vec<(u64, u64)>> = HashMap::new();
+        for (origin, leaves) in self.retired.iter().flat_map(|retired| &retired.leaves) {
+            ranges.entry(origin).or_default().extend(leaves);
+        }
+        ranges
+            .values_mut()
+            .for_each(|ranges| ranges.sort_unstable());
+        let mut gone = Vec::new();
+        for (origin, run) in missing.iter() {
+            let left = run.outside(ranges.get(origin).map_or(&[], Vec::as_slice));
+            let unnamed: u64 = left.iter().map(|piece| piece.leaves()).sum();
+            if let Some(log) = report.logs.iter_mut().find(|log| log.origin == origin) {
+                log.retired += run.leaves() - unnamed;
+            }
+            gone.extend(left.into_iter().map(|piece| (origin.to_owned(), piece)));
+        }
+        gone
     }
 
     fn is_retired(&self, id: Uuid) -> bool {
-        let within = |retired: &Retired| retired.from <= id && id < retired.until;
-        self.retired.iter().any(within)
+        self.retired.iter().any(|retired| retired.ids.has(id))
     }
 
     pub(super) fn refusal(&self, id: Uuid) -> Option<SealRefusal> {
@@ -162,13 +223,13 @@ impl Facts {
     /// manifests before and after it.
     pub(super) fn settle(&mut self, whole: bool, report: &mut Report) {
         report.manifests += self.manifests;
-        let start_known = whole && self.retired.is_empty();
-        for (server, serials) in &mut self.serials {
-            serials.sort_unstable();
-            serials.dedup();
-            let mut expected = if start_known { 1 } else { serials[0] };
-            for serial in serials {
-                if *serial != expected {
+        for (server, serials) in &self.serials {
+            let first = serials.keys().next().copied().unwrap_or(1);
+            let mut expected = if whole { 1 } else { first };
+            for (serial, before) in serials {
+                // What a retired month took with it is accounted for by its tombstone.
+                let retired = before.is_some_and(|before| self.is_retired(before));
+                if *serial != expected && !retired {
                     report.find(about(
                         What::ManifestMissing,
                         None,
@@ -181,6 +242,17 @@ impl Facts {
                 expected = *serial + 1;
             }
         }
+        if self.lost > 0 {
+            report.notes.push(format!(
+                "{} records that were not waited for were lost when the database crashed, as manifests say: \
+                 beginnings of logins and refusals, never a verdict or a token",
+                self.lost
+            ));
+        }
+        report.dropped = std::mem::take(&mut self.dropped);
+        report
+            .dropped
+            .sort_by_key(|dropped| (dropped.from, dropped.tombstone));
         let mut refused: Vec<_> = self.refused.iter().collect();
         refused.sort_unstable_by_key(|(id, _)| **id);
         for (id, reason) in refused {
@@ -205,5 +277,80 @@ fn begun(started: &Started, known_losses: &[String], report: &mut Report) {
         report.notes.push(format!("known: {message}"));
     } else {
         report.find(about(What::LogLost, None, message));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn id(n: u8) -> Uuid {
+        Uuid::from_bytes([n; 16])
+    }
+
+    fn told(bodies: &[(u8, Value)]) -> Report {
+        let (mut facts, mut report) = (Facts::default(), Report::default());
+        for (n, body) in bodies {
+            facts.gather(id(*n), body, &[], &mut report);
+        }
+        facts.settle(true, &mut report);
+        report
+    }
+
+    fn manifest(serial: u64, before: Option<u8>) -> Value {
+        let records: Vec<Uuid> = before.map(id).into_iter().collect();
+        json!({ "type": "AUDIT_MANIFEST", "server": "a", "serial": serial, "records": records })
+    }
+
+    fn tombstone(from: u8, until: u8, records: u64, leaves: u64) -> Value {
+        json!({
+            "type": "PARTITION_DROPPED", "table": "audit_records", "rows": records, "actor": "system",
+            "from": "2021-01-01T00:00:00Z", "until": "2021-02-01T00:00:00Z",
+            "retired": {
+                "from": id(from), "until": id(until), "records": records, "leaves": { "log": [[0, leaves]] }
+            }
+        })
+    }
+
+    fn kinds(report: &Report) -> Vec<What> {
+        report.findings.iter().map(|finding| finding.what).collect()
+    }
+
+    #[test]
+    fn manifests_that_went_with_a_retired_month_are_not_missed_and_others_are() {
+        // The month between: manifest 2 (id 20) is gone with it, 3 names it.
+        let month = (90, tombstone(15, 25, 4, 4));
+        let lawful = [
+            (10, manifest(1, None)),
+            (30, manifest(3, Some(20))),
+            month.clone(),
+        ];
+        let report = told(&lawful);
+        assert_eq!(kinds(&report), []);
+        assert_eq!(report.dropped[0].tombstone, id(90));
+        assert_eq!(report.dropped[0].rows, 4);
+        // Another one, which no tombstone covers, is missed.
+        let unlawful = [(10, manifest(1, None)), (40, manifest(4, Some(33))), month];
+        assert_eq!(kinds(&told(&unlawful)), [What::ManifestMissing]);
+        assert_eq!(
+            kinds(&told(&[(30, manifest(3, Some(20)))])),
+            [What::ManifestMissing]
+        );
+    }
+
+    #[test]
+    fn a_tombstone_that_names_its_own_future_is_none() {
+        let report = told(&[(20, tombstone(15, 25, 4, 4)), (30, manifest(2, Some(18)))]);
+        assert_eq!(kinds(&report), [What::ManifestMissing]);
+        assert!(report.dropped.is_empty());
+    }
+
+    #[test]
+    fn a_month_that_had_lost_records_before_it_was_dropped_is_told() {
+        let report = told(&[(90, tombstone(15, 25, 3, 4))]);
+        assert_eq!(kinds(&report), [What::Gone]);
+        assert_eq!(report.findings[0].record, Some(id(90)));
     }
 }

@@ -1,13 +1,19 @@
-//! Verifying the log: on the database ([`database`]) and, without it, on an export ([`offline`]); and
-//! an app's ID token as a receipt ([`receipt`]).
+//! Verifying the log: on the database ([`database`]) and, without it, on a bundle ([`offline`]); an export
+//! against its manifest ([`exported`]); and an app's ID token as a receipt ([`receipt`]).
 
 pub mod database;
+pub mod exported;
 mod facts;
 pub mod offline;
 pub mod receipt;
+mod runs;
+
+use std::fmt;
 
 use serde::Serialize;
 use uuid::Uuid;
+
+use crate::clock::Time;
 
 /// Findings listed; further ones are only counted.
 const LISTED: usize = 1000;
@@ -58,6 +64,8 @@ pub enum What {
     LogLost,
     /// The export is not complete, or not in its format.
     Malformed,
+    /// An export is not the one that its manifest describes.
+    ExportDiffers,
     /// A receipt is not what it should be.
     Receipt,
 }
@@ -80,6 +88,22 @@ pub struct Finding {
     pub message: String,
 }
 
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(log) = &self.log {
+            write!(f, "{log}: ")?;
+        }
+        if let Some(leaf) = self.leaf {
+            write!(f, "leaf {leaf}: ")?;
+        }
+        f.write_str(&self.message)?;
+        if let Some(record) = self.record {
+            write!(f, " ({record})")?;
+        }
+        Ok(())
+    }
+}
+
 /// One log as it was found.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct LogReport {
@@ -93,6 +117,8 @@ pub struct LogReport {
     pub records: u64,
     /// Leaves known by their hash only, because they were retired or left out of an export.
     pub hashes: u64,
+    /// Those of them that tombstones name.
+    pub retired: u64,
     /// Records whose personal part was erased.
     pub erased: u64,
     /// Checkpoints that were compared and agree.
@@ -115,6 +141,23 @@ pub struct Anchor {
     pub given: bool,
 }
 
+/// A month that is older than it is kept, and the record that stays in its place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Dropped {
+    /// The record that says so: the tombstone.
+    pub tombstone: Uuid,
+    /// What went: `audit_records`, or `audit_personal` for their personal parts.
+    pub table: String,
+    /// Of this time
+    pub from: Time,
+    /// and before this.
+    pub until: Time,
+    /// Rows that went.
+    pub rows: i64,
+    /// Who had them dropped: `system` for the server by itself.
+    pub by: Option<String>,
+}
+
 /// Records that are not sealed yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Tail {
@@ -135,6 +178,8 @@ pub struct Report {
     pub anchors: Vec<Anchor>,
     /// Manifests that were compared.
     pub manifests: u64,
+    /// Months that were dropped lawfully, as their tombstones say.
+    pub dropped: Vec<Dropped>,
     /// What is wrong; the first one is the first bad record.
     pub findings: Vec<Finding>,
     /// How many things are wrong.

@@ -12,6 +12,7 @@ use crate::ledger::bundle::{End, Line, Section};
 use crate::ledger::note::{Checkpoint, Verifier, from_base64, hash_from_base64};
 use crate::ledger::tree::{Frontier, Hash, cover, leaf_hash};
 use crate::ledger::verify::facts::Facts;
+use crate::ledger::verify::runs::Runs;
 use crate::ledger::verify::{Anchor, In, LogReport, Report, What, about};
 use crate::secret::{from_b64, same};
 
@@ -47,11 +48,11 @@ pub fn verify_looking_for(
         report: Report::default(),
         facts: Facts::default(),
         ids: HashSet::new(),
-        left_out: Vec::new(),
+        missing: Runs::default(),
         missing_personal: Vec::new(),
         open: None,
         whole: true,
-        filtered: false,
+        part: false,
         wanted,
         found: Vec::new(),
     };
@@ -68,13 +69,13 @@ struct Walk<'a> {
     facts: Facts,
     ids: HashSet<Uuid>,
     /// Leaves that stand as their hash only.
-    left_out: Vec<(String, u64)>,
+    missing: Runs,
     missing_personal: Vec<(String, u64, Uuid)>,
     open: Option<Open>,
     /// Whether every log begins with its first leaf.
     whole: bool,
-    /// Whether leaves were left out that nothing explains.
-    filtered: bool,
+    /// Whether only a part was asked for, so that records, or tombstones that name them, are left out.
+    part: bool,
     wanted: Option<Uuid>,
     found: Vec<Value>,
 }
@@ -175,6 +176,7 @@ impl Walk<'_> {
             return None;
         }
         self.whole &= section.from == 0 && section.until == section.size;
+        self.note_asked(&section);
         let mut outside: Vec<_> = self
             .given
             .outside
@@ -200,6 +202,28 @@ impl Walk<'_> {
         Some(open)
     }
 
+    /// An export says itself what it leaves out, and whoever verifies it is told: nobody else vouches for it.
+    fn note_asked(&mut self, section: &Section) {
+        let Some(asked) = &section.asked else { return };
+        self.part = true;
+        let mut words = vec!["only a part of the log was asked for".to_owned()];
+        words.extend(
+            asked
+                .since
+                .map(|since| format!("since {}", since.to_rfc3339())),
+        );
+        words.extend(
+            asked
+                .until
+                .map(|until| format!("until {}", until.to_rfc3339())),
+        );
+        words.extend(asked.client.as_ref().map(|id| format!("of client {id}")));
+        let note = words.join(", ");
+        if !self.report.notes.contains(&note) {
+            self.report.notes.push(note);
+        }
+    }
+
     fn leaf(&mut self, open: &mut Open, line: Line) {
         let origin = open.section.origin.clone();
         let within = In(&origin);
@@ -222,7 +246,7 @@ impl Walk<'_> {
             }
             (None, Some(hash)) => {
                 open.summary.hashes += 1;
-                self.left_out.push((origin.clone(), leaf));
+                self.missing.add(&origin, leaf, None);
                 hash_from_base64(hash).unwrap_or_default()
             }
             _ => {
@@ -404,13 +428,17 @@ impl Walk<'_> {
                 self.report.find(about(What::Shortened, None, message));
             }
         }
-        let retired = |(origin, leaf): &(String, u64)| self.facts.is_retired_leaf(origin, *leaf);
-        let left_out = self.left_out.iter().filter(|one| !retired(one)).count();
-        if left_out > 0 {
-            self.filtered = true;
+        let gone = self.facts.settle_missing(&self.missing, &mut self.report);
+        if self.part {
+            let left_out: u64 = gone.iter().map(|(_, run)| run.leaves()).sum();
             self.report.notes.push(format!(
-                "{left_out} records stand as their hashes only: they were left out of the export, or are gone"
+                "{left_out} records stand as their hashes only and no tombstone here names them: they were left out \
+                 as asked, or are gone"
             ));
+        } else {
+            for (origin, run) in gone {
+                self.report.find(run.gone(&origin));
+            }
         }
         let mut without = 0_u64;
         for (origin, _, id) in std::mem::take(&mut self.missing_personal) {
@@ -428,7 +456,7 @@ impl Walk<'_> {
             ));
         }
         let named = self.facts.take_named();
-        if self.whole && !self.filtered {
+        if self.whole && !self.part {
             let missing: Vec<_> = named
                 .into_iter()
                 .filter(|(id, _)| !self.ids.contains(id))

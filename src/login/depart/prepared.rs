@@ -16,7 +16,7 @@ use crate::login::view::Checking;
 use crate::operator::routing::Rule;
 use crate::phone::PhoneNumber;
 use crate::store::logins::Login;
-use crate::store::path::Departing;
+use crate::store::path::{Departing, Tried};
 use crate::verdict::{Evidence, Method, Outcome};
 use crate::web::app::{App, LiveOperator};
 use crate::web::browser::Browser;
@@ -27,6 +27,13 @@ use crate::web::page::{Frame, render};
 pub(super) struct GaveWay {
     pub(super) operator: String,
     pub(super) evidence: Evidence,
+}
+
+/// A number that counts against those a browser may try.
+pub(super) struct NumberTried {
+    pub(super) visit: Vec<u8>,
+    pub(super) number: Vec<u8>,
+    pub(super) most: i32,
 }
 
 /// A leg that is ready to depart.
@@ -40,6 +47,7 @@ pub struct Prepared {
     pub(super) sealed: Vec<u8>,
     pub(super) number_hashes: Vec<Vec<u8>>,
     pub(super) tries_per_hour: i64,
+    pub(super) tried: Option<NumberTried>,
     pub(super) legs_at_most: i32,
     pub(super) url: String,
     pub(super) now: Time,
@@ -83,6 +91,11 @@ impl Prepared {
             sealed: &self.sealed,
             number_hashes: &self.number_hashes,
             tries_per_hour: self.tries_per_hour,
+            tried: self.tried.as_ref().map(|tried| Tried {
+                visit: &tried.visit,
+                number: &tried.number,
+                most: tried.most,
+            }),
             legs_at_most: self.legs_at_most,
             now: self.now,
             expires_at: self.expires_at,

@@ -110,6 +110,8 @@ pub struct Login {
     pub handoff_id: Option<Uuid>,
     /// The hash of the cookie of the phone it was moved to: its legs belong to that browser.
     pub phone_hash: Option<Vec<u8>>,
+    /// The hash of the visit cookie of the browser that opened it: the numbers tried count there.
+    pub visit_hash: Option<Vec<u8>>,
 }
 
 impl Login {

@@ -33,6 +33,8 @@ pub(in crate::store) struct Row {
     pub session_id: Option<Uuid>,
     pub handoff_id: Option<Uuid>,
     pub phone_hash: Option<Vec<u8>>,
+    /// The hash of the visit cookie of the browser that opened it: the numbers tried count there.
+    pub visit_hash: Option<Vec<u8>>,
     pub opened_at: Time,
     pub expires_at: Time,
 }
@@ -71,6 +73,7 @@ impl Row {
             session_id: row.session_id,
             handoff_id: row.handoff_id,
             phone_hash: row.phone_hash,
+            visit_hash: row.visit_hash,
         })
     }
 }
@@ -86,7 +89,7 @@ pub async fn find(lane: &Lane, vault: &Vault, id: Uuid) -> Result<Option<Login>,
             number_source as "number_source: NumberSource", pressed, leg_id,
             (select operator from legs where legs.id = logins.leg_id) as operator, legs, mismatches,
             rerouted, outcome as "outcome: Outcome", retry_at, answer, session_id, handoff_id,
-            phone_hash, opened_at, expires_at
+            phone_hash, visit_hash, opened_at, expires_at
         from logins
         where id = $1
         "#,
@@ -171,7 +174,7 @@ pub async fn overdue(
             number_source as "number_source: NumberSource", pressed, leg_id,
             (select operator from legs where legs.id = logins.leg_id) as operator, legs, mismatches,
             rerouted, outcome as "outcome: Outcome", retry_at, answer, session_id, handoff_id,
-            phone_hash, opened_at, expires_at
+            phone_hash, visit_hash, opened_at, expires_at
         from logins
         where ended_at is null
             and (expires_at <= $1 or (stage = 'checking' and changed_at <= $2))

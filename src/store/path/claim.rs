@@ -70,7 +70,8 @@ pub async fn claim(
             login.number_source as "number_source: NumberSource", login.pressed, login.leg_id,
             login.legs, login.mismatches, login.rerouted,
             login.outcome as "outcome: Outcome", login.retry_at, login.answer,
-            login.session_id as login_session_id, login.handoff_id, login.phone_hash, login.opened_at, login.expires_at,
+            login.session_id as login_session_id, login.handoff_id, login.phone_hash,
+            login.visit_hash, login.opened_at, login.expires_at,
             leg.operator, leg.operator_revision, leg.method as "method: Method", leg.departed_at,
             leg.sealed as leg_sealed,
             s.id as "session_id?", s.number_hash as "session_number_hash?",
@@ -138,6 +139,7 @@ pub async fn claim(
             session_id: row.login_session_id,
             handoff_id: row.handoff_id,
             phone_hash: row.phone_hash,
+            visit_hash: row.visit_hash,
             opened_at: row.opened_at,
             expires_at: row.expires_at,
         }

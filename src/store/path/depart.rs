@@ -34,6 +34,8 @@ pub struct Departing<'a> {
     pub number_hashes: &'a [Vec<u8>],
     /// The most legs of one number in an hour.
     pub tries_per_hour: i64,
+    /// What counts against the numbers of the browser; absent: nothing does.
+    pub tried: Option<Tried<'a>>,
     /// The most legs of one login.
     pub legs_at_most: i32,
     /// When it departs.
@@ -41,6 +43,21 @@ pub struct Departing<'a> {
     /// When a callback comes too late.
     pub expires_at: Time,
 }
+
+/// A number that a browser tries. How many different ones it may is counted in one row per browser, which
+/// is its own lock: however many departures come at once, no more pass.
+#[derive(Clone, Copy, Debug)]
+pub struct Tried<'a> {
+    /// The hash of the browser's visit cookie.
+    pub visit: &'a [u8],
+    /// What stands for the number, keyed.
+    pub number: &'a [u8],
+    /// The most numbers in [`WINDOW`].
+    pub most: i32,
+}
+
+/// For how long the numbers of a browser are counted, from the first one on.
+pub const WINDOW: TimeDelta = TimeDelta::hours(1);
 
 /// What became of a departure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +67,8 @@ pub enum Departed {
     Away,
     /// The number was checked too often within the hour: nothing was written.
     TooManyTries,
+    /// The browser tried too many different numbers; until then it may go on with those. Nothing was written.
+    TooManyNumbers(Time),
 }
 
 impl Departed {
@@ -85,14 +104,37 @@ pub async fn open_and_depart(
     records: Appended,
 ) -> Result<Departed, StoreError> {
     let mut lent = lane.get().await?;
-    let done = sqlx::query_scalar!(
+    let row = sqlx::query!(
         r#"
-        with login as (
+        with due as (
+            select $21::bytea as visit, $22::bytea as number
+            where $21::bytea is not null and not exists (
+                select from visits where cookie_hash = $21 and since > $23 and $22 = any(numbers)
+            )
+        ),
+        visit as (
+            insert into visits as v (cookie_hash, numbers, since)
+            select visit, array[number], $6
+            from due
+            on conflict (cookie_hash) do update
+            set numbers = case
+                    when v.since <= $23 then excluded.numbers
+                    when v.numbers && excluded.numbers then v.numbers
+                    else v.numbers || excluded.numbers
+                end,
+                since = case when v.since <= $23 then excluded.since else v.since end
+            where v.since <= $23 or v.numbers && excluded.numbers or cardinality(v.numbers) < $24
+            returning cookie_hash
+        ),
+        crowded as (
+            select exists (select from due) and not exists (select from visit) as is_full
+        ),
+        login as (
             insert into logins
                 (id, client_id, cookie_hash, stage, sealed_request, sealed, number_source, pressed, leg_id,
-                legs, mismatches, opened_at, expires_at, changed_at)
-            select $1, $2, $3, 'away', $4, $5, $20, false, $8, 1, 0, $6, $7, $6
-            where $18 > (
+                legs, mismatches, opened_at, expires_at, changed_at, visit_hash)
+            select $1, $2, $3, 'away', $4, $5, $20, false, $8, 1, 0, $6, $7, $6, $25
+            where not (select is_full from crowded) and $18 > (
                 select count(*)
                 from legs
                 where number_hash = any($17) and id >= $19
@@ -110,8 +152,9 @@ pub async fn open_and_depart(
             select append_audit($16) as appended
             from login
         )
-        select count(appended) as "done!"
-        from audit
+        select (select count(appended) from audit) as "done!",
+            (select is_full from crowded) as "crowded!",
+            (select since from visits where cookie_hash = $21) as since
         "#,
         login.id,
         login.client_id,
@@ -133,16 +176,26 @@ pub async fn open_and_depart(
         leg.tries_per_hour,
         first_id(leg.now - TimeDelta::hours(1)),
         login.number_source.map(NumberSource::as_str),
+        leg.tried.map(|tried| tried.visit),
+        leg.tried.map(|tried| tried.number),
+        leg.now - WINDOW,
+        leg.tried.map_or(0, |tried| tried.most),
+        login.visit,
     )
     .fetch_one(lent.connection())
     .await?;
-    lent.give_back_after(&records, done == 1);
+    lent.give_back_after(&records, row.done == 1);
     // A new login has nothing else in its way.
-    Ok(if done == 1 {
-        Departed::Away
-    } else {
-        Departed::TooManyTries
+    Ok(match (row.done, row.crowded) {
+        (1, _) => Departed::Away,
+        (_, true) => too_many_numbers(row.since, leg.now),
+        (_, false) => Departed::TooManyTries,
     })
+}
+
+/// A row of a browser that began in this very moment is not seen yet.
+fn too_many_numbers(since: Option<Time>, now: Time) -> Departed {
+    Departed::TooManyNumbers(since.unwrap_or(now) + WINDOW)
 }
 
 /// Departs from a page: opens a leg and closes the one before. The caller has compared the cookie.
@@ -165,6 +218,29 @@ pub async fn depart(
             from legs
             where number_hash = any($14) and id >= $16
         ),
+        due as (
+            select $19::bytea as visit, $20::bytea as number
+            where $19::bytea is not null and not exists (
+                select from visits where cookie_hash = $19 and since > $21 and $20 = any(numbers)
+            )
+        ),
+        visit as (
+            insert into visits as v (cookie_hash, numbers, since)
+            select visit, array[number], $5
+            from due
+            on conflict (cookie_hash) do update
+            set numbers = case
+                    when v.since <= $21 then excluded.numbers
+                    when v.numbers && excluded.numbers then v.numbers
+                    else v.numbers || excluded.numbers
+                end,
+                since = case when v.since <= $21 then excluded.since else v.since end
+            where v.since <= $21 or v.numbers && excluded.numbers or cardinality(v.numbers) < $22
+            returning cookie_hash
+        ),
+        crowded as (
+            select exists (select from due) and not exists (select from visit) as is_full
+        ),
         login as (
             update logins
             set stage = 'away', leg_id = $2, legs = legs + 1, pressed = true, sealed = $3,
@@ -172,7 +248,8 @@ pub async fn depart(
                 retry_at = null
             where id = $1 and stage in ('open', 'away', 'problem') and expires_at > $5
                 and legs < $17
-                and not (select exhausted from tries) and not (rerouted and $9 = 'reroute')
+                and not (select exhausted from tries) and not (select is_full from crowded)
+                and not (rerouted and $9 = 'reroute')
                 and phone_hash is not distinct from $18 and (handoff_id is null or $18::bytea is not null)
             returning id
         ),
@@ -193,7 +270,9 @@ pub async fn depart(
             from login
         )
         select (select count(appended) from audit) as "done!",
-            (select exhausted from tries) as "exhausted!"
+            (select exhausted from tries) as "exhausted!",
+            (select is_full from crowded) as "crowded!",
+            (select since from visits where cookie_hash = $19) as since
         "#,
         login,
         leg.leg,
@@ -213,10 +292,17 @@ pub async fn depart(
         first_id(leg.now - TimeDelta::hours(1)),
         leg.legs_at_most,
         number.phone,
+        leg.tried.map(|tried| tried.visit),
+        leg.tried.map(|tried| tried.number),
+        leg.now - WINDOW,
+        leg.tried.map_or(0, |tried| tried.most),
     )
     .fetch_one(lent.connection())
     .await?;
     lent.give_back_after(&records, row.done == 1);
+    if row.crowded {
+        return Ok(too_many_numbers(row.since, leg.now));
+    }
     Departed::of(row.done, row.exhausted)
 }
 
@@ -383,4 +469,14 @@ pub async fn stop_short(
     .fetch_one(lent.connection())
     .await?;
     lent.settle(&records, done)
+}
+
+/// Forgets what browsers tried whose window is long over.
+pub async fn forget_visits(lane: &Lane, before: Time) -> Result<u64, StoreError> {
+    let mut lent = lane.get().await?;
+    let done = sqlx::query!("delete from visits where since < $1", before)
+        .execute(lent.connection())
+        .await?;
+    lent.give_back();
+    Ok(done.rows_affected())
 }

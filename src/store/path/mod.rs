@@ -18,7 +18,8 @@ pub use answer::{SessionUse, answer};
 pub use claim::{Claimed, claim};
 pub use close::{break_off, end, refuse};
 pub use depart::{
-    Chosen, Departed, Departing, ask_for_operator, depart, open_and_depart, reroute, stop_short,
+    Chosen, Departed, Departing, Tried, WINDOW, ask_for_operator, depart, forget_visits,
+    open_and_depart, reroute, stop_short,
 };
 pub use open::{Opening, open};
 pub use release::{GoAhead, Release, SessionRow, hold, release};

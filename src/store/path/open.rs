@@ -25,6 +25,8 @@ pub struct Opening<'a> {
     pub number_source: Option<NumberSource>,
     /// The session that may answer once the person has agreed.
     pub session: Option<Uuid>,
+    /// The hash of the browser's visit cookie.
+    pub visit: Option<&'a [u8]>,
     /// When it opens.
     pub now: Time,
     /// When its time is out.
@@ -39,8 +41,8 @@ pub async fn open(lane: &Lane, login: &Opening<'_>, records: Appended) -> Result
         with login as (
             insert into logins
                 (id, client_id, cookie_hash, stage, sealed_request, sealed, number_source, pressed,
-                session_id, legs, mismatches, opened_at, expires_at, changed_at)
-            values ($1, $2, $3, 'open', $4, $5, $6, false, $7, 0, 0, $8, $9, $8)
+                session_id, legs, mismatches, opened_at, expires_at, changed_at, visit_hash)
+            values ($1, $2, $3, 'open', $4, $5, $6, false, $7, 0, 0, $8, $9, $8, $11)
         )
         select append_audit($10)
         "#,
@@ -54,6 +56,7 @@ pub async fn open(lane: &Lane, login: &Opening<'_>, records: Appended) -> Result
         login.now,
         login.expires_at,
         &records as _,
+        login.visit,
     )
     .fetch_one(lent.connection())
     .await?;

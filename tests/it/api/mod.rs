@@ -1,6 +1,7 @@
 //! The admin API over the wire.
 
 mod apply;
+mod audit;
 mod contract;
 mod edits;
 mod once;
@@ -22,14 +23,14 @@ use crate::support::wire::{Raw, http};
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// A program with a token.
-struct Program {
+pub struct Program {
     base: String,
     token: String,
 }
 
 impl Program {
     /// One that may do everything.
-    async fn owner(app: &App) -> Self {
+    pub async fn owner(app: &App) -> Self {
         Self::with(app, "owner", Role::Owner, &["*"]).await
     }
 
@@ -58,15 +59,15 @@ impl Program {
         Raw::of(self.request(Method::GET, path)).await
     }
 
-    async fn post(&self, path: &str, body: Value) -> Raw {
+    pub async fn post(&self, path: &str, body: Value) -> Raw {
         Raw::of(self.request(Method::POST, path).json(&body)).await
     }
 
-    async fn put(&self, path: &str, body: Value) -> Raw {
+    pub async fn put(&self, path: &str, body: Value) -> Raw {
         Raw::of(self.request(Method::PUT, path).json(&body)).await
     }
 
-    async fn delete(&self, path: &str) -> Raw {
+    pub async fn delete(&self, path: &str) -> Raw {
         Raw::of(self.request(Method::DELETE, path).header("if-match", "*")).await
     }
 

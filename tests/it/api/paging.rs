@@ -50,14 +50,15 @@ async fn ten_thousand_apps_are_read_page_by_page_and_none_is_missed_or_seen_twic
 }
 
 #[tokio::test]
-async fn a_search_finds_any_part_of_a_name_or_id_and_takes_signs_as_they_are() {
+async fn a_search_finds_any_part_of_a_name_id_or_redirect_uri_and_takes_signs_as_they_are() {
     let app = App::start().await;
     crowd(&app).await;
     let program = Program::owner(&app).await;
     for (search, expected) in [
         ("CROWD 1234", vec!["app-01234"]),
         ("pp-0999", vec!["app-09990", "app-09991"]),
-        ("shop", vec!["shop"]),
+        // All their redirect URIs hold it.
+        ("SHOP.example", vec!["app-00001", "app-00002"]),
         ("%25", vec![]),
         ("app_", vec![]),
     ] {

@@ -63,7 +63,7 @@ async fn every_page_of_a_problem_leads_back_with_its_error() {
         ),
         (
             2012,
-            "Simulator does not answer",
+            "Simulator is busy",
             "temporarily_unavailable operator_rate_limited",
         ),
         (

@@ -20,7 +20,7 @@ async fn is_refused(app: &App) -> u64 {
     let before = asked(app, "/authorize");
     let mut browser = app.browser();
     let departure = log_in(app, &mut browser, NUMBER).await;
-    assert_eq!(browser.title(), "Simulator does not answer");
+    assert_eq!(browser.title(), "Simulator is busy");
     assert_eq!(last_word(app).await, REFUSED);
     assert_eq!(asked(app, "/authorize"), before);
     let wait = browser.page().headers[RETRY_AFTER].to_str().unwrap();

@@ -3,6 +3,7 @@
 //! inside its authority and the client's list (P5).
 
 mod commands;
+mod customers;
 mod finder;
 mod page;
 mod radio;

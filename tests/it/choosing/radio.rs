@@ -1,45 +1,35 @@
 //! A phone on the pretend radio network: what our server and the operators see is where its connections
 //! come from, as in the field.
 
-use numbercloak::admin::ranges;
 use numbercloak::phone::PhoneNumber;
-use numbercloak::simulator::radio::{self, Attachment, Radio, RadioHandle};
+use numbercloak::simulator::radio::{Attachment, Radio, RadioHandle};
 
 use super::{Country, QUESTION};
 use crate::journeys::assert_nothing_slipped_out;
 use crate::support::app::{NUMBER, OTHER_NUMBER};
 use crate::support::browser::Browser;
+use crate::support::radio;
 use crate::support::rp::Wish;
 
 fn number(text: &str) -> PhoneNumber {
     PhoneNumber::from_e164(text).unwrap()
 }
 
-fn mobile(operator: &str, sim: &str) -> Attachment {
+pub(super) fn mobile(operator: &str, sim: &str) -> Attachment {
     Attachment::Mobile(operator.to_owned(), number(sim))
 }
 
 /// A radio in front of Bluewave and Kestrel, whose addresses an admin has loaded.
-async fn on_air(country: &Country) -> Radio {
+pub(super) async fn on_air(country: &Country) -> Radio {
     let operators = vec![
         ("bluewave".to_owned(), country.bluewave.handle()),
         ("kestrel".to_owned(), country.kestrel.handle()),
     ];
-    let settings = radio::Settings::new("127.0.0.1:0".parse().unwrap(), operators);
-    let radio = radio::start(settings).await.unwrap();
-    for alias in ["bluewave", "kestrel"] {
-        let table = radio.handle().network_of(alias).unwrap().to_string();
-        let networks = ranges::read(&table, &[]).unwrap();
-        ranges::load(&country.app.desk(), alias, &networks, &[])
-            .await
-            .unwrap();
-    }
-    country.app.state().forget("operators").await;
-    radio
+    radio::on_air(&country.app, operators).await
 }
 
 /// The operators hint nothing to themselves: only the connection tells the SIM.
-async fn without_hints(country: &Country) {
+pub(super) async fn without_hints(country: &Country) {
     for alias in ["bluewave", "kestrel"] {
         country
             .app
@@ -50,7 +40,7 @@ async fn without_hints(country: &Country) {
     }
 }
 
-fn phone(country: &Country, radio: &RadioHandle) -> Browser {
+pub(super) fn phone(country: &Country, radio: &RadioHandle) -> Browser {
     Browser::through(&country.app.clock, radio.proxy())
 }
 

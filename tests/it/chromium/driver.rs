@@ -1,4 +1,4 @@
-//! ChromeDriver: one per run of the tests, two browsers at once.
+//! ChromeDriver: one per run of the tests, and few browsers at once.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command as Process, Stdio};
@@ -10,11 +10,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
 use url::{ParseError, Url};
 
-use super::Kind;
-
-/// Set by `./test --gallery`. Without it these tests do nothing: a page that never finishes loading holds
-/// ChromeDriver's answer back for ever, and a gate must not wait for it.
-const ASKED: &str = "NUMBERCLOAK_GALLERY";
+use super::{Kind, in_time};
 
 static TURNS: Semaphore = Semaphore::const_new(2);
 
@@ -25,7 +21,7 @@ pub struct Driver {
     _process: Child,
 }
 
-/// The driver, started by whoever asks first.
+/// The driver, started by whoever asks first; `None` where there is none.
 pub async fn driver() -> Option<&'static Driver> {
     static DRIVER: OnceCell<Option<Driver>> = OnceCell::const_new();
     let start = async || tokio::task::spawn_blocking(start).await.unwrap();
@@ -40,7 +36,13 @@ pub fn from_environment(name: &str) -> Option<String> {
 fn start() -> Option<Driver> {
     let script =
         "chromedriver --port=0 --log-level=SEVERE & driver=$!; cat >/dev/null; kill $driver";
-    from_environment(ASKED)?;
+    let there = Process::new("chromedriver").arg("--version").output();
+    if !there.is_ok_and(|told| told.status.success()) {
+        eprintln!(
+            "left out: there is no chromedriver here (apt-get install chromium chromium-driver)"
+        );
+        return None;
+    }
     let mut process = Process::new("sh")
         .args(["-c", script])
         .stdin(Stdio::piped())
@@ -61,35 +63,44 @@ fn start() -> Option<Driver> {
 }
 
 impl Driver {
-    /// Waits until one more browser may run.
-    pub async fn turn(&self) -> SemaphorePermit<'static> {
-        TURNS.acquire().await.unwrap()
+    /// Waits until so many more browsers may run.
+    pub async fn turns(&self, browsers: u32) -> SemaphorePermit<'static> {
+        TURNS.acquire_many(browsers).await.unwrap()
     }
 
     /// Starts a browser.
     pub async fn session(&self, kind: Kind) -> Client {
         let (width, height) = kind.size();
-        let mut options = json!({
-            "args": [
-                "--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu",
-                "--no-first-run", "--disable-background-networking", "--disable-component-update",
-                "--disable-sync", "--hide-scrollbars", "--no-proxy-server",
-                format!("--window-size={width},{height}"),
-            ],
-            "prefs": {"intl.accept_languages": "en"},
-        });
-        if kind.phone {
-            options["mobileEmulation"] = json!({
-                "deviceMetrics": {
-                    "width": width, "height": height, "pixelRatio": 2.0, "touch": true, "mobile": true,
-                },
-                "userAgent": "Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 \
-                    (KHTML, like Gecko) Chrome/156.0.0.0 Mobile Safari/537.36",
-            });
+        let mut args = vec![
+            "--headless=new".to_owned(),
+            "--no-sandbox".to_owned(),
+            "--disable-dev-shm-usage".to_owned(),
+            "--disable-gpu".to_owned(),
+            "--disable-quic".to_owned(),
+            "--no-first-run".to_owned(),
+            "--disable-background-networking".to_owned(),
+            "--disable-component-update".to_owned(),
+            "--disable-sync".to_owned(),
+            "--hide-scrollbars".to_owned(),
+            format!("--window-size={width},{height}"),
+        ];
+        match kind.proxy {
+            // Chromium would leave this machine's own addresses out.
+            Some(proxy) => args.extend([
+                format!("--proxy-server=http://{proxy}"),
+                "--proxy-bypass-list=<-loopback>".to_owned(),
+            ]),
+            None => args.push("--no-proxy-server".to_owned()),
         }
+        let mut prefs = json!({"intl.accept_languages": "en"});
+        if !kind.scripts {
+            prefs["profile.managed_default_content_settings.javascript"] = json!(2);
+        }
+        let options = json!({"args": args, "prefs": prefs});
         let capabilities: Map<String, Value> = json!({
             "browserName": "chrome",
-            // Pages here lead on by themselves, and one operator never answers.
+            // Pages here lead on by themselves. And no `mobileEmulation`: its taps wait for ever where scripts
+            // are off.
             "pageLoadStrategy": "none",
             "goog:loggingPrefs": {"browser": "ALL"},
             "goog:chromeOptions": options,
@@ -97,11 +108,9 @@ impl Driver {
         .as_object()
         .unwrap()
         .clone();
-        ClientBuilder::new(HttpConnector::new())
-            .capabilities(capabilities)
-            .connect(&self.url)
-            .await
-            .unwrap()
+        let mut builder = ClientBuilder::new(HttpConnector::new());
+        let started = builder.capabilities(capabilities).connect(&self.url);
+        in_time("a browser", started).await.unwrap()
     }
 }
 

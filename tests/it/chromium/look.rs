@@ -35,22 +35,37 @@ axe.run(document, { resultTypes: ["violations"] }).then((found) => done(found.vi
 impl Chromium {
     /// Looks at the screen.
     pub async fn look(&self, name: &str) {
-        if self.kind.scripts {
-            self.measure(name, None).await;
-            self.measure(name, Some(NARROWEST)).await;
-        }
+        self.settled().await;
+        self.measure(name, None).await;
+        self.measure(name, Some(NARROWEST)).await;
         for scheme in ["light", "dark"] {
             let feature = json!({"name": "prefers-color-scheme", "value": scheme});
             let features = json!({"features": [feature]});
             self.devtools("Emulation.setEmulatedMedia", features).await;
             if let Some(folder) = from_environment("NUMBERCLOAK_GALLERY") {
                 let file = format!("{name}-{}-{scheme}.png", self.kind.name());
-                self.picture(&Path::new(&folder).join(file)).await;
+                let file = Path::new(&folder).join(file);
+                std::fs::write(file, self.picture().await).unwrap();
             }
+            // Its own work needs scripts to run.
             if let Some(axe) = from_environment("NUMBERCLOAK_AXE").filter(|_| self.kind.scripts) {
                 self.judge(name, scheme, &axe).await;
             }
         }
+        let features = json!({"features": []});
+        self.devtools("Emulation.setEmulatedMedia", features).await;
+    }
+
+    /// Shows a page that leads on at once as if it stood still.
+    pub async fn paint(&self, issuer: &str, source: &str) {
+        self.open(issuer).await;
+        self.shows("This is a sign-in service").await;
+        let (before, rest) = source.split_once("<meta http-equiv=\"refresh\"").unwrap();
+        let (_, after) = rest.split_once('\n').unwrap();
+        let tree = self.devtools("Page.getFrameTree", json!({})).await;
+        let frame = &tree["frameTree"]["frame"]["id"];
+        let content = json!({"frameId": frame, "html": format!("{before}{after}")});
+        self.devtools("Page.setDocumentContent", content).await;
     }
 
     async fn measure(&self, name: &str, width: Option<u32>) {
@@ -68,7 +83,8 @@ impl Chromium {
         }
     }
 
-    async fn resize(&self, width: u32, height: u32) {
+    /// Gives the page so many pixels.
+    pub async fn resize(&self, width: u32, height: u32) {
         let metrics = json!({
             "width": width, "height": height,
             "deviceScaleFactor": if self.kind.phone { 2 } else { 1 }, "mobile": self.kind.phone,
@@ -77,13 +93,19 @@ impl Chromium {
         self.devtools(command, metrics).await;
     }
 
-    async fn picture(&self, file: &Path) {
-        let wish = json!({"format": "png", "captureBeyondViewport": true});
+    /// The whole page as a picture, PNG.
+    pub async fn picture(&self) -> Vec<u8> {
+        self.settled().await;
+        let layout = self.devtools("Page.getLayoutMetrics", json!({})).await;
+        let size = &layout["cssContentSize"];
+        let clip = json!({
+            "x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1,
+        });
+        let wish = json!({"format": "png", "captureBeyondViewport": true, "clip": clip});
         let told = self.devtools("Page.captureScreenshot", wish).await;
         let encoded = told["data"].as_str().unwrap();
         let bytes = base64::engine::general_purpose::STANDARD.decode(encoded);
-        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-        std::fs::write(file, bytes.unwrap()).unwrap();
+        bytes.unwrap()
     }
 
     async fn judge(&self, name: &str, scheme: &str, axe: &str) {
@@ -93,7 +115,8 @@ impl Chromium {
             let source = json!({"expression": script});
             self.devtools("Runtime.evaluate", source).await;
         }
-        let found = self.client.execute_async(JUDGE, Vec::new()).await.unwrap();
+        let judged = self.client.execute_async(JUDGE, Vec::new());
+        let found = super::in_time("axe", judged).await.unwrap();
         assert_eq!(found, json!([]), "{name}, {scheme}");
     }
 }

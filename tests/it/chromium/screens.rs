@@ -1,28 +1,20 @@
 //! The screens, on every kind of device.
 
+use numbercloak::store::checks::{CheckContract, Policy};
+
 use super::tour::{Tour, error};
-use super::{Chromium, DESKTOP, Kind, Landing, PHONE};
+use super::{DESKTOP, Kind, PHONE, PHONE_WITHOUT_SCRIPTS};
 use crate::support::app::NUMBER;
 use crate::support::rp::Wish;
 
-async fn tour(kind: Kind) -> Option<Tour> {
-    let browser = Chromium::start(kind).await?;
-    let landing = Landing::start().await;
-    let app = landing.app().start().await;
-    Some(Tour {
-        app,
-        browser,
-        landing,
-    })
-}
-
 async fn every_screen(kind: Kind) {
-    let Some(tour) = tour(kind).await else {
+    let Some(tour) = Tour::start(kind).await else {
         return;
     };
     tour.asking().await;
     tour.failing().await;
     tour.signing_in().await;
+    tour.passing().await;
     tour.outside().await;
     tour.browser.end().await;
 }
@@ -33,53 +25,82 @@ async fn every_screen_on_a_phone() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_screen_on_a_phone_without_scripts() {
+    every_screen(PHONE_WITHOUT_SCRIPTS).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_screen_on_a_desktop() {
     every_screen(DESKTOP).await;
 }
 
-async fn too_many(kind: Kind) {
-    let Some(browser) = Chromium::start(kind).await else {
-        return;
-    };
-    let landing = Landing::start().await;
-    let limited = landing
-        .app()
-        .config("limits.tries_per_number_per_hour", "1");
-    let tour = Tour {
-        app: limited.start().await,
-        browser,
-        landing,
-    };
-    let departure = tour.open(&Wish::of(NUMBER)).await;
-    tour.browser.shows("Check your number").await;
-    tour.browser.press("Continue").await;
-    tour.answer(&departure).await;
-    let departure = tour.open(&Wish::of(NUMBER)).await;
-    tour.browser.shows("Too many tries").await;
-    let text = tour.browser.text().await;
-    assert!(text.contains("Wait 10 minutes, then try again."), "{text}");
-    assert_eq!(
-        text.contains("\n10:00\n") || text.contains("\n9:5"),
-        kind.scripts,
-        "{text}"
-    );
-    tour.browser.look("s22-too-many").await;
-    tour.browser.press("Return to shop").await;
-    let told = tour.answer(&departure).await;
-    assert_eq!(told, error("access_denied", "rate_limited"));
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operator_that_tells_the_number_and_one_to_be_chosen() {
+    let tells =
+        "openid dpv:FraudPreventionAndDetection number-verification:device-phone-number:read";
+    let tour = Tour::with(PHONE, |app| {
+        app.operator(move |operator| {
+            operator.scope_device_phone_number = Some(tells.to_owned());
+        })
+    });
+    let Some(tour) = tour.await else { return };
+    tour.choosing().await;
     tour.browser.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_page_that_asks_to_wait_counts_down() {
-    too_many(PHONE).await;
+async fn a_sim_that_is_too_new_is_explained() {
+    let tour = Tour::with(PHONE, |app| {
+        app.operator(|operator| operator.checks.sim_swap = Some(CheckContract::default()))
+    });
+    let Some(tour) = tour.await else { return };
+    let require = |client: &mut numbercloak::admin::clients::Editable| {
+        client.settings.checks.sim_swap.policy = Policy::Require;
+    };
+    tour.app.edit_client(&tour.app.shop, require).await;
+    let number = numbercloak::phone::PhoneNumber::from_e164(NUMBER).unwrap();
+    let now = tour.app.clock.now();
+    tour.app.operator.set_swapped(&number, Some(now));
+    let departure = tour.fails(NUMBER, "This SIM is too new", "refused").await;
+    let told = ("access_denied", "sim_swapped");
+    tour.returns(&departure, "Return to shop", told).await;
+    tour.browser.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_browser_inside_another_app_is_told_where_it_is() {
+    let inside = Kind {
+        agent: Some(
+            "Mozilla/5.0 (Linux; Android 15; Pixel 9; wv) AppleWebKit/537.36 (KHTML, like Gecko) \
+             Version/4.0 Chrome/156.0.0.0 Mobile Safari/537.36 Instagram 390.0",
+        ),
+        ..PHONE
+    };
+    let Some(tour) = Tour::start(inside).await else {
+        return;
+    };
+    let departure = tour.open(&Wish::of(NUMBER)).await;
+    tour.browser.shows("Check your number").await;
+    let text = tour.browser.text().await;
+    assert!(text.contains("inside another app"), "{text}");
+    tour.browser.look("s20-inside-another-app").await;
+    tour.browser.press("Continue").await;
+    let code = tour.answer(&departure).await;
+    tour.app.shop.redeem(&departure, code.code()).await;
+    tour.browser.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn arabic_runs_from_right_to_left_and_fits() {
-    let Some(tour) = tour(PHONE).await else {
+    let Some(tour) = Tour::start(PHONE).await else {
         return;
     };
+    let departure = tour.open(&Wish::new().with("ui_locales", "ar")).await;
+    tour.browser.shows("رقم هاتفك الجوّال").await;
+    tour.browser.look("s02-number-ar").await;
+    tour.browser.press("إلغاء").await;
+    let told = tour.answer(&departure).await;
+    assert_eq!(told, error("access_denied", "user_cancelled"));
     let wish = Wish::of(NUMBER).with("ui_locales", "ar");
     let departure = tour.open(&wish).await;
     tour.browser.shows("تأكيد رقمك").await;
@@ -95,7 +116,7 @@ async fn arabic_runs_from_right_to_left_and_fits() {
 /// The other tests assert that there is nothing to complain about; this one, that they would notice.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broken_policy_is_noticed() {
-    let Some(tour) = tour(DESKTOP).await else {
+    let Some(tour) = Tour::start(DESKTOP).await else {
         return;
     };
     tour.browser.open(&tour.app.issuer).await;

@@ -3,12 +3,13 @@
 use numbercloak::simulator::scenario::{AtAuthorize, AtIdToken, Effect, Scenario, TABLE};
 use uuid::Uuid;
 
-use super::{Chromium, Landing};
-use crate::support::app::{App, NUMBER};
+use super::landing::Landing;
+use super::{Chromium, Kind};
+use crate::support::app::{App, Builder, NUMBER, OTHER_NUMBER};
 use crate::support::rp::{Answer, Departure, Wish};
 
 /// The magic number with this effect.
-fn magic(effect: Effect) -> String {
+pub fn magic(effect: Effect) -> String {
     let row = TABLE.iter().find(|row| row.effect == effect).unwrap();
     Scenario::number(row)
 }
@@ -25,6 +26,23 @@ pub struct Tour {
 }
 
 impl Tour {
+    /// The usual world; `None` where there is no browser.
+    pub async fn start(kind: Kind) -> Option<Self> {
+        Self::with(kind, |app| app).await
+    }
+
+    /// A world that is set up so.
+    pub async fn with(kind: Kind, change: impl FnOnce(Builder) -> Builder) -> Option<Self> {
+        let browser = Chromium::start(kind).await?;
+        let landing = Landing::start().await;
+        let app = change(landing.app()).start().await;
+        Some(Self {
+            app,
+            browser,
+            landing,
+        })
+    }
+
     pub async fn open(&self, wish: &Wish) -> Departure {
         let departure = self.app.shop.depart(wish).await;
         self.browser.open(&departure.url).await;
@@ -38,7 +56,7 @@ impl Tour {
     }
 
     /// Goes on from the go-ahead page with this SIM to a page, and looks at it.
-    async fn fails(&self, number: &str, title: &str, screen: &str) -> Departure {
+    pub async fn fails(&self, number: &str, title: &str, screen: &str) -> Departure {
         let departure = self.open(&Wish::of(number)).await;
         self.browser.shows("Check your number").await;
         self.browser.press("Continue").await;
@@ -48,7 +66,7 @@ impl Tour {
     }
 
     /// The page's button leads back with this error.
-    async fn returns(&self, departure: &Departure, button: &str, told: (&str, &str)) {
+    pub async fn returns(&self, departure: &Departure, button: &str, told: (&str, &str)) {
         self.browser.press(button).await;
         assert_eq!(self.answer(departure).await, error(told.0, told.1));
     }
@@ -67,7 +85,7 @@ impl Tour {
         ] {
             assert!(text.contains(words), "{words} in {text}");
         }
-        // The domain the app is really at stands beside its name.
+        assert!(!text.replace(' ', "").contains(&NUMBER[1..]), "{text}");
         browser.look("s01-go-ahead").await;
         self.returns(&departure, "Cancel", ("access_denied", "user_cancelled"))
             .await;
@@ -79,6 +97,13 @@ impl Tour {
         browser.press("Continue").await;
         browser.shows("Error: Your mobile number").await;
         assert!(browser.text().await.contains("Add the country code"));
+        let field = "return [document.activeElement.name, document.activeElement.value]";
+        let focused = browser.compute(field).await;
+        assert_eq!(
+            focused[0], "phone_number",
+            "the field to mend has the focus"
+        );
+        assert_eq!(focused[1], "0612345678");
         browser.look("s02-number-error").await;
         self.returns(&departure, "Cancel", ("access_denied", "user_cancelled"))
             .await;
@@ -97,7 +122,12 @@ impl Tour {
         let departure = self
             .fails("+990700001", "This number does not match", "s08-mismatch")
             .await;
-        assert!(browser.text().await.contains("Tries left: 2"));
+        for left in ["2", "1"] {
+            browser.says(&format!("Tries left: {left}")).await;
+            browser.press("Try again").await;
+        }
+        browser.says("There are no tries left.").await;
+        browser.look("s08-mismatch-over").await;
         self.returns(&departure, "Return to shop", ("access_denied", "mismatch"))
             .await;
 
@@ -136,6 +166,18 @@ impl Tour {
         browser.look("s09-unsupported").await;
         let told = ("access_denied", "operator_unknown");
         self.returns(&departure, "Return to shop", told).await;
+
+        // A number typed by the person is in the field again, to be corrected.
+        let departure = self.open(&Wish::new()).await;
+        browser.shows("Your mobile number").await;
+        browser.write("phone_number", "+990 700 001").await;
+        browser.press("Continue").await;
+        browser.shows("This number does not match").await;
+        browser.look("s08-mismatch-typed").await;
+        browser.write("phone_number", OTHER_NUMBER).await;
+        browser.press("Check this number").await;
+        let code = self.answer(&departure).await;
+        self.app.shop.redeem(&departure, code.code()).await;
     }
 
     /// A sign-in from the first page to the app, then the ways of not getting lost.
@@ -185,6 +227,45 @@ impl Tour {
         assert_eq!(told, error("access_denied", "expired"));
     }
 
+    /// The other questions: which operator, and what the operator told.
+    pub async fn choosing(&self) {
+        let (app, browser) = (&self.app, &self.browser);
+        // Nobody types anything: the operator tells the number, and the person says whether it is shared.
+        let departure = self.open(&Wish::new()).await;
+        browser.write("sim", NUMBER).await;
+        browser.press("Be this SIM").await;
+        browser.shows("Share your number with shop?").await;
+        browser.look("s12-share").await;
+        let told = ("access_denied", "consent_denied");
+        self.returns(&departure, "Do not share", told).await;
+        let _bluewave = app.add_network("bluewave", "Bluewave", |_| {}).await;
+        let departure = self.open(&Wish::of(NUMBER)).await;
+        browser.shows("Check your number").await;
+        browser.press("Continue").await;
+        browser.shows("Choose your operator").await;
+        browser.look("operator").await;
+        browser.press("Bluewave").await;
+        let code = self.answer(&departure).await;
+        app.shop.redeem(&departure, code.code()).await;
+    }
+
+    /// The pages that lead on by themselves.
+    pub async fn passing(&self) {
+        let (app, browser) = (&self.app, &self.browser);
+        let mut person = app.browser();
+        person.follows_refresh = false;
+        for (button, title, screen) in [
+            ("Continue", "Checking with Simulator", "s04-checking"),
+            ("Cancel", "Cancelled", "s14-cancelled"),
+        ] {
+            app.open(&mut person, &Wish::of(NUMBER)).await;
+            person.press(button).await;
+            browser.paint(&app.issuer, &person.page().source).await;
+            browser.shows(title).await;
+            browser.look(screen).await;
+        }
+    }
+
     /// Pages without a login.
     pub async fn outside(&self) {
         let (issuer, browser) = (&self.app.issuer, &self.browser);
@@ -204,5 +285,11 @@ impl Tour {
         browser.open(format!("{issuer}/nowhere")).await;
         browser.shows("Page not found").await;
         browser.look("not-found").await;
+        browser.open(format!("{issuer}/logout")).await;
+        browser.shows("Sign out?").await;
+        browser.look("sign-out").await;
+        browser.press("Sign out").await;
+        browser.shows("You are signed out").await;
+        browser.look("signed-out").await;
     }
 }

@@ -8,7 +8,9 @@ use numbercloak::store::staff::Role;
 
 use crate::support::app::{App, NUMBER};
 use crate::support::browser::Browser;
-use crate::support::console::{PASSWORD, set_up, signed_in, text_of, wait_for_the_next_code};
+use crate::support::console::{
+    Account, PASSWORD, set_up, signed_in, text_of, wait_for_the_next_code,
+};
 use crate::support::rp::{Rp, Wish};
 
 const REDIRECT_URI: &str = "https://bakery.example/callback";
@@ -24,31 +26,30 @@ async fn register(browser: &mut Browser, name: &str, kind: &str) {
     browser.press_with("Register", &fields).await;
 }
 
+/// The app that the page shows, with its secret if it has one.
 fn made(app: &App, browser: &Browser) -> Rp {
-    let (client_id, secret) = (
-        text_of(browser, "client-id"),
-        text_of(browser, "client-secret"),
-    );
-    Rp::new(
-        &app.issuer,
-        &client_id,
-        Some(secret),
-        REDIRECT_URI,
-        &app.clock,
-    )
+    let client_id = text_of(browser, "client-id");
+    let has_secret = browser.page().source.contains("id=\"client-secret\"");
+    let secret = has_secret.then(|| text_of(browser, "client-secret"));
+    Rp::new(&app.issuer, &client_id, secret, REDIRECT_URI, &app.clock)
 }
 
-async fn signs_in(app: &App, rp: &Rp) {
-    let mut person = app.browser();
-    let departure = rp.depart(&Wish::of(NUMBER)).await;
-    person.open(&departure.url).await;
-    person.press("Continue").await;
-    let answer = rp.answer(&departure, person.left());
-    let signed_in = rp.redeem(&departure, answer.code()).await;
-    assert_eq!(signed_in.claims["aud"], rp.client_id.as_str());
-    assert_eq!(signed_in.claims["phone_number_verified"], true);
+/// A console in which an app was just registered.
+async fn with_an_app(kind: &str) -> (App, Browser, Account, Rp) {
+    let app = App::start().await;
+    let (mut browser, account) = signed_in(&app, Role::Admin).await;
+    register(&mut browser, "Bakery", kind).await;
+    assert_eq!(browser.title(), "Your app is registered");
+    let rp = made(&app, &browser);
+    browser.follow(&page_of(&rp)).await;
+    (app, browser, account, rp)
 }
 
+fn page_of(rp: &Rp) -> String {
+    format!("/admin/clients/{}", rp.client_id)
+}
+
+/// A person signs in; how the app's request for tokens is answered.
 async fn redeems(app: &App, rp: &Rp) -> u16 {
     let mut person = app.browser();
     let departure = rp.depart(&Wish::of(NUMBER)).await;
@@ -72,11 +73,9 @@ async fn with_nothing_but_the_setup_link_an_owner_has_an_app_that_signs_people_i
     let environment = text_of(&browser, "environment");
     assert!(environment.contains(&format!("OIDC_CLIENT_ID={}", rp.client_id)));
     assert!(environment.contains(rp.secret.as_deref().unwrap()));
-    signs_in(&app, &rp).await;
+    assert_eq!(redeems(&app, &rp).await, 200);
     // Shown once.
-    browser
-        .follow(&format!("/admin/clients/{}", rp.client_id))
-        .await;
+    browser.follow(&page_of(&rp)).await;
     assert!(
         !browser
             .page()
@@ -117,25 +116,14 @@ async fn what_cannot_be_registered_is_told_beside_its_field_and_nothing_written_
 
 #[tokio::test]
 async fn a_public_app_gets_no_secret_and_must_use_pkce() {
-    let app = App::start().await;
-    let (mut browser, _) = signed_in(&app, Role::Admin).await;
-    register(&mut browser, "Page", "spa").await;
-    assert_eq!(browser.title(), "Your app is registered");
-    assert!(!browser.page().source.contains("client-secret"));
-    let client_id = text_of(&browser, "client-id");
-    let rp = Rp::new(&app.issuer, &client_id, None, REDIRECT_URI, &app.clock);
-    signs_in(&app, &rp).await;
+    let (app, _, _, rp) = with_an_app("spa").await;
+    assert_eq!(rp.secret, None);
+    assert_eq!(redeems(&app, &rp).await, 200);
 }
 
 #[tokio::test]
 async fn a_new_secret_works_beside_the_old_one_until_that_is_revoked() {
-    let app = App::start().await;
-    let (mut browser, _) = signed_in(&app, Role::Admin).await;
-    register(&mut browser, "Bakery", "web").await;
-    let old = made(&app, &browser);
-    browser
-        .follow(&format!("/admin/clients/{}", old.client_id))
-        .await;
+    let (app, mut browser, _, old) = with_an_app("web").await;
     browser.press("Make a new secret").await;
     assert_eq!(browser.title(), "The new secret");
     let new = made(&app, &browser);
@@ -143,30 +131,17 @@ async fn a_new_secret_works_beside_the_old_one_until_that_is_revoked() {
     assert_eq!(redeems(&app, &old).await, 200);
     assert_eq!(redeems(&app, &new).await, 200);
     // The older stands first.
-    browser
-        .follow(&format!("/admin/clients/{}", old.client_id))
-        .await;
+    browser.follow(&page_of(&old)).await;
     browser.press("Revoke now").await;
-    assert!(
-        browser
-            .page()
-            .document
-            .text
-            .contains("The secret is revoked.")
-    );
+    let text = &browser.page().document.text;
+    assert!(text.contains("The secret is revoked."), "{text}");
     assert_eq!(redeems(&app, &old).await, 401);
     assert_eq!(redeems(&app, &new).await, 200);
 }
 
 #[tokio::test]
 async fn the_old_secret_ends_with_its_grace() {
-    let app = App::start().await;
-    let (mut browser, _) = signed_in(&app, Role::Admin).await;
-    register(&mut browser, "Bakery", "web").await;
-    let old = made(&app, &browser);
-    browser
-        .follow(&format!("/admin/clients/{}", old.client_id))
-        .await;
+    let (app, mut browser, _, old) = with_an_app("web").await;
     browser
         .press_with("Make a new secret", &[("grace_hours", "1")])
         .await;
@@ -179,12 +154,7 @@ async fn the_old_secret_ends_with_its_grace() {
 
 #[tokio::test]
 async fn secrets_ask_for_password_and_code_again_after_five_minutes() {
-    let app = App::start().await;
-    let (mut browser, account) = signed_in(&app, Role::Admin).await;
-    register(&mut browser, "Bakery", "web").await;
-    let rp = made(&app, &browser);
-    let page = format!("/admin/clients/{}", rp.client_id);
-    browser.follow(&page).await;
+    let (app, mut browser, account, rp) = with_an_app("web").await;
     app.clock.advance(Duration::from_secs(5 * 60));
     browser.press("Make a new secret").await;
     assert_eq!(browser.title(), "Confirm that it is you");
@@ -197,7 +167,7 @@ async fn secrets_ask_for_password_and_code_again_after_five_minutes() {
     browser
         .press_with("Confirm", &[("password", PASSWORD), ("code", &code)])
         .await;
-    assert_eq!(browser.page().url.path(), page);
+    assert_eq!(browser.page().url.path(), page_of(&rp));
     browser.press("Make a new secret").await;
     assert_eq!(browser.title(), "The new secret");
     // The cookie of before is nobody's now.
@@ -208,20 +178,14 @@ async fn secrets_ask_for_password_and_code_again_after_five_minutes() {
 
 #[tokio::test]
 async fn a_disabled_app_is_refused_and_an_enabled_one_is_not() {
-    let app = App::start().await;
-    let (mut browser, _) = signed_in(&app, Role::Admin).await;
-    register(&mut browser, "Bakery", "web").await;
-    let rp = made(&app, &browser);
-    browser
-        .follow(&format!("/admin/clients/{}", rp.client_id))
-        .await;
+    let (app, mut browser, _, rp) = with_an_app("web").await;
     browser.press("Disable this app").await;
     let mut person = app.browser();
     let departure = rp.depart(&Wish::of(NUMBER)).await;
     person.open(&departure.url).await;
     assert_eq!(person.page().status, 400);
     browser.press("Enable this app").await;
-    signs_in(&app, &rp).await;
+    assert_eq!(redeems(&app, &rp).await, 200);
 }
 
 #[tokio::test]

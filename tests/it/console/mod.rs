@@ -2,12 +2,34 @@
 //! staff do there.
 
 mod apps;
+mod audit;
+mod branding;
 mod company;
+mod keys;
 mod operators;
 mod pages;
 mod passkeys;
 mod phone_test;
 mod recovery;
+mod reference;
 mod roles;
 mod setup;
 mod sign_in;
+mod trials;
+
+use numbercloak::admin::audit::Query;
+use serde_json::Value;
+
+use crate::support::app::App;
+
+/// Records of what staff did, of one kind, oldest first.
+async fn acts(app: &App, action: &str) -> Vec<Value> {
+    let query = Query {
+        kind: Some("ADMIN_EVENT".to_owned()),
+        ..Query::default()
+    };
+    let records = app.audit(query).await;
+    let acts = records.into_iter().map(|record| record.body);
+    acts.filter(|act| act["details"]["action"] == action)
+        .collect()
+}

@@ -68,33 +68,6 @@ async fn an_operator_is_connected_from_a_preset() {
 }
 
 #[tokio::test]
-async fn keys_are_shown_and_only_owners_rotate_them() {
-    let app = App::start().await;
-    let (mut auditor, _) = signed_in(&app, Role::Auditor).await;
-    auditor.follow("/admin/keys").await;
-    assert!(auditor.page().document.text.contains("active"));
-    assert!(!auditor.page().source.contains("/admin/keys/rotate"));
-    let (mut owner, account) = signed_in(&app, Role::Owner).await;
-    owner.follow("/admin/keys").await;
-    owner.press("Let the next key sign").await;
-    assert_eq!(owner.page().status, 409, "the next key is too new");
-    app.clock.advance(std::time::Duration::from_secs(3600));
-    owner.follow("/admin/keys").await;
-    crate::support::console::sign_in(
-        &mut owner,
-        &account.email,
-        crate::support::console::PASSWORD,
-        &account.code(&app),
-    )
-    .await;
-    assert_eq!(owner.title(), "Keys");
-    owner.press("Let the next key sign").await;
-    let text = &owner.page().document.text;
-    assert!(text.contains("The key has moved on."), "{text}");
-    assert!(text.contains("retiring"), "{text}");
-}
-
-#[tokio::test]
 async fn peoples_sessions_are_found_by_number_shown_masked_and_ended() {
     let app = App::builder()
         .client(|client| client.settings.fresh_for_s = 900)

@@ -1,9 +1,9 @@
 //! A phone on Wi-Fi: the page says what to switch off, and goes on by itself when our own classifier of
 //! addresses sees mobile data. The script's part is done by hand here; it runs in a browser elsewhere.
 
-use numbercloak::admin::{network_ranges, ranges};
+use numbercloak::admin::network_ranges;
 use numbercloak::phone::PhoneNumber;
-use numbercloak::simulator::radio::{self, Attachment, Radio};
+use numbercloak::simulator::radio::{Attachment, Radio};
 use numbercloak::store::network_ranges::NetworkKind;
 use numbercloak::store::operators::HintForm;
 use reqwest::header::COOKIE;
@@ -13,18 +13,13 @@ use super::{Scene, between, builder, scanned};
 use crate::journeys::assert_nothing_slipped_out;
 use crate::support::app::{App, NUMBER, OPERATOR};
 use crate::support::browser::Browser;
+use crate::support::radio;
 use crate::support::rp::Wish;
 
 /// A radio in front of the operator, whose addresses an admin has loaded.
 async fn on_air(app: &App) -> Radio {
     let operators = vec![(OPERATOR.to_owned(), app.operator.clone())];
-    let settings = radio::Settings::new("127.0.0.1:0".parse().unwrap(), operators);
-    let radio = radio::start(settings).await.unwrap();
-    let table = radio.handle().network_of(OPERATOR).unwrap().to_string();
-    let networks = ranges::read(&table, &[]).unwrap();
-    ranges::load(&app.desk(), OPERATOR, &networks, &[])
-        .await
-        .unwrap();
+    let radio = radio::on_air(app, operators).await;
     app.edit_operator(|operator| operator.login_hint = HintForm::None)
         .await;
     radio

@@ -12,6 +12,7 @@ mod size;
 mod tokens;
 mod told;
 mod verified;
+mod visits;
 
 use uuid::Uuid;
 

@@ -1,12 +1,17 @@
 //! The log that audit records are sealed in: complete, in order, and not to be changed unseen.
 
 mod crash;
+mod daily;
+mod exported;
 mod manifests;
 mod offline;
 mod outside;
+mod power;
 mod restores;
+mod retired;
 mod sealing;
 mod tampering;
+mod tiles;
 
 use numbercloak::clock::{Clock, Time};
 use numbercloak::ledger::note::{Checkpoint, Verifier};
@@ -52,6 +57,7 @@ async fn verify(database: &Database, against: Against) -> Report {
             .map(|one| ("a drawer".to_owned(), one))
             .collect(),
         known_losses: against.known_losses,
+        pause: std::time::Duration::ZERO,
         now: against.now.unwrap_or_else(|| Clock::system().now()),
     };
     let mut connection = superuser(database).await;

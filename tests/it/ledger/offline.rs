@@ -17,7 +17,7 @@ use crate::support::database::Database;
 use crate::support::rp::Wish;
 use crate::support::wire::{Raw, http};
 
-async fn export(database: &Database, wanted: &Wanted) -> String {
+pub(super) async fn export(database: &Database, wanted: &Wanted) -> String {
     let mut out = Vec::new();
     let (vault, key) = (vault(database), key(database).await);
     let now = numbercloak::clock::Clock::system().now();
@@ -27,7 +27,7 @@ async fn export(database: &Database, wanted: &Wanted) -> String {
     String::from_utf8(out).unwrap()
 }
 
-fn read(export: &str, key: &Verifier, outside: &[Checkpoint]) -> Report {
+pub(super) fn read(export: &str, key: &Verifier, outside: &[Checkpoint]) -> Report {
     let given = Given {
         key: Some(key.clone()),
         outside: outside

@@ -94,7 +94,10 @@ async fn rows_read(db: &mut PgConnection) -> i64 {
 
 /// A page, and how many rows were read for it.
 async fn read(db: &mut PgConnection, filter: &Filter) -> (Vec<Uuid>, i64) {
-    let mut tx = db.begin().await.unwrap();
+    let mut tx = db
+        .begin_with("begin; set local plan_cache_mode = 'force_custom_plan'")
+        .await
+        .unwrap();
     let before = rows_read(&mut tx).await;
     let page = audit_search::list(&mut tx, filter, PAGE).await.unwrap();
     let rows = rows_read(&mut tx).await - before;

@@ -139,6 +139,77 @@ async fn a_webhook_gets_every_record_signed_and_again_what_it_did_not_take() {
     }
 }
 
+/// What a collector was given, and whether it takes it.
+#[derive(Default)]
+struct Collected {
+    requests: Mutex<Vec<(String, Value)>>,
+    fails: Mutex<bool>,
+}
+
+async fn collect(
+    State(given): State<Arc<Collected>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> (StatusCode, &'static str) {
+    let authorization = headers["authorization"].to_str().unwrap().to_owned();
+    assert_eq!(headers["content-type"], "application/json");
+    let request = serde_json::from_slice(&body).unwrap();
+    given
+        .requests
+        .lock()
+        .unwrap()
+        .push((authorization, request));
+    if *given.fails.lock().unwrap() {
+        (StatusCode::SERVICE_UNAVAILABLE, "")
+    } else {
+        (StatusCode::OK, r#"{"partialSuccess":{}}"#)
+    }
+}
+
+#[tokio::test]
+async fn a_collector_gets_every_record_as_a_log_and_again_what_it_did_not_take() {
+    let given = Arc::new(Collected::default());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/v1/logs", listener.local_addr().unwrap());
+    let router = Router::new().fallback(collect).with_state(given.clone());
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    *given.fails.lock().unwrap() = true;
+    let app = App::builder()
+        .config("streams.otlp_url", &url)
+        .config("streams.otlp_authorization", "Bearer of good logs")
+        .start()
+        .await;
+    let before = recorded(&app).await;
+    app.sign_in(&mut app.browser(), &Wish::of(NUMBER)).await;
+    let made: BTreeSet<String> = &recorded(&app).await - &before;
+    for _ in 0..200 {
+        if !given.requests.lock().unwrap().is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    *given.fails.lock().unwrap() = false;
+    drained(&app).await;
+    let mut ids = Vec::new();
+    for (authorization, request) in given.requests.lock().unwrap().iter() {
+        assert_eq!(authorization, "Bearer of good logs");
+        assert!(!request.to_string().contains(&NUMBER[1..]));
+        let logs = request
+            .pointer("/resourceLogs/0/scopeLogs/0/logRecords")
+            .unwrap();
+        for log in logs.as_array().unwrap() {
+            let body = log["body"]["stringValue"].as_str().unwrap();
+            let body: Value = serde_json::from_str(body).unwrap();
+            assert_eq!(log["eventName"], body["type"]);
+            assert_eq!(log["attributes"][0]["value"]["stringValue"], body["id"]);
+            ids.push(body["id"].as_str().unwrap().to_owned());
+        }
+    }
+    let once: BTreeSet<String> = ids.iter().cloned().collect();
+    assert!(made.is_subset(&once), "{made:?} {once:?}");
+    assert!(ids.len() > once.len(), "what was refused came again");
+}
+
 #[tokio::test]
 async fn a_syslog_server_gets_every_record_as_rfc_5424_frames() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

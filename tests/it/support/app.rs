@@ -47,6 +47,7 @@ pub struct Builder {
     counts_statements: bool,
     over_tls: bool,
     persona: Option<Persona>,
+    alone: bool,
 }
 
 /// A running server and the world around it.
@@ -101,6 +102,12 @@ impl Builder {
         self
     }
 
+    /// Has a database cluster of its own, which can crash.
+    pub fn alone(mut self) -> Self {
+        self.alone = true;
+        self
+    }
+
     /// Has the server end TLS itself.
     pub fn over_tls(mut self) -> Self {
         self.over_tls = true;
@@ -110,7 +117,10 @@ impl Builder {
     /// Starts everything.
     pub async fn start(mut self) -> App {
         let clock = Clock::movable();
-        let database = Database::keyed().await;
+        let database = match self.alone {
+            true => Database::alone().await,
+            false => Database::keyed().await,
+        };
         let statements = if self.counts_statements {
             Some(database.log_statements().await)
         } else {
@@ -282,7 +292,7 @@ async fn start_server(
     let (secrets, settings): (Vec<_>, Vec<_>) = settings
         .iter()
         .cloned()
-        .partition(|(key, _)| key.contains("secret"));
+        .partition(|(key, _)| key.contains("secret") || key.ends_with("authorization"));
     let given = given.map(|(key, value)| (key.to_owned(), value));
     let env = given.into_iter().chain(secrets).map(|(key, value)| {
         let name = key.replace('.', "__").to_uppercase();
@@ -298,6 +308,7 @@ async fn start_server(
         ("server.shutdown_grace", "5s"),
         // Most tests check one number often; those of the limits set their own.
         ("limits.tries_per_number_per_hour", "0"),
+        ("limits.numbers_per_browser_per_hour", "0"),
     ];
     let flags = defaults
         .map(|(key, value)| (key.to_owned(), value.to_owned()))

@@ -18,6 +18,9 @@ use super::{client_through, outside_client};
 /// More hops than any browser makes.
 const MOST_HOPS: usize = 20;
 
+/// What a form sends: its content type and its bytes.
+type Posted = (String, Vec<u8>);
+
 /// One request and where its answer led.
 #[derive(Clone, Debug)]
 pub struct Hop {
@@ -217,7 +220,33 @@ impl Browser {
             .extend_pairs(&pairs)
             .finish();
         assert_eq!(form.method, "post");
-        self.travel(Method::POST, url, Some(body)).await;
+        let kind = "application/x-www-form-urlencoded".to_owned();
+        self.travel(Method::POST, url, Some((kind, body.into_bytes())))
+            .await;
+    }
+
+    /// Sends the form whose action ends so with a file in this field.
+    pub async fn upload(&mut self, action: &str, field: &str, file: &[u8]) {
+        const BOUNDARY: &str = "----between-the-parts";
+        let form = self.form(action);
+        let url = self.page().url.join(&form.action).unwrap();
+        let mut body = Vec::new();
+        for (name, value) in form.fields.iter().filter(|(name, _)| name != field) {
+            let part = format!(
+                "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
+            );
+            body.extend(part.into_bytes());
+        }
+        // What the file calls itself must not count.
+        let start = format!(
+            "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{field}\"; filename=\"a.svg\"\r\n\
+             Content-Type: image/svg+xml\r\n\r\n"
+        );
+        body.extend(start.into_bytes());
+        body.extend(file);
+        body.extend(format!("\r\n--{BOUNDARY}--\r\n").into_bytes());
+        let kind = format!("multipart/form-data; boundary={BOUNDARY}");
+        self.travel(Method::POST, url, Some((kind, body))).await;
     }
 
     /// The last page.
@@ -287,7 +316,7 @@ impl Browser {
         );
     }
 
-    async fn travel(&mut self, method: Method, url: Url, body: Option<String>) {
+    async fn travel(&mut self, method: Method, url: Url, body: Option<Posted>) {
         let mut from = self.page.take().map(|page| page.url);
         let (mut method, mut url, mut body) = (method, url, body);
         for _ in 0..MOST_HOPS {
@@ -370,7 +399,7 @@ impl Browser {
         method: &Method,
         url: &Url,
         from: Option<&Url>,
-        body: Option<String>,
+        body: Option<Posted>,
     ) -> reqwest::RequestBuilder {
         let same_site = from.is_none_or(|from| from.host_str() == url.host_str());
         let site = match from {
@@ -413,8 +442,8 @@ impl Browser {
         }
         match body {
             None => request,
-            Some(body) => request
-                .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            Some((kind, body)) => request
+                .header(CONTENT_TYPE, kind)
                 .header(ORIGIN, "null")
                 .body(body),
         }

@@ -29,11 +29,13 @@ pub struct Document {
     pub links: Vec<(String, String)>,
     /// Where a `refresh` leads within seconds, as written.
     pub refresh: Option<String>,
+    /// Whether a select's first option comes next: it is chosen unless another one says that it is.
+    awaits_option: bool,
 }
 
 /// Tags that have no end.
-const VOID: [&str; 8] = [
-    "meta", "link", "input", "br", "path", "circle", "rect", "hr",
+const VOID: [&str; 9] = [
+    "meta", "link", "input", "br", "path", "circle", "rect", "hr", "img",
 ];
 
 /// Reads a page.
@@ -135,13 +137,15 @@ fn take_tag(document: &mut Document, name: &str, attributes: &[(String, String)]
         "textarea" | "select" => {
             let form = document.forms.last_mut().expect("a field is in a form");
             form.fields.extend(named());
+            document.awaits_option = name == "select";
         }
         "option" => {
             let form = document.forms.last_mut().expect("an option is in a form");
             let (_, chosen) = form.fields.last_mut().expect("an option is in a select");
-            if chosen.is_empty() || get("selected").is_some() {
+            if document.awaits_option || get("selected").is_some() {
                 *chosen = get("value").expect("an option has a value");
             }
+            document.awaits_option = false;
         }
         "button" => {
             let form = document.forms.last_mut().expect("a button is in a form");

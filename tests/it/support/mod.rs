@@ -13,6 +13,7 @@ pub mod html;
 pub mod keys;
 pub mod listener;
 pub mod process;
+pub mod radio;
 pub mod rp;
 pub mod served;
 pub mod statements;

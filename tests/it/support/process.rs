@@ -3,6 +3,7 @@
 
 use std::io::{BufRead as _, BufReader, Read};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
@@ -11,6 +12,28 @@ use numbercloak::secret::RootKey;
 
 use super::app::App;
 use super::database::Database;
+
+/// Kills the process whose id a file begins with, and what it started, at once.
+pub fn kill_all(pid_file: &Path) {
+    let text = std::fs::read_to_string(pid_file).unwrap();
+    let parent: u32 = text.lines().next().unwrap().trim().parse().unwrap();
+    let mut killed = vec![parent.to_string()];
+    for process in std::fs::read_dir("/proc").unwrap().flatten() {
+        let stat = std::fs::read_to_string(process.path().join("stat")).unwrap_or_default();
+        // After the name, which may hold anything: the state, and the parent.
+        let after = stat.rsplit_once(") ").map(|(_, rest)| rest);
+        let of = after.and_then(|rest| rest.split(' ').nth(1)?.parse().ok());
+        if of == Some(parent) {
+            killed.push(process.file_name().into_string().unwrap());
+        }
+    }
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "kill -s KILL \"$@\"", "sh"])
+        .args(killed);
+    // Some may be gone already.
+    command.stderr(Stdio::null()).status().unwrap();
+}
 
 /// A running `numbercloak serve`. Dropping it kills it.
 pub struct Process {

@@ -5,6 +5,8 @@
 //	auditor -key KEY [-checkpoint FILE]... [-find ID] EXPORT
 //	auditor -key KEY -proof FILE
 //	auditor -key KEY -consistency FILE -checkpoint FILE
+//	auditor -key KEY -log URL [-checkpoint FILE]... [-proof FILE]
+//	auditor -key KEY -manifest FILE EXPORT
 package main
 
 import (
@@ -137,6 +139,10 @@ type section struct {
 	Until      int64    `json:"until"`
 	Left       []string `json:"left"`
 	Right      []string `json:"right"`
+	Asked      *struct {
+		Until  *string `json:"until"`
+		Client *string `json:"client"`
+	} `json:"asked"`
 }
 
 type line struct {
@@ -159,6 +165,26 @@ type record struct {
 	Txn      string          `json:"txn"`
 	Records  json.RawMessage `json:"records"`
 	Record   string          `json:"record"`
+	Table    string          `json:"table"`
+	From     string          `json:"from"`
+	Until    string          `json:"until"`
+	Rows     int64           `json:"rows"`
+	Actor    string          `json:"actor"`
+	Retired  *retired        `json:"retired"`
+}
+
+// retired is what a tombstone says of the records that went: their ids, and their leaves by log.
+type retired struct {
+	From    string                `json:"from"`
+	Until   string                `json:"until"`
+	Records int64                 `json:"records"`
+	Leaves  map[string][][2]int64 `json:"leaves"`
+}
+
+// place is a leaf of a log.
+type place struct {
+	origin string
+	leaf   int64
 }
 
 type audit struct {
@@ -174,6 +200,12 @@ type audit struct {
 	commitments      int64
 	whole            bool
 	sections, faults int
+
+	// Leaves that stand as their hashes, and the tombstones that may explain them. A part that was asked for leaves
+	// out what it was not asked for.
+	without []place
+	retired []retired
+	part    bool
 }
 
 func (a *audit) fault(format string, args ...any) {
@@ -210,9 +242,10 @@ func (a *audit) run(path string) error {
 			a.fault("the checkpoint of %d leaves of %s was not met", one.size, one.origin)
 		}
 	}
-	if a.whole && a.hashes == 0 {
+	explained := a.explain()
+	if a.whole && explained == a.hashes {
 		for id, manifest := range a.named {
-			if !a.seen[id] && !a.refused[id] {
+			if !a.seen[id] && !a.refused[id] && !a.isRetired(id) {
 				a.fault("record %s, which manifest %s names, is not there", id, manifest)
 			}
 		}
@@ -221,6 +254,39 @@ func (a *audit) run(path string) error {
 		a.fault("record %s was refused when it was to be sealed", id)
 	}
 	return nil
+}
+
+// explain counts the leaves without a record that tombstones name; of a whole log each must be.
+func (a *audit) explain() int64 {
+	var explained int64
+	for _, one := range a.without {
+		if a.names(one) {
+			explained++
+		} else if !a.part {
+			a.fault("%s: the record at leaf %d is gone, and no tombstone names it", one.origin, one.leaf)
+		}
+	}
+	return explained
+}
+
+func (a *audit) names(one place) bool {
+	for _, dropped := range a.retired {
+		for _, span := range dropped.Leaves[one.origin] {
+			if span[0] <= one.leaf && one.leaf < span[1] {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (a *audit) isRetired(id string) bool {
+	for _, dropped := range a.retired {
+		if dropped.From <= id && id < dropped.Until {
+			return true
+		}
+	}
+	return false
 }
 
 func (a *audit) section(head section, lines *bufio.Reader) error {
@@ -237,6 +303,7 @@ func (a *audit) section(head section, lines *bufio.Reader) error {
 		return err
 	}
 	a.whole = a.whole && head.From == 0 && head.Until == head.Size
+	a.part = a.part || head.Asked != nil && (head.Asked.Until != nil || head.Asked.Client != nil)
 	a.meet(head.Origin, t)
 	var bodies int64
 	for {
@@ -263,6 +330,8 @@ func (a *audit) section(head section, lines *bufio.Reader) error {
 		}
 		if one.Body != nil {
 			bodies++
+		} else {
+			a.without = append(a.without, place{head.Origin, t.size})
 		}
 		t.put(0, t.size, hash)
 		t.size++
@@ -327,6 +396,13 @@ func (a *audit) leaf(one line) (tlog.Hash, error) {
 		}
 	case "AUDIT_RECORD_REFUSED":
 		a.refused[body.Record] = true
+	case "PARTITION_DROPPED":
+		// One that names its own future would hide what comes. Ids are UUIDv7: their text sorts by time.
+		if body.Retired != nil && body.Retired.Until <= body.ID {
+			a.retired = append(a.retired, *body.Retired)
+			fmt.Printf("dropped: %d rows of %s from %s to %s, by %s, as tombstone %s says\n",
+				body.Rows, body.Table, body.From, body.Until, body.Actor, body.ID)
+		}
 	}
 	if one.Personal != nil {
 		salt, err := base64.StdEncoding.DecodeString(one.Personal.Salt)
@@ -429,12 +505,14 @@ func run() error {
 	find := flag.String("find", "", "show the record of this id (the txn of an ID token) and what rests on it")
 	proof := flag.String("proof", "", "check a proof from `numbercloak audit prove --record` instead")
 	consistency := flag.String("consistency", "", "check a proof from `numbercloak audit prove --checkpoint` instead")
+	log := flag.String("log", "", "the log's own URL: prove from its public tiles that it continues the checkpoints kept")
+	manifest := flag.String("manifest", "", "check a file of `numbercloak audit export` against this manifest instead")
 	flag.Var(&outside, "checkpoint", "a checkpoint that you kept; may be repeated")
 	flag.Parse()
 	if *key == "" {
 		return errors.New("-key is missing")
 	}
-	if *proof != "" {
+	if *proof != "" && *log == "" {
 		return checkProof(*key, *proof)
 	}
 	a := &audit{
@@ -452,6 +530,9 @@ func run() error {
 		}
 		a.outside = append(a.outside, one)
 	}
+	if *log != "" {
+		return checkPublic(*key, *log, *proof, a.outside)
+	}
 	if *consistency != "" {
 		if len(a.outside) != 1 {
 			return errors.New("-consistency needs one -checkpoint")
@@ -460,6 +541,9 @@ func run() error {
 	}
 	if flag.NArg() != 1 {
 		return errors.New("name one export")
+	}
+	if *manifest != "" {
+		return checkManifest(*key, *manifest, flag.Arg(0))
 	}
 	if err := a.run(flag.Arg(0)); err != nil {
 		return err

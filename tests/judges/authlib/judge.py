@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 import traceback
+from urllib.parse import quote, urlsplit
 
 import requests
 from authlib.common.security import generate_token
@@ -24,6 +25,11 @@ passed, failed = 0, 0
 def register(*flags):
     command = [*os.environ["NUMBERCLOAK"].split(), "client", "create", "--name", "Judge", "--test", "--json", "--redirect-uri", BACK, *flags]
     return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+
+
+def snippet_of(app):
+    command = [*os.environ["NUMBERCLOAK"].split(), "client", "snippet", app["client_id"], "authlib", "--json"]
+    return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)[0]["code"]
 
 
 def browse(url, stop=BACK):
@@ -143,6 +149,21 @@ def refused():
     url, state = one.create_authorization_url(meta["authorization_endpoint"], login_hint=NUMBER, prompt="none")
     answer = browse(url)["url"]
     assert "error=login_required" in answer and f"state={state}" in answer and "iss=" in answer, answer
+
+
+@check
+def snippet():
+    """the console's own code for Flask, to the letter"""
+    app = register()
+    os.environ["OIDC_CLIENT_SECRET"], os.environ["SESSION_KEY"] = app["client_secret"], generate_token()
+    names = {"__name__": "snippet"}
+    exec(compile(snippet_of(app), "snippet.py", "exec"), names)
+    web = names["app"].test_client()
+    away = web.get("/login")
+    assert away.status_code == 302, away.text
+    back = urlsplit(browse(f"{away.location}&login_hint={quote(NUMBER)}")["url"])
+    answer = web.get(f"{back.path}?{back.query}")
+    assert answer.status_code == 200 and answer.json["method"] == "verify", answer.text
 
 
 print(f"{passed} passed, {failed} failed")

@@ -179,6 +179,7 @@ func main() {
 		}
 		return nil
 	})
+	check("the console's own code", runSnippet)
 	fmt.Printf("%d passed, %d failed\n", passed, failed)
 	if failed > 0 {
 		os.Exit(1)

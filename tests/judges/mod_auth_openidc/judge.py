@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 
@@ -34,6 +35,15 @@ LoadModule auth_openidc_module {modules}/mod_auth_openidc.so
 TypesConfig /etc/mime.types
 AddOutputFilter INCLUDES .shtml
 AddType text/html .shtml
+{rp}
+OIDCAuthRequestParams login_hint={hint}
+{more}
+<Directory {root}/site>
+    Options +Includes
+    Require all granted
+</Directory>
+"""
+RP = """
 OIDCProviderMetadataURL {issuer}/.well-known/openid-configuration
 OIDCClientID {client_id}
 OIDCClientSecret {secret}
@@ -41,15 +51,9 @@ OIDCRedirectURI http://127.0.0.1:{port}/callback
 OIDCCryptoPassphrase judge-judge-judge-judge-judge-judge
 OIDCScope "openid phone"
 OIDCPKCEMethod S256
-OIDCAuthRequestParams login_hint={hint}
 OIDCUserInfoRefreshInterval 1
 OIDCPassClaimsAs environment
 OIDCDefaultLoggedOutURL http://127.0.0.1:{port}/out.shtml
-{more}
-<Directory {root}/site>
-    Options +Includes
-    Require all granted
-</Directory>
 <Location /protected>
     AuthType openid-connect
     Require valid-user
@@ -73,6 +77,18 @@ def register(port, *flags):
                "--redirect-uri", f"http://127.0.0.1:{port}/callback",
                "--post-logout-redirect-uri", f"http://127.0.0.1:{port}/out.shtml", *flags]
     return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+
+
+def own_settings(app, port):
+    return RP.format(issuer=ISSUER, client_id=app["client_id"], secret=app["client_secret"], port=port)
+
+
+def console_s_code(app, *_):
+    """What the console shows for the app, to the letter."""
+    command = [*os.environ["NUMBERCLOAK"].split(), "client", "snippet", app["client_id"], "mod_auth_openidc", "--json"]
+    os.environ["OIDC_CLIENT_SECRET"] = app["client_secret"]
+    os.environ["OIDC_CRYPTO_PASSPHRASE"] = "judge-judge-judge-judge-judge-judge"
+    return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)[0]["code"]
 
 
 def browse(jar, url):
@@ -99,7 +115,7 @@ def leave_at_us(jar, base):
     raise AssertionError("the app was not told")
 
 
-def check(name, more, *flags, leave=leave_by_the_app):
+def check(name, more, *flags, rp=own_settings, leave=leave_by_the_app):
     global passed, failed
     with tempfile.TemporaryDirectory(prefix="judge-", dir="/var/tmp") as root:
         root = pathlib.Path(root)
@@ -113,8 +129,8 @@ def check(name, more, *flags, leave=leave_by_the_app):
         try:
             app = register(port, *flags)
             (root / "conf").write_text(CONFIG.format(
-                port=port, root=root, modules=MODULES, issuer=ISSUER, client_id=app["client_id"],
-                secret=app["client_secret"], hint=urllib.parse.quote(NUMBER), more=more))
+                port=port, root=root, modules=MODULES, rp=rp(app, port),
+                hint=urllib.parse.quote(NUMBER), more=more))
             apache = subprocess.Popen(["apache2", "-f", str(root / "conf"), "-DFOREGROUND"], stderr=subprocess.PIPE)
             wait(port, apache)
             jar = root / "jar"
@@ -140,6 +156,8 @@ def wait(port, apache):
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{port}/out.shtml").close()
             return
+        except urllib.error.HTTPError:  # it answers: the page may be for those who are signed in
+            return
         except OSError:
             if apache.poll() is not None:
                 raise RuntimeError(apache.stderr.read().decode()) from None
@@ -154,5 +172,7 @@ check("form_post", "OIDCResponseMode form_post")
 check("signed userinfo", "OIDCUserInfoSignedResponseAlg RS256", "--userinfo-alg", "RS256")
 check("back-channel logout", "OIDCInfoHook iat userinfo", "--backchannel-logout-uri",
       "http://127.0.0.1:{port}/callback?logout=backchannel", leave=leave_at_us)
+# It protects the whole site, the page after signing out too.
+check("the console's own code", "OIDCPassClaimsAs environment", rp=console_s_code, leave=lambda *_: None)
 print(f"{passed} passed, {failed} failed")
 sys.exit(1 if failed else 0)

@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Agent, fetch as fetchOverTls } from 'undici'
 import { browse, check, command, equal, file, finish, issuer, isVerified, newNumber, redirectUri, register } from '../sign-in.mjs'
+import { runSnippet } from './snippet.mjs'
 
 const insecure = { execute: [client.allowInsecureRequests] }
 const discover = (id, metadata, auth, more = []) =>
@@ -234,4 +235,10 @@ await check('dynamic registration, and a request with what it gave', async () =>
   const url = client.buildAuthorizationUrl(config, { redirect_uri: redirectUri, scope: 'openid', prompt: 'none' })
   equal(browse(url).searchParams.get('error'), 'login_required', 'error')
 })
+for (const flags of [['--type', 'web'], ['--type', 'spa'], ['--token-endpoint-auth-method', 'client_secret_post']]) {
+  await check(`the console's own code for an app with ${flags.join(' ')}`, async () => {
+    const { claims, number } = await runSnippet(register(...flags))
+    isVerified(claims, number)
+  })
+}
 finish()
