@@ -33,6 +33,18 @@ impl Step {
         self.leaf.as_ref().is_some_and(|l| l.leaf < l.covered)
     }
 
+    /// Records of one moment have ids in no order; what one of them rests on comes first.
+    fn place_in_moment(&self) -> u8 {
+        match self.entry.body["type"].as_str().unwrap_or_default() {
+            "LOGIN_STARTED" => 0,
+            "NUMBER_ENTERED" => 1,
+            "NUMBER_VERIFIED" | "NUMBER_NOT_VERIFIED" => 2,
+            "OPERATOR_SELECTED" => 3,
+            "GRANT_CONSENT" => 4,
+            _ => 5,
+        }
+    }
+
     /// When it happened.
     #[must_use]
     pub fn at(&self) -> Option<Time> {
@@ -51,9 +63,7 @@ pub async fn of_login(desk: &Desk, login: Uuid) -> Result<Vec<Step>, Refused> {
     if steps.is_empty() {
         return Err(Refused::not_found("login", &login.to_string()));
     }
-    // Records of one moment have ids in no order; the first of a login is always this one.
-    let is_first = |step: &Step| step.entry.body["type"] == "LOGIN_STARTED";
-    steps.sort_by_key(|step| (step.at(), !is_first(step), step.entry.id));
+    steps.sort_by_key(|step| (step.at(), step.place_in_moment(), step.entry.id));
     let first = steps.first().and_then(Step::at);
     for step in &mut steps {
         let since = step.at().zip(first).map(|(at, first)| at - first);

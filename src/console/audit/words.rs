@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// Every event with what it says. A test holds this against the catalogue of events.
-pub const KINDS: [(&str, &str); 38] = [
+pub const KINDS: [(&str, &str); 39] = [
     ("LOGIN_STARTED", "The app asked for a sign-in"),
     ("NUMBER_ENTERED", "The person gave a number"),
     ("OPERATOR_SELECTED", "The browser was sent to the operator"),
@@ -67,6 +67,7 @@ pub const KINDS: [(&str, &str); 38] = [
     ("ALERT", "Something a person should look at"),
     ("AUDIT_LOG_STARTED", "A log began"),
     ("AUDIT_MANIFEST", "A server named what it had committed"),
+    ("AUDIT_LOG_VERIFIED", "The whole log was verified"),
     (
         "AUDIT_RECORD_REFUSED",
         "Something that was no record of ours was not sealed",

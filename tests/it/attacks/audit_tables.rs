@@ -32,7 +32,9 @@ async fn the_application_s_role_cannot_change_what_was_recorded() {
     let mut owner = app.database.owner().await;
     let partitions: Vec<String> = sqlx::query_scalar(
         "select tablename::text from pg_tables
-        where schemaname = 'public' and tablename like 'audit\\_%'",
+        where schemaname = 'public' and tablename like 'audit\\_%'
+            -- searches that staff saved, no records
+            and tablename <> 'audit_views'",
     )
     .fetch_all(&mut owner)
     .await
