@@ -20,5 +20,5 @@ for (const time of document.querySelectorAll("time[datetime]")) {
   const local = document.createElement("span");
   local.className = "local";
   local.textContent = moment.toLocaleString(undefined, { dateStyle: "short", timeStyle: "medium" }) + " your time";
-  time.append(local);
+  time.append(document.createElement("br"), local);
 }

@@ -239,6 +239,7 @@ fn the_schema_closes_every_section_and_marks_secrets() {
         [
             "checkpoints.s3.secret_access_key",
             "checkpoints.webhook_secret",
+            "console.oidc.client_secret",
             "database.migrator_url",
             "database.url",
             "keys.root_key",

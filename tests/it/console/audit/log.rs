@@ -4,7 +4,8 @@ use super::{App, Role, audited, signed_in, text};
 
 #[tokio::test]
 async fn the_log_tells_its_last_checkpoint_and_who_outside_has_it() {
-    let folder = std::env::temp_dir().join(format!("nc-log-{}", uuid::Uuid::new_v4()));
+    let name = numbercloak::secret::b64(&numbercloak::secret::random::<12>());
+    let folder = std::env::temp_dir().join(format!("nc-log-{name}"));
     std::fs::create_dir_all(&folder).unwrap();
     let file = folder.join("checkpoint");
     let app = App::builder()
