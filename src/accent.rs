@@ -4,7 +4,7 @@
 //! nearer than that to both. What stands on the page's own ground in that colour (links, outlines) is
 //! darkened in the light and lightened in the dark until it reaches 4.5:1 too (WCAG 2.2, 1.4.3).
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -99,10 +99,7 @@ impl Accent {
             dark,
             dark_soft,
         } = shades;
-        let mut css = String::new();
-        // Writing to a string cannot fail.
-        let _ = write!(
-            css,
+        format!(
             ".brand{{--main:{light};--main-over:{light};--soft:{light_soft}}}\
              .brand .main{{border-color:{light};background:{button};color:{on_button}}}\
              .brand .main:hover{{border-color:{light};background:{over};color:{on_button}}}\
@@ -110,8 +107,7 @@ impl Accent {
              @media (prefers-color-scheme:dark){{\
              .brand{{--main:{dark};--main-over:{dark};--soft:{dark_soft}}}\
              .brand .main,.brand .main:hover{{border-color:{dark}}}}}\n"
-        );
-        css
+        )
     }
 
     /// What people will see, a sentence each, with the contrasts.
