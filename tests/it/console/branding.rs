@@ -6,6 +6,7 @@ use std::io::Cursor;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
+use numbercloak::secret::{b64, random};
 use numbercloak::store::staff::Role;
 
 use crate::api::Program;
@@ -188,7 +189,7 @@ async fn a_colour_comes_as_a_stylesheet_of_ours_and_nothing_but_a_colour_is_one(
 async fn a_logo_comes_by_the_api_and_the_command_line_too_and_stands_in_the_record() {
     let app = App::start().await;
     let png = picture(40, ImageFormat::Png);
-    let file = std::env::temp_dir().join(format!("numbercloak-{}.png", uuid::Uuid::new_v4()));
+    let file = std::env::temp_dir().join(format!("numbercloak-{}.png", b64(&random::<12>())));
     std::fs::write(&file, &png).unwrap();
     let path = file.to_str().unwrap();
     let line = ["client", "update", "shop", "--json", "--logo-file", path];
