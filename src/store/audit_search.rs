@@ -203,7 +203,8 @@ async fn list_found(
                         'epoch'))
                     and right(id::text, 8) = $11
             ) l
-            join audit_records r on r.login_id = l.login_id
+            -- one look-up a login: a join may read the whole table first
+            cross join lateral (select id from audit_records where login_id = l.login_id offset 0) r
             where $9::bytea[] is null and $10::bytea[] is null
         )
         select r.id as "id!", r.body as "body!", r.mac as "mac!", r.mac_key_id as "mac_key_id!",
