@@ -48,6 +48,7 @@ fn only_pages_that_wait_have_a_script_and_none_needs_it() {
     // What a person waits for is noticed by a script where there is one, by a button or a refresh without.
     let waits = [
         "not_mobile.html",
+        "operator_down.html",
         "too_many_tries.html",
         "digits.html",
         "on_phone.html",
