@@ -30,7 +30,6 @@ public final class Judge {
     private static final String ISSUER = System.getenv("ISSUER");
     private static final String NUMBER = System.getenv("NUMBER");
     private static final String MISMATCH = "+990700001";
-    private static final String TELLS_NUMBERS = "simulator";
     private static final String TELLS_NO_NUMBERS = "tim-mc";
     /** What came back to the app, newest last. */
     private static final ConcurrentLinkedDeque<Map<String, String>> ANSWERS = new ConcurrentLinkedDeque<>();
@@ -75,21 +74,21 @@ public final class Judge {
         });
         check(how + ": the number is typed", scripts, browser -> {
             HtmlPage page = open(browser, Map.of("idp_hint", TELLS_NO_NUMBERS));
-            field(page, "number").setValueAttribute(NUMBER);
-            press(page, "Continue");
+            field(page, "phone_number").setValueAttribute(NUMBER);
+            press(press(page, "Continue"), "Be this SIM");
             verified();
         });
         check(how + ": a number that is none is asked for again", scripts, browser -> {
             HtmlPage page = open(browser, Map.of("idp_hint", TELLS_NO_NUMBERS));
-            field(page, "number").setValueAttribute("12");
+            field(page, "phone_number").setValueAttribute("12");
             page = press(page, "Continue");
-            field(page, "number").setValueAttribute(NUMBER);
-            press(page, "Continue");
+            field(page, "phone_number").setValueAttribute(NUMBER);
+            press(press(page, "Continue"), "Be this SIM");
             verified();
         });
         check(how + ": the operator tells the number", scripts, browser -> {
-            HtmlPage page = press(open(browser, Map.of("idp_hint", TELLS_NUMBERS)), "Be this SIM");
-            press(page, "Continue");
+            HtmlPage page = press(open(browser, Map.of()), "Be this SIM");
+            press(page, "Share my number");
             verified();
         });
         check(how + ": prompt=login shows the page again", scripts, browser -> {
