@@ -21,10 +21,13 @@ impl Clock {
         Self(None)
     }
 
-    /// A clock that runs with the system's but can be moved with [`Clock::advance`]. For tests.
+    /// A clock that begins at the last whole second and goes one microsecond further with every
+    /// look at it, otherwise only by [`Clock::advance`]. For tests: what comes later bears a later
+    /// time, and no second ends in the middle of one.
     #[must_use]
-    pub fn movable() -> Self {
-        Self(Some(Arc::new(AtomicI64::new(0))))
+    pub fn by_hand() -> Self {
+        let start = Self::system().now().timestamp() * 1_000_000;
+        Self(Some(Arc::new(AtomicI64::new(start))))
     }
 
     /// The time now, cut to whole microseconds.
@@ -34,19 +37,18 @@ impl Clock {
         reason = "the one place that reads the system's clock"
     )]
     pub fn now(&self) -> Time {
-        let micros = Utc::now().timestamp_micros()
-            + self
-                .0
-                .as_ref()
-                .map_or(0, |offset| offset.load(Ordering::SeqCst));
+        let micros = self.0.as_ref().map_or_else(
+            || Utc::now().timestamp_micros(),
+            |by_hand| by_hand.fetch_add(1, Ordering::SeqCst),
+        );
         DateTime::from_timestamp_micros(micros).unwrap_or_default()
     }
 
-    /// Moves a movable clock forward; the system's clock ignores it.
+    /// Moves a clock that goes by hand forward; the system's clock ignores it.
     pub fn advance(&self, by: Duration) {
-        if let Some(offset) = &self.0 {
+        if let Some(by_hand) = &self.0 {
             let micros = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
-            offset.fetch_add(micros, Ordering::SeqCst);
+            by_hand.fetch_add(micros, Ordering::SeqCst);
         }
     }
 }

@@ -3,16 +3,37 @@ for (const box of document.querySelectorAll("[data-copy]")) {
   const button = document.createElement("button");
   button.type = "button";
   button.className = "copy";
-  button.textContent = "Copy";
-  button.setAttribute("aria-label", "Copy " + box.dataset.copy);
+  const told = document.createElement("span");
+  told.className = "heard";
+  told.setAttribute("role", "status");
+  const say = (done) => {
+    button.textContent = done;
+    button.setAttribute("aria-label", done + " " + box.dataset.copy);
+  };
+  say("Copy");
   button.addEventListener("click", async () => {
     const text = box.querySelector("code").textContent;
     await navigator.clipboard.writeText(text);
-    button.textContent = "Copied";
-    setTimeout(() => { button.textContent = "Copy"; }, 2000);
+    say("Copied");
+    told.textContent = "Copied";
+    setTimeout(() => { say("Copy"); told.textContent = ""; }, 2000);
   });
-  box.append(button);
+  box.append(button, told);
 }
+// A page that waits for something elsewhere looks again, and gives way once there is news. Without this script it
+// is loaded anew every few seconds.
+const waiting = document.querySelector("[data-waits]");
+const look = async () => {
+  try {
+    const answer = await fetch(location.href, { cache: "no-store" });
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    if (page.querySelector("[data-waits]")?.dataset.waits !== waiting.dataset.waits) location.reload();
+  } catch {
+    // Between two networks there is none.
+  }
+  setTimeout(look, 3000);
+};
+if (waiting) setTimeout(look, 3000);
 // Times are UTC; where this script runs, the reader's own stand beside them.
 for (const time of document.querySelectorAll("time[datetime]")) {
   const moment = new Date(time.dateTime);

@@ -1,17 +1,19 @@
-//! Configuration as code: makes clients, operators and the telco finder as a file says, and tells the
-//! difference first. A row that a file keeps is marked with the file's owner.
+//! Configuration as code: makes clients, operators, the telco finder and networks as a file says, and
+//! tells the difference first. A row that a file keeps is marked with the file's owner.
+
+mod finder;
+mod logos;
+mod networks;
 
 use std::path::Path;
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::admin::apply_file::{ClientEntry, File, FinderEntry, OperatorEntry};
+use crate::admin::apply_file::{ClientEntry, File, OperatorEntry};
 use crate::admin::clients::{Editable, NewClient};
 use crate::admin::operators::NewOperator;
-use crate::admin::{
-    Desk, Refused, change, client_sector, clients, finder, operators, patch, presets,
-};
+use crate::admin::{Desk, Refused, change, client_sector, clients, operators, patch, presets};
 use crate::outbound::Outbound;
 use crate::secret::Redacted;
 use crate::store::clients::{Client, Settings};
@@ -23,6 +25,8 @@ pub struct Applying<'a, S> {
     pub outbound: &'a Outbound,
     /// Reads a secret's file.
     pub secret: S,
+    /// Reads a picture or a table that the file names.
+    pub bytes: &'a (dyn Fn(&Path) -> Result<Vec<u8>, Refused> + Sync),
     /// Nothing is changed, only told.
     pub dry_run: bool,
     /// What the owner kept before and the file no longer names is ended: apps for good, operators are
@@ -37,7 +41,7 @@ pub struct Applying<'a, S> {
 pub struct Change {
     /// `create`, `update` or `end`.
     pub action: &'static str,
-    /// `client`, `operator` or `telco_finder`.
+    /// `client`, `client_logo`, `operator`, `operator_ranges`, `telco_finder` or `networks`.
     pub resource: &'static str,
     /// Which one.
     pub id: String,
@@ -77,12 +81,15 @@ where
     // Apps name operators.
     for entry in &file.operators {
         done.extend(operator(desk, &file.owner, entry, how).await?);
+        done.extend(networks::ranges(desk, entry, how).await?);
     }
     if let Some(entry) = &file.telco_finder {
-        done.extend(telco_finder(desk, entry, how).await?);
+        done.extend(finder::apply(desk, &file.owner, entry, how).await?);
     }
+    done.extend(networks::apply(desk, file, how).await?);
     for entry in &file.clients {
         done.extend(client(desk, &file.owner, entry, how).await?);
+        done.extend(logos::apply(desk, entry, how).await?);
     }
     if how.prune {
         done.extend(prune(desk, file, how.dry_run).await?);
@@ -189,6 +196,7 @@ async fn change_client<S>(
     client: &Client,
     how: &Applying<'_, S>,
 ) -> Result<Option<Change>, Refused> {
+    clients::check_lives(client)?;
     if client.kind != entry.kind {
         let message = format!(
             "{} cannot become another type; give it a new client_id",
@@ -217,14 +225,15 @@ async fn change_client<S>(
     if change::is_none(&changes) {
         return Ok(None);
     }
+    let sector = match &before.settings.sector_identifier_uri {
+        Some(uri) if after.redirect_uris != before.redirect_uris => {
+            Some(client_sector::fetch(how.outbound, uri).await?)
+        }
+        _ => None,
+    };
+    clients::check_sector_stays(&before, &after, sector.as_ref())?;
     if !how.dry_run {
         if edited {
-            let sector = match &before.settings.sector_identifier_uri {
-                Some(uri) if after.redirect_uris != before.redirect_uris => {
-                    Some(client_sector::fetch(how.outbound, uri).await?)
-                }
-                _ => None,
-            };
             let (id, seen) = (client.client_id.as_str(), Some(client.revision));
             let edit = |fields: &mut Editable| *fields = after;
             clients::update_in_sector(desk, id, seen, sector.as_ref(), edit).await?;
@@ -320,8 +329,10 @@ async fn change_operator(
                 && stored.kid == given.kid
         })
     };
-    // Sealing what is sealed already would be a new revision every time.
-    after.credentials = after.credentials.filter(|given| !same(given));
+    // Sealing what is sealed already would be a new revision every time. Another server is told nothing
+    // that was not given for it.
+    let elsewhere = operators::is_sent_elsewhere(&known.settings, &after.settings);
+    after.credentials = after.credentials.filter(|given| elsewhere || !same(given));
     let before = operators::Editable::of(known);
     let mut changes = change::between(&before, &after);
     if after.credentials.is_some() {
@@ -335,18 +346,7 @@ async fn change_operator(
     if change::is_none(&changes) {
         return Ok(None);
     }
-    let checked = NewOperator {
-        alias: known.alias.clone(),
-        name: after.name.clone(),
-        mode: after.mode,
-        settings: after.settings.clone(),
-        credentials: after
-            .credentials
-            .clone()
-            .or(stored.ok())
-            .unwrap_or_default(),
-    };
-    operators::check(&checked)?;
+    operators::check_edit(desk, known, &after)?;
     if !dry_run {
         if edited {
             let edit = |fields: &mut operators::Editable| *fields = after;
@@ -358,46 +358,6 @@ async fn change_operator(
         "update",
         "operator",
         &entry.alias,
-        changes,
-    )))
-}
-
-async fn telco_finder<S>(
-    desk: &Desk,
-    entry: &FinderEntry,
-    how: &Applying<'_, S>,
-) -> Result<Option<Change>, Refused>
-where
-    S: Fn(&Path) -> Result<Redacted, Refused>,
-{
-    let given = Value::Object(entry.settings.clone());
-    let settings: crate::store::finder::Settings = serde_json::from_value(given)
-        .map_err(|error| Refused::invalid("telco_finder", error.to_string()))?;
-    let known = finder::show(desk).await?;
-    let secret = entry.secret_file.as_deref().map(&how.secret).transpose()?;
-    let stored = known
-        .as_ref()
-        .and_then(|known| known.secret(&desk.vault).ok().flatten());
-    let text = |secret: &Option<Redacted>| secret.as_ref().map(|s| s.reveal().to_owned());
-    let secret = secret.filter(|given| text(&stored).as_deref() != Some(given.reveal()));
-    let mut changes = match &known {
-        Some(known) => change::between(&known.settings, &settings),
-        None => json!({ "after": settings }),
-    };
-    if secret.is_some() {
-        changes["secret"] = json!("replaced");
-    }
-    if change::is_none(&changes) {
-        return Ok(None);
-    }
-    if !how.dry_run {
-        finder::set(desk, settings, secret.as_ref()).await?;
-    }
-    let action = if known.is_some() { "update" } else { "create" };
-    Ok(Some(Change::new(
-        action,
-        "telco_finder",
-        "telco_finder",
         changes,
     )))
 }
@@ -427,17 +387,24 @@ async fn prune(desk: &Desk, file: &File, dry_run: bool) -> Result<Vec<Change>, R
         }
         ended.push(Change::new("end", "operator", &operator.alias, json!({})));
     }
+    ended.extend(finder::prune(desk, file, dry_run).await?);
+    ended.extend(networks::prune(desk, file, dry_run).await?);
     Ok(ended)
 }
 
-/// The file that says everything as it is: all apps and operators, or those that one owner keeps.
+/// The file that says everything as it is: all there is, or what one owner keeps.
 ///
 /// # Errors
 /// [`Refused::Invalid`] if an operator's credentials do not open.
 pub async fn export(desk: &Desk, owner: &str, only_own: bool) -> Result<File, Refused> {
     let wanted = |kept_by: &Option<String>| !only_own || kept_by.as_deref() == Some(owner);
-    let mut apps = clients::list(desk).await?;
-    apps.retain(|client| wanted(&client.managed_by));
+    let mut apps = Vec::new();
+    for client in clients::list(desk).await? {
+        if client.ended_at.is_none() && wanted(&client.managed_by) {
+            let logo = logos::export(desk, &client).await?;
+            apps.push(ClientEntry::of(&client, logo));
+        }
+    }
     let mut entries = Vec::new();
     for operator in operators::list(desk).await? {
         if !wanted(&operator.managed_by) {
@@ -450,15 +417,14 @@ pub async fn export(desk: &Desk, owner: &str, only_own: bool) -> Result<File, Re
             );
             Refused::invalid("credentials", message)
         })?;
-        entries.push(OperatorEntry::of(&operator, &credentials));
+        let ranges = networks::export_ranges(desk, &operator.alias).await?;
+        entries.push(OperatorEntry::of(&operator, &credentials, ranges));
     }
     Ok(File {
         owner: owner.to_owned(),
-        clients: apps.iter().map(ClientEntry::of).collect(),
+        clients: apps,
         operators: entries,
-        telco_finder: match finder::show(desk).await? {
-            Some(finder) if !only_own => Some(FinderEntry::of(&finder)),
-            _ => None,
-        },
+        telco_finder: finder::export(desk, &wanted).await?,
+        networks: networks::export(desk, &wanted).await?,
     })
 }

@@ -1,4 +1,4 @@
-//! The file that clients and operators are kept as: `numbercloak apply` reads it, `numbercloak export`
+//! The file that clients, operators and networks are kept as: `numbercloak apply` reads it, `numbercloak export`
 //! writes it. It holds no secret, only the names of the files that hold them.
 
 use std::path::PathBuf;
@@ -10,6 +10,7 @@ use crate::admin::Refused;
 use crate::admin::refused::check_alias;
 use crate::store::clients::{self, AuthMethod, Client, Kind};
 use crate::store::finder::Finder;
+use crate::store::network_ranges::NetworkKind;
 use crate::store::operators::{self, Mode, Operator};
 
 /// The file.
@@ -27,6 +28,9 @@ pub struct File {
     /// The telco finder; absent: whatever there is stays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub telco_finder: Option<FinderEntry>,
+    /// Networks that hide a phone's own address; what is absent stays.
+    #[serde(default, skip_serializing_if = "NetworksEntry::is_empty")]
+    pub networks: NetworksEntry,
 }
 
 /// An app.
@@ -54,6 +58,12 @@ pub struct ClientEntry {
     /// Where all redirect URIs of its sector are listed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sector_identifier_uri: Option<String>,
+    /// The file with its picture: PNG, JPEG or WebP. Without it and `logo`, its picture stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logo_file: Option<PathBuf>,
+    /// The picture itself in base64; empty for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logo: Option<String>,
     /// Its policy, as far as it differs from the defaults.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub settings: Map<String, Value>,
@@ -92,6 +102,58 @@ pub struct OperatorEntry {
     /// Its contract, as far as it differs from the preset and the defaults.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub settings: Map<String, Value>,
+    /// The source addresses of its subscribers; absent: whatever there is stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ranges: Option<TableEntry>,
+}
+
+/// Networks: written out, or in a table beside the file. Neither: none.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TableEntry {
+    /// The networks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub networks: Vec<String>,
+    /// The file with the table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<PathBuf>,
+    /// Of the table only the networks of these autonomous systems.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asns: Vec<u32>,
+}
+
+/// Networks that hide a phone's own address, by their kind.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NetworksEntry {
+    /// iCloud Private Relay and its like.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relay: Option<TableEntry>,
+    /// VPNs and hosting.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vpn: Option<TableEntry>,
+}
+
+impl NetworksEntry {
+    /// Those of a kind.
+    #[must_use]
+    pub fn of(&self, kind: NetworkKind) -> Option<&TableEntry> {
+        match kind {
+            NetworkKind::Relay => self.relay.as_ref(),
+            NetworkKind::Vpn => self.vpn.as_ref(),
+        }
+    }
+
+    pub(super) fn slot(&mut self, kind: NetworkKind) -> &mut Option<TableEntry> {
+        match kind {
+            NetworkKind::Relay => &mut self.relay,
+            NetworkKind::Vpn => &mut self.vpn,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.relay.is_none() && self.vpn.is_none()
+    }
 }
 
 /// The telco finder.
@@ -153,7 +215,7 @@ fn twice<'a>(field: &'static str, names: impl Iterator<Item = &'a String>) -> Re
 
 impl ClientEntry {
     /// How the file says a row as it is.
-    pub(super) fn of(client: &Client) -> Self {
+    pub(super) fn of(client: &Client, logo: Option<String>) -> Self {
         let mut settings = own(&client.settings, &clients::Settings::default());
         settings.remove("sector_identifier_uri");
         Self {
@@ -165,6 +227,8 @@ impl ClientEntry {
             test: client.test,
             disabled: client.disabled_at.is_some(),
             sector_identifier_uri: client.settings.sector_identifier_uri.clone(),
+            logo_file: None,
+            logo,
             settings,
         }
     }
@@ -172,7 +236,11 @@ impl ClientEntry {
 
 impl OperatorEntry {
     /// How the file says a row as it is; its secrets are expected in files of these names.
-    pub(super) fn of(operator: &Operator, credentials: &operators::Credentials) -> Self {
+    pub(super) fn of(
+        operator: &Operator,
+        credentials: &operators::Credentials,
+        ranges: Option<TableEntry>,
+    ) -> Self {
         let file = |has: bool, what: &str| {
             has.then(|| PathBuf::from(format!("secrets/{}.{what}", operator.alias)))
         };
@@ -187,6 +255,7 @@ impl OperatorEntry {
             private_key_file: file(credentials.private_key_pem.is_some(), "private_key.pem"),
             kid: credentials.kid.clone(),
             settings: own(&operator.settings, &operators::Settings::default()),
+            ranges,
         }
     }
 }
@@ -203,7 +272,11 @@ impl FinderEntry {
 }
 
 /// The members that are not as by default, without nulls.
-fn own<T: Serialize>(settings: &T, defaults: &T) -> Map<String, Value> {
+///
+/// # Panics
+/// Never: settings are JSON objects.
+#[must_use]
+pub fn own<T: Serialize>(settings: &T, defaults: &T) -> Map<String, Value> {
     let json = |settings: &T| serde_json::to_value(settings).expect("settings serialise");
     match differing(json(settings), &json(defaults)) {
         Some(Value::Object(members)) => members,

@@ -10,7 +10,8 @@ use crate::audit::networks;
 use crate::audit::record::{Personal, personal_place};
 use crate::clock::Time;
 use crate::phone::PhoneNumber;
-use crate::store::audit_search::{self, Filter, Listed};
+use crate::secret::first_id;
+use crate::store::audit_search::{self, Filter, Listed, Reach};
 use crate::verdict::Outcome;
 
 /// Records on one page at most.
@@ -126,13 +127,27 @@ pub struct Entry {
     pub number: Option<String>,
 }
 
-/// A page of records, newest first.
+/// A page of records.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// Newest first.
+    pub entries: Vec<Entry>,
+    /// If there are fewer than wanted: the records before this one were not looked at yet. The next page
+    /// goes on there.
+    pub looked_back_to: Option<Uuid>,
+}
+
+/// A page of records. One that many records meet by one of its filters and few by all may be short, or
+/// empty, and not the last.
 ///
 /// # Errors
 /// [`Refused::Invalid`] for a reference or network that is none, [`Refused::Database`].
-pub async fn list(desk: &Desk, query: Query, limit: u16) -> Result<Vec<Entry>, Refused> {
-    let rows = page(desk, &query, limit, query.number.as_ref()).await?;
-    Ok(rows.iter().map(|row| decode(desk, row)).collect())
+pub async fn list(desk: &Desk, query: Query, limit: u16) -> Result<Found, Refused> {
+    let found = page(desk, &query, limit, query.number.as_ref()).await?;
+    Ok(Found {
+        entries: found.rows.iter().map(|row| decode(desk, row)).collect(),
+        looked_back_to: found.looked_back_to.map(first_id),
+    })
 }
 
 /// The rows of a page. `told`: the number that the page's own record is about, if it leaves one.
@@ -141,10 +156,30 @@ pub(super) async fn page(
     query: &Query,
     limit: u16,
     told: Option<&PhoneNumber>,
-) -> Result<Vec<Listed>, Refused> {
+) -> Result<audit_search::Found, Refused> {
     let filter = query.filter(desk)?;
-    let mut tx = audit_search::begin(&desk.db).await?;
-    let rows = audit_search::list(&mut tx, &filter, i64::from(limit.clamp(1, MOST))).await?;
+    if !filter.may_be_looked_for_in_stretches() {
+        return look(desk, query, &filter, limit, told, Reach::All).await;
+    }
+    match look(desk, query, &filter, limit, told, Reach::Quick).await {
+        Err(Refused::Database(error)) if error.is_too_slow() => {
+            look(desk, query, &filter, limit, told, Reach::Stretch).await
+        }
+        done => done,
+    }
+}
+
+async fn look(
+    desk: &Desk,
+    query: &Query,
+    filter: &Filter,
+    limit: u16,
+    told: Option<&PhoneNumber>,
+    reach: Reach,
+) -> Result<audit_search::Found, Refused> {
+    let mut tx = audit_search::begin(&desk.db, reach).await?;
+    let limit = i64::from(limit.clamp(1, MOST));
+    let found = audit_search::list(&mut tx, filter, limit, reach).await?;
     if let Some(number) = told {
         // Who looked for whom is found with the number itself.
         let act = Act {
@@ -156,7 +191,7 @@ pub(super) async fn page(
         desk.record_about(&mut tx, act, Some(number)).await?;
     }
     commit(tx).await?;
-    Ok(rows)
+    Ok(found)
 }
 
 /// What is personal in a record, in full. A right of its own, and a record of its own.

@@ -1,8 +1,9 @@
 //! Searches of records that a member of staff saved, for themselves.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::admin::audit_filter::{Filter, Wrong};
 use crate::admin::desk::{Act, commit};
 use crate::admin::refused::check_name;
 use crate::admin::{Desk, Refused};
@@ -25,11 +26,45 @@ pub async fn list(desk: &Desk, staff: Uuid) -> Result<Vec<View>, Refused> {
     Ok(rows::list(&mut db, staff).await?)
 }
 
+/// Saves a search that somebody wrote for an account: by its id, and its address for the record.
+///
+/// # Errors
+/// As [`save`], and [`Refused::Invalid`] for filters that cannot be or are of a person.
+pub async fn save_for(
+    desk: &Desk,
+    (staff, email): (Uuid, &str),
+    name: &str,
+    filters: &str,
+) -> Result<View, Refused> {
+    let wrong = |wrong: Wrong| {
+        let message = format!("{}: {}", wrong.field, wrong.message.trim_end_matches('.'));
+        Refused::invalid("filters", message)
+    };
+    let filter = Filter::parse(&desk.vault, desk.now, filters).map_err(wrong)?;
+    if filter.is_personal() {
+        let message = "numbers and networks are not saved; leave them out";
+        return Err(Refused::invalid("filters", message));
+    }
+    insert(desk, staff, name, &filter.kept(), json!({ "staff": email })).await
+}
+
 /// Saves a search; `filters` hold nothing personal.
 ///
 /// # Errors
 /// [`Refused::Invalid`] for a name that cannot be read or too many views, [`Refused::Taken`].
 pub async fn save(desk: &Desk, staff: Uuid, name: &str, filters: &str) -> Result<(), Refused> {
+    insert(desk, staff, name, filters, json!({}))
+        .await
+        .map(drop)
+}
+
+async fn insert(
+    desk: &Desk,
+    staff: Uuid,
+    name: &str,
+    filters: &str,
+    mut details: Value,
+) -> Result<View, Refused> {
     check_name(name)?;
     if filters.len() > LONGEST {
         return Err(Refused::invalid("filters", "are too long to be saved"));
@@ -48,9 +83,11 @@ pub async fn save(desk: &Desk, staff: Uuid, name: &str, filters: &str) -> Result
         let message = format!("you have {MOST} views already; remove one first");
         return Err(Refused::invalid("name", message));
     }
-    let details = json!({ "name": name, "filters": filters });
+    details["name"] = json!(name);
+    details["filters"] = json!(filters);
     record(desk, &mut tx, "CREATE", view.id, details).await?;
-    commit(tx).await
+    commit(tx).await?;
+    Ok(view)
 }
 
 /// Removes one.
@@ -74,7 +111,7 @@ async fn record(
     tx: &mut sqlx::PgConnection,
     operation: &str,
     id: Uuid,
-    details: serde_json::Value,
+    details: Value,
 ) -> Result<(), Refused> {
     let act = Act {
         operation,

@@ -10,7 +10,7 @@ use crate::admin::moment::Moment;
 use crate::admin::{Desk, Refused};
 use crate::clock::Time;
 use crate::store::db::StoreError;
-use crate::store::rollups::{self, Bucket, Counted};
+use crate::store::rollups::{self, Bucket, Counted, Fared};
 
 /// The longest span, days.
 const MOST_DAYS: i64 = 400;
@@ -56,6 +56,8 @@ pub struct Charts {
     pub latencies: Vec<Latency>,
     /// Why logins and checks failed, most frequent first.
     pub reasons: Vec<Reason>,
+    /// How logins ended, by app, most logins first. Of all operators: a login may ask several.
+    pub apps: Vec<App>,
     /// Logins started, by weekday (Monday first) and hour of the day (UTC).
     pub heat: [[i64; 24]; 7],
 }
@@ -115,6 +117,43 @@ pub struct Reason {
     pub count: i64,
 }
 
+/// How the logins of one app ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "ChartApp")]
+pub struct App {
+    /// Its `client_id`; empty for none.
+    pub client_id: String,
+    /// Logins that ended.
+    pub ended: i64,
+    /// Of them, with a code for the app.
+    pub signed_in: i64,
+    /// Those whose phone was not on its operator's network at some time: on Wi-Fi, most often.
+    pub off_network: i64,
+    /// Of these, with a code for the app in the end.
+    pub recovered: i64,
+    /// Those that a phone took over from a desktop.
+    pub handed_off: i64,
+    /// Of these, with a code for the app.
+    pub handed_off_signed_in: i64,
+    /// Hand-offs whose person said that they had not begun them.
+    pub reported: i64,
+}
+
+impl From<Fared> for App {
+    fn from(fared: Fared) -> Self {
+        Self {
+            client_id: fared.client_id,
+            ended: fared.ended,
+            signed_in: fared.signed_in,
+            off_network: fared.off_network,
+            recovered: fared.recovered,
+            handed_off: fared.handed_off,
+            handed_off_signed_in: fared.handed_off_signed_in,
+            reported: fared.reported,
+        }
+    }
+}
+
 /// The charts of a span.
 ///
 /// # Errors
@@ -126,18 +165,18 @@ pub async fn look(desk: &Desk, span: &Span) -> Result<Charts, Refused> {
         return Err(Refused::invalid("from", message));
     }
     let mut db = desk.db.acquire().await.map_err(StoreError::from)?;
-    let mut counted = rollups::counted(&mut db, span.from, span.until).await?;
-    let mut buckets = rollups::latencies(&mut db, span.from, span.until).await?;
-    let counted_until = rollups::counted_until(&mut db).await?;
-    let is = |wanted: &Option<String>, has: &str| wanted.as_deref().is_none_or(|w| w == has);
-    counted.retain(|row| is(&span.client_id, &row.client_id) && is(&span.operator, &row.operator));
-    buckets.retain(|row| is(&span.operator, &row.operator));
+    let (from, until) = (span.from, span.until);
+    let (client, operator) = (span.client_id.as_deref(), span.operator.as_deref());
+    let counted = rollups::counted(&mut db, from, until, client, operator).await?;
+    let buckets = rollups::latencies(&mut db, from, until, operator).await?;
+    let fared = rollups::fared(&mut db, from, until, client).await?;
     Ok(Charts {
-        counted_until,
+        counted_until: rollups::counted_until(&mut db).await?,
         answers: answers(&counted),
         funnel: funnel(&counted),
         latencies: latencies(&buckets),
         reasons: reasons(&counted),
+        apps: fared.into_iter().map(App::from).collect(),
         heat: heat(&counted),
     })
 }
@@ -264,7 +303,6 @@ mod tests {
     fn a_monday_s_logins_stand_in_the_first_row() {
         let row = Counted {
             hour: "2026-11-23T13:00:00Z".parse().unwrap(),
-            client_id: "shop".to_owned(),
             operator: String::new(),
             kind: "LOGIN_STARTED".to_owned(),
             outcome: String::new(),

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::admin::clients::find;
 use crate::admin::desk::{Act, commit};
+use crate::admin::refused::check_seen;
 use crate::admin::{Desk, Refused};
 use crate::secret::sha256;
 use crate::store::client_logos;
@@ -22,12 +23,19 @@ const MOST_SIDE: u32 = 2048;
 const MOST_MEMORY: u64 = 64 * 1024 * 1024;
 /// Pixels on a side of what is kept, at most.
 const SIDE: u32 = 256;
+/// Bytes of what is kept, at most: a first sign-in on a slow phone has 40 kB for everything.
+const MOST_KEPT: usize = 12 * 1024;
 
 /// Gives an app a picture and returns the app as it is then.
 ///
 /// # Errors
 /// [`Refused::Invalid`] if it is no picture or too large, [`Refused::NotFound`], [`Refused::Stale`].
-pub async fn set(desk: &Desk, client_id: &str, upload: Vec<u8>) -> Result<Client, Refused> {
+pub async fn set(
+    desk: &Desk,
+    client_id: &str,
+    upload: Vec<u8>,
+    seen: Option<i32>,
+) -> Result<Client, Refused> {
     // Before the work: whoever names no app makes none.
     let mut tx = desk.begin().await?;
     find(&mut tx, client_id).await?;
@@ -35,20 +43,59 @@ pub async fn set(desk: &Desk, client_id: &str, upload: Vec<u8>) -> Result<Client
     let drawn = tokio::task::spawn_blocking(move || redraw(&upload)).await;
     let drawn = drawn.unwrap_or_else(|_| Err("cannot be read".to_owned()));
     let png = drawn.map_err(|message| Refused::invalid("logo", message))?;
-    change(desk, client_id, Some(&png)).await
+    change(desk, client_id, Some(&png), seen).await
+}
+
+/// A picture as it would be kept.
+///
+/// # Errors
+/// [`Refused::Invalid`] if it is no picture or too large.
+pub(super) fn drawn(upload: &[u8]) -> Result<Drawn, Refused> {
+    let png = redraw(upload).map_err(|message| Refused::invalid("logo", message))?;
+    Ok(Drawn {
+        name: name_of(&png),
+        png,
+    })
+}
+
+/// A picture that was drawn anew.
+#[derive(Debug)]
+pub(super) struct Drawn {
+    /// What names it: two pictures of one name are the same.
+    pub(super) name: String,
+    png: Vec<u8>,
+}
+
+/// Gives an app a picture that was drawn, or takes its picture away.
+///
+/// # Errors
+/// [`Refused::NotFound`], [`Refused::Stale`].
+pub(super) async fn keep(
+    desk: &Desk,
+    client_id: &str,
+    drawn: Option<&Drawn>,
+) -> Result<(), Refused> {
+    let png = drawn.map(|drawn| drawn.png.as_slice());
+    change(desk, client_id, png, None).await.map(drop)
 }
 
 /// Takes an app's picture away and returns the app as it is then.
 ///
 /// # Errors
 /// [`Refused::NotFound`], [`Refused::Stale`].
-pub async fn remove(desk: &Desk, client_id: &str) -> Result<Client, Refused> {
-    change(desk, client_id, None).await
+pub async fn remove(desk: &Desk, client_id: &str, seen: Option<i32>) -> Result<Client, Refused> {
+    change(desk, client_id, None, seen).await
 }
 
-async fn change(desk: &Desk, client_id: &str, png: Option<&[u8]>) -> Result<Client, Refused> {
+async fn change(
+    desk: &Desk,
+    client_id: &str,
+    png: Option<&[u8]>,
+    seen: Option<i32>,
+) -> Result<Client, Refused> {
     let mut tx = desk.begin().await?;
     let mut client = find(&mut tx, client_id).await?;
+    check_seen(seen, client.revision)?;
     let before = client.logo.take();
     client.logo = png.map(name_of);
     if client.logo == before {
@@ -82,7 +129,8 @@ fn name_of(png: &[u8]) -> String {
         .collect()
 }
 
-/// Reads a PNG, JPEG or WebP picture and draws it as a PNG of at most 256 by 256 pixels.
+/// Reads a PNG, JPEG or WebP picture and draws it as a PNG of at most 256 by 256 pixels, smaller if that
+/// is needed to keep it light: people see it 44 pixels wide.
 fn redraw(upload: &[u8]) -> Result<Vec<u8>, String> {
     if upload.len() > MOST_BYTES {
         return Err(format!("is larger than {} KiB", MOST_BYTES / 1024));
@@ -111,15 +159,23 @@ fn redraw(upload: &[u8]) -> Result<Vec<u8>, String> {
     if let Ok(orientation) = orientation {
         picture.apply_orientation(orientation);
     }
-    if picture.width() > SIDE || picture.height() > SIDE {
-        picture = picture.thumbnail(SIDE, SIDE);
+    let mut side = SIDE;
+    loop {
+        if picture.width() > side || picture.height() > side {
+            picture = picture.thumbnail(side, side);
+        }
+        let plain = DynamicImage::ImageRgba8(picture.to_rgba8());
+        let mut png = Cursor::new(Vec::new());
+        plain
+            .write_to(&mut png, ImageFormat::Png)
+            .map_err(|_| "cannot be drawn")?;
+        let png = png.into_inner();
+        // A picture of 48 by 48 pixels is light, whatever is on it.
+        if png.len() <= MOST_KEPT || side <= 48 {
+            return Ok(png);
+        }
+        side = side * 3 / 4;
     }
-    let mut png = Cursor::new(Vec::new());
-    let plain = DynamicImage::ImageRgba8(picture.into_rgba8());
-    plain
-        .write_to(&mut png, ImageFormat::Png)
-        .map_err(|_| "cannot be drawn")?;
-    Ok(png.into_inner())
 }
 
 #[cfg(test)]
@@ -151,6 +207,22 @@ mod tests {
             assert_eq!(size(&drawn), (256, 128), "{format:?}");
             assert_eq!(size(&redraw(&picture(40, 40, format)).unwrap()), (40, 40));
         }
+    }
+
+    #[test]
+    fn what_is_on_it_makes_no_picture_heavy() {
+        // As hard to pack as a picture can be.
+        let mut seed = 1_u32;
+        let noise = RgbaImage::from_fn(240, 240, |_, _| {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let [a, b, c, d] = seed.to_be_bytes();
+            Rgba([a, b, c ^ d, a ^ d])
+        });
+        let mut bytes = Cursor::new(Vec::new());
+        noise.write_to(&mut bytes, ImageFormat::Png).unwrap();
+        let drawn = redraw(bytes.get_ref()).unwrap();
+        assert!(drawn.len() <= MOST_KEPT, "{} bytes", drawn.len());
+        assert!(size(&drawn).0 >= 44, "{:?}", size(&drawn));
     }
 
     #[test]

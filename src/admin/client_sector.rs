@@ -10,6 +10,7 @@ use url::{Host, Url};
 use crate::admin::clients::find;
 use crate::admin::desk::{Act, commit};
 use crate::admin::endpoint::check_endpoint;
+use crate::admin::refused::check_seen;
 use crate::admin::{Desk, Refused};
 use crate::outbound::{Limits, Outbound};
 use crate::store::clients::{self, Client, Kind};
@@ -100,9 +101,11 @@ pub async fn change(
     desk: &Desk,
     client_id: &str,
     to: Option<&SectorDocument>,
+    seen: Option<i32>,
 ) -> Result<Client, Refused> {
     let mut tx = desk.begin().await?;
     let mut client = find(&mut tx, client_id).await?;
+    check_seen(seen, client.revision)?;
     let before = json!({ "sector": client.sector, FIELD: client.settings.sector_identifier_uri });
     client.sector = match to {
         Some(document) => {

@@ -85,19 +85,27 @@ const CURL: Template = (
     "shell",
     include_str!("../../templates/console/snippets/curl.txt"),
 );
-/// Libraries for what runs on people's devices.
-const DEVICES: [Template; 1] = [(
+/// For an app that runs in the browser.
+const BROWSER: [Template; 1] = [(
     "openid-client",
     "openid-client",
-    "browser or device",
-    include_str!("../../templates/console/snippets/openid_client_public.txt"),
+    "browser",
+    include_str!("../../templates/console/snippets/openid_client_browser.txt"),
+)];
+/// For an app that people install.
+const NATIVE: [Template; 1] = [(
+    "openid-client",
+    "openid-client",
+    "device",
+    include_str!("../../templates/console/snippets/openid_client_native.txt"),
 )];
 
 /// All that fit the client.
 pub fn snippets(issuer: &str, client: &Client) -> Vec<Snippet> {
     let fitting = match client.kind {
         Kind::Web => SERVERS.as_slice(),
-        Kind::Spa | Kind::Native => DEVICES.as_slice(),
+        Kind::Spa => BROWSER.as_slice(),
+        Kind::Native => NATIVE.as_slice(),
     };
     let curl = (client.kind == Kind::Web).then_some(&CURL);
     fitting
@@ -131,13 +139,25 @@ fn filled(template: &str, issuer: &str, client: &Client) -> String {
     let path = url::Url::parse(redirect_uri(client))
         .map_or_else(|_| "/callback".to_owned(), |url| url.path().to_owned());
     // The two ways of a secret; whoever proves itself otherwise sees where to begin.
-    let (method, js) = match client.auth_method {
-        AuthMethod::ClientSecretPost => ("client_secret_post", "ClientSecretPost"),
-        _ => ("client_secret_basic", "ClientSecretBasic"),
+    let (method, js, rust, curl) = match client.auth_method {
+        AuthMethod::ClientSecretPost => (
+            "client_secret_post",
+            "ClientSecretPost",
+            "\n.set_auth_type(AuthType::RequestBody)",
+            r#"-d client_id="{client_id}" -d client_secret="$OIDC_CLIENT_SECRET""#,
+        ),
+        _ => (
+            "client_secret_basic",
+            "ClientSecretBasic",
+            "",
+            r#"-u "{client_id}:$OIDC_CLIENT_SECRET""#,
+        ),
     };
     template
         .replace("{auth_method}", method)
         .replace("{js_auth}", js)
+        .replace("{rust_auth}", rust)
+        .replace("{curl_auth}", curl)
         .replace("{issuer}", issuer)
         .replace("{client_id}", &client.client_id)
         .replace("{redirect_uri}", redirect_uri(client))
@@ -147,7 +167,7 @@ fn filled(template: &str, issuer: &str, client: &Client) -> String {
 /// The first redirect URI. An app may have registered itself: what could mean something to a shell or
 /// end a string is not put into code that somebody copies.
 fn redirect_uri(client: &Client) -> &str {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/?#[]@&+,;=%".contains(c);
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/?[]@+,=%".contains(c);
     client
         .redirect_uris
         .iter()
@@ -178,6 +198,7 @@ mod tests {
             managed_by: None,
             revision: 1,
             disabled_at: None,
+            ended_at: None,
             created_at: Time::default(),
             updated_at: Time::default(),
             secrets: Vec::new(),
@@ -187,7 +208,7 @@ mod tests {
 
     #[test]
     fn every_snippet_has_the_clients_own_values_and_nothing_left_to_fill() {
-        for kind in [Kind::Web, Kind::Spa] {
+        for kind in [Kind::Web, Kind::Spa, Kind::Native] {
             let client = client(kind, "https://shop.example/cb");
             for snippet in snippets("https://id.example", &client) {
                 let code = &snippet.code;
@@ -200,6 +221,8 @@ mod tests {
                     "{redirect_path}",
                     "{auth_method}",
                     "{js_auth}",
+                    "{rust_auth}",
+                    "{curl_auth}",
                 ] {
                     assert!(!code.contains(open), "{} {open}", snippet.library);
                 }
@@ -215,9 +238,14 @@ mod tests {
             "https://a.example/$(id)",
             "https://a.example/'",
             "https://a.example/`id`",
+            "https://a.example/;id",
+            "https://a.example/&id",
         ] {
             let client = client(Kind::Web, bad);
             assert!(!environment("https://id.example", &client, None).contains(bad));
+            for snippet in snippets("https://id.example", &client) {
+                assert!(!snippet.code.contains(bad), "{}", snippet.library);
+            }
         }
     }
 }

@@ -44,6 +44,9 @@ pub struct ClientView {
     /// Set: refused everywhere.
     #[schemars(with = "Option<Moment>")]
     pub disabled_at: Option<Time>,
+    /// Set: removed for good.
+    #[schemars(with = "Option<Moment>")]
+    pub ended_at: Option<Time>,
     /// When it was registered.
     #[schemars(with = "Moment")]
     pub created_at: Time,
@@ -102,6 +105,7 @@ impl ClientView {
             managed_by: client.managed_by.clone(),
             revision: client.revision,
             disabled_at: client.disabled_at,
+            ended_at: client.ended_at,
             created_at: client.created_at,
             updated_at: client.updated_at,
         }

@@ -64,7 +64,9 @@ pub struct Editable {
 }
 
 impl Editable {
-    pub(super) fn of(client: &Client) -> Self {
+    /// As a client is now.
+    #[must_use]
+    pub fn of(client: &Client) -> Self {
         Self {
             name: client.name.clone(),
             auth_method: client.auth_method,
@@ -145,6 +147,7 @@ pub(super) fn prepare(desk: &Desk, new: NewClient) -> Result<Client, Refused> {
         managed_by: None,
         revision: 1,
         disabled_at: None,
+        ended_at: None,
         created_at: desk.now,
         updated_at: desk.now,
         secrets: Vec::new(),
@@ -238,13 +241,13 @@ pub async fn page(desk: &Desk, wanted: &Wanted) -> Result<Page<Client>, Refused>
 /// [`Refused::NotFound`].
 pub async fn show(desk: &Desk, client_id: &str) -> Result<Client, Refused> {
     let mut tx = desk.begin().await?;
-    find(&mut tx, client_id).await
+    find_any(&mut tx, client_id).await
 }
 
 /// Refuses a client everywhere, or no longer. Does nothing if it is so already.
 ///
 /// # Errors
-/// [`Refused::NotFound`], [`Refused::Stale`].
+/// [`Refused::NotFound`], [`Refused::Stale`], [`Refused::Invalid`] if it was removed.
 pub async fn set_disabled(desk: &Desk, client_id: &str, disabled: bool) -> Result<(), Refused> {
     let mut tx = desk.begin().await?;
     let mut client = find(&mut tx, client_id).await?;
@@ -263,16 +266,20 @@ pub async fn set_disabled(desk: &Desk, client_id: &str, disabled: bool) -> Resul
     commit(tx).await
 }
 
-/// Ends a client for good: its secrets are gone and it is refused everywhere. Its row stays, disabled:
-/// nobody else may ever be taken for it. `seen` is the revision that was looked at, if it was.
+/// Ends a client for good: its secrets are gone and it is refused everywhere. Its row stays, disabled
+/// and never edited again: nobody else may ever be taken for it. `seen` is the revision that was looked
+/// at, if it was.
 ///
 /// # Errors
 /// [`Refused::NotFound`], or [`Refused::Stale`] if the revision is another.
 pub async fn remove(desk: &Desk, client_id: &str, seen: Option<i32>) -> Result<(), Refused> {
     let mut tx = desk.begin().await?;
-    let client = find(&mut tx, client_id).await?;
+    let client = find_any(&mut tx, client_id).await?;
     if seen.is_some_and(|seen| seen != client.revision) {
         return Err(Refused::Stale);
+    }
+    if client.ended_at.is_some() {
+        return Ok(());
     }
     end(desk, &mut tx, &client).await?;
     commit(tx).await
@@ -286,6 +293,7 @@ pub(super) async fn end(
 ) -> Result<(), Refused> {
     let ended = Client {
         disabled_at: client.disabled_at.or(Some(desk.now)),
+        ended_at: Some(desk.now),
         managed_by: None,
         ..client.clone()
     };
@@ -368,7 +376,7 @@ pub async fn update_in_sector(
     Ok(client)
 }
 
-fn check_sector_stays(
+pub(super) fn check_sector_stays(
     before: &Editable,
     after: &Editable,
     sector: Option<&SectorDocument>,
@@ -392,7 +400,25 @@ fn check_sector_stays(
     }
 }
 
+/// A client that may be edited.
 pub(super) async fn find(db: &mut PgConnection, client_id: &str) -> Result<Client, Refused> {
+    let client = find_any(db, client_id).await?;
+    check_lives(&client)?;
+    Ok(client)
+}
+
+/// Refuses one that was removed.
+pub(super) fn check_lives(client: &Client) -> Result<(), Refused> {
+    match client.ended_at {
+        None => Ok(()),
+        Some(_) => {
+            let message = "was removed for good; register the app anew, under another client_id";
+            Err(Refused::invalid("client_id", message))
+        }
+    }
+}
+
+async fn find_any(db: &mut PgConnection, client_id: &str) -> Result<Client, Refused> {
     clients::find(db, client_id)
         .await?
         .ok_or_else(|| Refused::not_found("client", client_id))

@@ -30,6 +30,18 @@ pub(super) fn is_guarded(text: &str) -> bool {
     check_endpoint("endpoint", text).is_ok()
 }
 
+/// Whether one of the new URLs is on a server that none of the old ones is on. A stored secret does not
+/// go along: who may edit a record may not have its secret sent to themselves.
+pub(super) fn leads_elsewhere<const N: usize>(
+    before: [Option<&str>; N],
+    after: [Option<&str>; N],
+) -> bool {
+    let origin = |url: &str| Url::parse(url).map(|url| url.origin()).ok();
+    let known: Vec<_> = before.into_iter().flatten().map(origin).collect();
+    let mut wanted = after.into_iter().flatten().map(origin);
+    wanted.any(|origin| !known.contains(&origin))
+}
+
 /// Refuses a link for people that is not http or https.
 pub(super) fn check_page(field: &'static str, text: &str) -> Result<(), Refused> {
     match Url::parse(text) {
@@ -50,6 +62,34 @@ fn is_loopback(url: &Url) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn another_scheme_host_or_port_is_another_server_and_another_path_is_not() {
+        let before = [
+            Some("https://op.example/a"),
+            Some("https://token.op.example"),
+        ];
+        for (after, elsewhere) in [
+            ([Some("https://op.example/b"), None], false),
+            (
+                [
+                    Some("https://OP.example:443/"),
+                    Some("https://op.example/t"),
+                ],
+                false,
+            ),
+            (
+                [Some("https://op.example"), Some("https://op.example:8443")],
+                true,
+            ),
+            ([Some("https://op.example.evil.example"), None], true),
+            ([None, Some("http://op.example/")], true),
+            ([None, Some("https://token.op.example@evil.example")], true),
+        ] {
+            assert_eq!(leads_elsewhere(before, after), elsewhere, "{after:?}");
+        }
+        assert!(leads_elsewhere([None], [Some("https://op.example")]));
+    }
 
     #[test]
     fn endpoints_are_https_except_on_this_machine() {

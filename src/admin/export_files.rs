@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 use serde_json::json;
 use sqlx::PgPool;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::admin::audit::Query;
@@ -27,6 +28,8 @@ const SILENT: TimeDelta = TimeDelta::minutes(5);
 const PIECE: usize = 256 * 1024;
 /// The longest file: the database keeps it for a day.
 const LONGEST: usize = 2 * 1024 * 1024 * 1024;
+/// How many times as long as it worked on a page an export rests: people sign in meanwhile.
+const REST: u32 = 3;
 /// Pieces deleted at once.
 const BATCH: i64 = 500;
 
@@ -59,6 +62,7 @@ pub async fn start(
             part: 0,
             held: Vec::new(),
             bytes: 0,
+            rested: Instant::now(),
         };
         let done = exports::carry_out(&desk, &clock, query, format, export, &mut sink).await;
         match done {
@@ -151,6 +155,8 @@ struct Pieces {
     part: i32,
     held: Vec<u8>,
     bytes: usize,
+    /// When the work on the next page began.
+    rested: Instant,
 }
 
 impl Pieces {
@@ -175,6 +181,8 @@ impl Sink for Pieces {
         if self.held.len() >= PIECE {
             self.keep().await?;
         }
+        tokio::time::sleep(self.rested.elapsed() * REST).await;
+        self.rested = Instant::now();
         Ok(())
     }
 

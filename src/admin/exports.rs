@@ -10,12 +10,14 @@ use crate::admin::audit::{self, Entry, Query};
 use crate::admin::desk::{Act, commit};
 use crate::admin::{Desk, Refused};
 use crate::clock::{Clock, Time};
-use crate::secret::{b64, new_id};
+use crate::secret::{b64, first_id, made_at, new_id};
 use crate::store::audit_search::{self, Listed};
 use crate::store::db::StoreError;
 use crate::store::exports;
 pub use crate::store::exports::Export;
 
+/// Records that are decoded without giving others a turn: a millisecond or two.
+const AT_A_TIME: usize = 64;
 /// The columns of a table.
 const COLUMNS: [&str; 11] = [
     "id",
@@ -294,22 +296,32 @@ async fn write(
     loop {
         let told = query.number.as_ref().filter(|_| query.before.is_none());
         let page = audit::page(desk, &query, audit::MOST, told).await?;
-        for row in &page {
-            match format {
-                Format::Csv => text.extend(csv_line(&audit::decode(desk, row))?),
-                Format::JsonLines => text.extend(json_line(desk, row)),
+        for rows in page.rows.chunks(AT_A_TIME) {
+            for row in rows {
+                match format {
+                    Format::Csv => text.extend(csv_line(&audit::decode(desk, row))?),
+                    Format::JsonLines => text.extend(json_line(desk, row)),
+                }
             }
+            tokio::task::yield_now().await;
         }
         hash.update(&text);
         sink.put(&text).await?;
         written.bytes += i64::try_from(text.len()).unwrap_or(i64::MAX);
-        written.records += i64::try_from(page.len()).unwrap_or(i64::MAX);
+        written.records += i64::try_from(page.rows.len()).unwrap_or(i64::MAX);
         text.clear();
-        let Some(last) = page.last() else { break };
-        written.first = written.first.or(page.first().map(|row| row.id));
-        written.last = Some(last.id);
-        query.before = Some(last.id);
-        let percent = share(since, until, time_of(last.id));
+        let last = page.rows.last().map(|row| row.id);
+        written.first = written.first.or(page.rows.first().map(|row| row.id));
+        written.last = last.or(written.last);
+        let is_full = page.rows.len() == usize::from(audit::MOST);
+        query.before = page
+            .looked_back_to
+            .map(first_id)
+            .or(last.filter(|_| is_full));
+        let Some(come_to) = query.before.or(last) else {
+            break;
+        };
+        let percent = share(since, until, made_at(come_to));
         let mut tx = desk.begin().await?;
         let (records, bytes) = (written.records, written.bytes);
         let stop = exports::progress(&mut tx, id, percent, records, bytes, clock.now())
@@ -319,7 +331,7 @@ async fn write(
         if stop {
             return Err(ExportError::Cancelled);
         }
-        if page.len() < usize::from(audit::MOST) {
+        if query.before.is_none() {
             break;
         }
     }
@@ -336,12 +348,6 @@ fn share(since: Time, until: Time, at: Option<Time>) -> i32 {
     };
     let done = (until - at).num_milliseconds().clamp(0, all);
     i32::try_from(done * 99 / all).unwrap_or(99)
-}
-
-/// The time in a UUIDv7.
-fn time_of(id: Uuid) -> Option<Time> {
-    let (seconds, nanos) = id.get_timestamp()?.to_unix();
-    chrono::DateTime::from_timestamp(i64::try_from(seconds).ok()?, nanos)
 }
 
 fn json_line(desk: &Desk, row: &Listed) -> Vec<u8> {

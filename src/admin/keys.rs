@@ -14,6 +14,7 @@ use crate::token::KeyError;
 use crate::token::lifecycle::{self, Rotated, Rotation};
 use crate::token::revocation::{self, Revoked};
 use crate::token::root::{self, Rewrapped};
+pub use crate::token::schedule::moves_at;
 
 /// How long a next key is published before it signs, if nobody says otherwise: apps keep key sets that long.
 pub const PUBLISHED_FOR: Duration = Duration::from_secs(3600);

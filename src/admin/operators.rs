@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 use checks::{check_credentials, check_settings, endpoints};
 
 use crate::admin::desk::{Act, commit};
-use crate::admin::endpoint::is_guarded;
+use crate::admin::endpoint::{is_guarded, leads_elsewhere};
 use crate::admin::page::{Page, Wanted};
 use crate::admin::refused::{check_alias, check_name};
 use crate::admin::{Desk, Refused, change};
@@ -197,16 +197,7 @@ pub async fn update(
     if change::is_none(&changes) {
         return Ok(operator);
     }
-    check_name(&after.name)?;
-    check_settings(&after.settings, after.mode)?;
-    let credentials = match &after.credentials {
-        Some(new) => new.clone(),
-        None => operator.credentials(&desk.vault).map_err(|_| {
-            let message = "the stored ones do not open with the root keys given; give them anew";
-            Refused::invalid("credentials", message)
-        })?,
-    };
-    check_credentials(&after.settings, &credentials)?;
+    let credentials = check_edit(desk, &operator, &after)?;
     operator.name = after.name;
     operator.mode = after.mode;
     operator.settings = after.settings;
@@ -226,6 +217,64 @@ pub async fn update(
     operator.revision += 1;
     operator.updated_at = desk.now;
     Ok(operator)
+}
+
+/// Refuses what an operator cannot become; the credentials it will have.
+pub(super) fn check_edit(
+    desk: &Desk,
+    known: &Operator,
+    after: &Editable,
+) -> Result<Credentials, Refused> {
+    check_name(&after.name)?;
+    check_settings(&after.settings, after.mode)?;
+    let credentials = match &after.credentials {
+        Some(new) => new.clone(),
+        None => stored_credentials(desk, known, &after.settings)?,
+    };
+    check_credentials(&after.settings, &credentials)?;
+    Ok(credentials)
+}
+
+/// Those that are sealed already, if they stay with the servers they were given for.
+fn stored_credentials(
+    desk: &Desk,
+    known: &Operator,
+    after: &Settings,
+) -> Result<Credentials, Refused> {
+    let stored = known.credentials(&desk.vault).map_err(|_| {
+        let message = "the stored ones do not open with the root keys given; give them anew";
+        Refused::invalid("credentials", message)
+    })?;
+    let field = match &stored {
+        _ if !is_sent_elsewhere(&known.settings, after) => return Ok(stored),
+        Credentials {
+            client_secret: Some(_),
+            ..
+        } => "client_secret",
+        Credentials {
+            private_key_pem: Some(_),
+            ..
+        } => "private_key_pem",
+        _ => return Ok(stored),
+    };
+    let message = "give it again: an endpoint is on another server now, and the stored one is not sent \
+                   there";
+    Err(Refused::invalid(field, message))
+}
+
+/// Where we prove who we are.
+fn provers(of: &Settings) -> [Option<&str>; 4] {
+    [
+        of.issuer.as_deref(),
+        of.token_endpoint.as_deref(),
+        of.checks.backchannel_endpoint.as_deref(),
+        of.enablement_endpoint.as_deref(),
+    ]
+}
+
+/// Whether credentials would be sent to another server than before.
+pub(super) fn is_sent_elsewhere(before: &Settings, after: &Settings) -> bool {
+    leads_elsewhere(provers(before), provers(after))
 }
 
 /// The endpoints of an operator that anybody on the way could answer for: not https and not on

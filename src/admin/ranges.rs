@@ -26,13 +26,16 @@ pub struct Ranges {
     pub networks: Vec<IpNet>,
     /// The autonomous systems that were taken from the file; none: all of it.
     pub asns: Vec<i64>,
+    /// Counts the loads; 0: never.
+    pub revision: i32,
     /// When they were loaded; absent: never.
     pub loaded_at: Option<Time>,
 }
 
-/// Reads a table: one network in a line (`192.0.2.0/24`, or first and last address), and behind it the
-/// number of its autonomous system if it has one (`3352`, `AS3352`); further columns are ignored, as are
-/// empty lines, comments and a heading. With `asns`, only their networks are taken.
+/// Reads a table: one network in a line (`192.0.2.0/24`, or first and last address, with a dash between
+/// them or in two columns), and behind it the number of its autonomous system if it has one (`3352`,
+/// `AS3352`); further columns are ignored, as are empty lines, comments and a heading. With `asns`, only
+/// their networks are taken.
 ///
 /// # Errors
 /// [`Refused::Invalid`] naming the line.
@@ -45,10 +48,13 @@ pub fn read(text: &str, asns: &[u32]) -> Result<Vec<IpNet>, Refused> {
             continue;
         }
         rows += 1;
-        let (found, asn) = match read_line(line) {
+        let Line {
+            networks: found,
+            asn,
+            ..
+        } = match read_line(line) {
             Some(read) => read,
-            // A heading.
-            None if rows == 1 => continue,
+            None if rows == 1 && is_heading(line) => continue,
             None => {
                 let message = format!("line {} is no network and no pair of addresses", at + 1);
                 return Err(Refused::invalid("file", message));
@@ -64,74 +70,143 @@ pub fn read(text: &str, asns: &[u32]) -> Result<Vec<IpNet>, Refused> {
             }
         }
         for network in found {
-            check_network(network, at + 1)?;
+            let wrong = |what| Refused::invalid("file", format!("line {}: {what}", at + 1));
+            check_network(network).map_err(wrong)?;
             networks.push(network);
         }
     }
-    let networks = IpNet::aggregate(&networks);
+    bounded("file", IpNet::aggregate(&networks))
+}
+
+/// Reads a list, each entry of which is one network, or first and last address.
+///
+/// # Errors
+/// [`Refused::Invalid`] of `networks`, naming the entry.
+pub fn read_list(entries: &[String]) -> Result<Vec<IpNet>, Refused> {
+    let mut networks = Vec::new();
+    for (at, entry) in entries.iter().enumerate() {
+        let wrong = |what| Refused::invalid("networks", format!("entry {}: {what}", at + 1));
+        let read = read_line(entry).filter(|read| !read.has_more);
+        let Some(Line {
+            networks: found, ..
+        }) = read
+        else {
+            return Err(wrong("is no network and no pair of addresses".to_owned()));
+        };
+        for network in found {
+            check_network(network).map_err(wrong)?;
+            networks.push(network);
+        }
+    }
+    bounded("networks", IpNet::aggregate(&networks))
+}
+
+/// These, if they are some and not too many.
+fn bounded(field: &'static str, networks: Vec<IpNet>) -> Result<Vec<IpNet>, Refused> {
     if networks.is_empty() {
-        return Err(Refused::invalid("file", "holds no network to load"));
+        return Err(Refused::invalid(field, "holds no network to load"));
     }
     if networks.len() > MOST {
         let message = format!("holds {} networks, more than {MOST}", networks.len());
-        return Err(Refused::invalid("file", message));
+        return Err(Refused::invalid(field, message));
     }
     Ok(networks)
 }
 
-type Line = (Vec<IpNet>, Option<u32>);
+/// An address begins with a digit, or it has colons.
+fn is_heading(line: &str) -> bool {
+    let first = line.trim_start_matches('"');
+    !first.starts_with(|first: char| first.is_ascii_digit()) && !line.contains(':')
+}
+
+/// A line of a table.
+struct Line {
+    networks: Vec<IpNet>,
+    /// The number of their autonomous system.
+    asn: Option<u32>,
+    /// Whether anything stands behind the networks.
+    has_more: bool,
+}
 
 fn read_line(line: &str) -> Option<Line> {
     let mut fields = line
         .split([',', ';', '\t', ' '])
         .map(|field| field.trim().trim_matches('"'))
-        .filter(|field| !field.is_empty());
+        .filter(|field| !field.is_empty())
+        .peekable();
     let first = fields.next()?;
-    let second = fields.next();
-    let asn = |field: Option<&str>| {
-        let field = field?;
+    let (first, dash) = match first.split_once('-') {
+        Some((first, rest)) => (first, Some(rest)),
+        None => (
+            first,
+            fields
+                .next_if(|field| field.starts_with('-'))
+                .map(|field| &field[1..]),
+        ),
+    };
+    let networks = match (dash, first.parse::<IpNet>()) {
+        (None, Ok(network)) => vec![network.trunc()],
+        (Some(_), Ok(_)) => return None,
+        (dash, Err(_)) => {
+            let start: IpAddr = first.parse().ok()?;
+            let end = match dash {
+                // What has a dash is no single address, whatever stands behind it.
+                Some("") => Some(fields.next()?.parse().ok()?),
+                Some(end) => Some(end.parse().ok()?),
+                None => {
+                    let end = fields.next_if(|field| field.parse::<IpAddr>().is_ok());
+                    end.and_then(|end| end.parse().ok())
+                }
+            };
+            between(start, end)?
+        }
+    };
+    let next = fields.next();
+    let asn = next.and_then(|field| {
         let digits = field
             .strip_prefix("AS")
             .or_else(|| field.strip_prefix("as"));
         digits.unwrap_or(field).parse().ok()
-    };
-    if let Ok(network) = first.parse::<IpNet>() {
-        return Some((vec![network.trunc()], asn(second)));
-    }
-    let start: IpAddr = first.parse().ok()?;
-    match (start, second.and_then(|end| end.parse::<IpAddr>().ok())) {
+    });
+    Some(Line {
+        networks,
+        asn,
+        has_more: next.is_some(),
+    })
+}
+
+/// All from the first address to the last; the first alone without a last.
+fn between(start: IpAddr, end: Option<IpAddr>) -> Option<Vec<IpNet>> {
+    match (start, end) {
+        (start, None) => Some(vec![IpNet::from(start)]),
         (IpAddr::V4(start), Some(IpAddr::V4(end))) if start <= end => {
-            let networks = Ipv4Subnets::new(start, end, 0).map(IpNet::V4);
-            Some((networks.collect(), asn(fields.next())))
+            Some(Ipv4Subnets::new(start, end, 0).map(IpNet::V4).collect())
         }
         (IpAddr::V6(start), Some(IpAddr::V6(end))) if start <= end => {
-            let networks = Ipv6Subnets::new(start, end, 0).map(IpNet::V6);
-            Some((networks.collect(), asn(fields.next())))
+            Some(Ipv6Subnets::new(start, end, 0).map(IpNet::V6).collect())
         }
         (_, Some(_)) => None,
-        (start, None) => Some((vec![IpNet::from(start)], asn(second))),
     }
 }
 
-fn check_network(network: IpNet, line: usize) -> Result<(), Refused> {
+/// What is wrong with it, if anything is.
+fn check_network(network: IpNet) -> Result<(), String> {
     let widest = match network {
         IpNet::V4(_) => WIDEST_V4,
         IpNet::V6(_) => WIDEST_V6,
     };
     if network.prefix_len() < widest {
-        let message = format!(
-            "line {line}: {network} is wider than /{widest}; no operator has so many addresses"
-        );
-        return Err(Refused::invalid("file", message));
+        return Err(format!(
+            "{network} is wider than /{widest}; no operator has so many addresses"
+        ));
     }
     if network.addr().is_multicast() || network.addr().is_unspecified() {
-        let message = format!("line {line}: nobody comes from {network}");
-        return Err(Refused::invalid("file", message));
+        return Err(format!("nobody comes from {network}"));
     }
     Ok(())
 }
 
-/// Replaces an operator's ranges; an empty list forgets them.
+/// Replaces an operator's ranges, whatever they are; an empty list forgets them.
 ///
 /// # Errors
 /// [`Refused::NotFound`], [`Refused::Database`].
@@ -141,11 +216,25 @@ pub async fn load(
     networks: &[IpNet],
     asns: &[u32],
 ) -> Result<(), Refused> {
+    put(desk, alias, networks, asns, None).await
+}
+
+/// The same of the revision that was seen (0 for none ever), if one is named.
+///
+/// # Errors
+/// As [`load`], and [`Refused::Stale`] if somebody else loaded them meanwhile.
+pub async fn put(
+    desk: &Desk,
+    alias: &str,
+    networks: &[IpNet],
+    asns: &[u32],
+    seen: Option<i32>,
+) -> Result<(), Refused> {
     let asns: BTreeSet<i64> = asns.iter().map(|asn| i64::from(*asn)).collect();
     let asns: Vec<i64> = asns.into_iter().collect();
     let operator = operators::show(desk, alias).await?;
     let mut tx = desk.begin().await?;
-    ranges::replace(&mut tx, operator.id, networks, &asns, desk.now).await?;
+    ranges::replace(&mut tx, operator.id, networks, &asns, seen, desk.now).await?;
     let act = Act {
         operation: "ACTION",
         resource: "operator",
@@ -169,11 +258,13 @@ pub async fn show(desk: &Desk, alias: &str) -> Result<Ranges, Refused> {
         None => Ranges {
             networks: Vec::new(),
             asns: Vec::new(),
+            revision: 0,
             loaded_at: None,
         },
         Some(own) => Ranges {
             networks: own.networks,
             asns: own.asns,
+            revision: own.revision,
             loaded_at: Some(own.loaded_at),
         },
     })
@@ -191,6 +282,34 @@ mod tests {
             }
             Err(refused) => refused.to_string(),
         }
+    }
+
+    #[test]
+    fn a_list_holds_nothing_but_networks() {
+        let list = |entries: &[&str]| {
+            let entries: Vec<String> = entries.iter().map(|&entry| entry.to_owned()).collect();
+            match read_list(&entries) {
+                Ok(networks) => format!("{networks:?}"),
+                Err(refused) => refused.to_string(),
+            }
+        };
+        assert_eq!(
+            list(&["192.0.2.0/25", " 192.0.2.128 - 192.0.2.255"]),
+            "[192.0.2.0/24]"
+        );
+        let nothing = "is no network and no pair of addresses";
+        for (entries, entry) in [
+            (&["network", "192.0.2.0/24"][..], 1),
+            (&["192.0.2.0/24", "# ours"], 2),
+            (&["192.0.2.0/24", ""], 2),
+            (&["192.0.2.0/24\n198.51.100.0/24"], 1),
+            (&["192.0.2.0/24, 198.51.100.0/24"], 1),
+            (&["192.0.2.0/24 3352"], 1),
+        ] {
+            assert_eq!(list(entries), format!("networks: entry {entry}: {nothing}"));
+        }
+        assert_eq!(list(&[]), "networks: holds no network to load");
+        assert!(list(&["192.0.2.1", "0.0.0.0/0"]).starts_with("networks: entry 2: 0.0.0.0/0 is"));
     }
 
     #[test]
@@ -214,11 +333,40 @@ mod tests {
             ),
             ("\"192.0.2.1\",\"3352\"", &[], "192.0.2.1/32"),
             (
-                "192.0.2.0-192.0.2.9\n192.0.2.0/24\nwhat",
+                "192.0.2.0-192.0.2.127\n192.0.2.128 - 192.0.2.255",
+                &[],
+                "192.0.2.0/24",
+            ),
+            (
+                "192.0.2.0 -192.0.2.63;AS1\n192.0.2.64- 192.0.2.127 1\n192.0.2.128,192.0.2.255,2",
+                &[1],
+                "192.0.2.0/25",
+            ),
+            (
+                "192.0.2.0/24\n192.0.3.0-",
+                &[],
+                "file: line 2 is no network and no pair of addresses",
+            ),
+            (
+                "192.0.2.0/24\n192.0.3.0 - 192.0.3",
+                &[],
+                "file: line 2 is no network and no pair of addresses",
+            ),
+            (
+                "from,to\n192.0.2.0/24\nwhat",
                 &[],
                 "file: line 3 is no network and no pair of addresses",
             ),
-            ("192.0.2.9,192.0.2.0", &[], "file: holds no network to load"),
+            (
+                "192.0.2.9,192.0.2.0",
+                &[],
+                "file: line 1 is no network and no pair of addresses",
+            ),
+            (
+                "192.0.2.0/33",
+                &[],
+                "file: line 1 is no network and no pair of addresses",
+            ),
             (
                 "192.0.2.0/24\n2001:db8::/32,198.51.100.0\n203.0.113.9,203.0.113.1",
                 &[],

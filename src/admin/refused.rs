@@ -93,6 +93,14 @@ impl Refused {
     }
 }
 
+/// Refuses whoever saw another revision; one who did not look takes what there is.
+pub(super) fn check_seen(seen: Option<i32>, revision: i32) -> Result<(), Refused> {
+    match seen {
+        Some(seen) if seen != revision => Err(Refused::Stale),
+        _ => Ok(()),
+    }
+}
+
 /// Refuses a name that people could not read or that could disguise itself on our pages.
 pub(super) fn check_name(name: &str) -> Result<(), Refused> {
     // Direction overrides make "bank.example" out of other letters.

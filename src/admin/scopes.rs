@@ -21,7 +21,7 @@ pub enum Scope {
     KeysWrite,
     /// See accounts of staff.
     StaffRead,
-    /// Make and lock them, and make setup links.
+    /// Make, change and lock them, end their sessions, remove their passkeys, and make setup links.
     StaffWrite,
     /// Find browsers' sessions.
     SessionsRead,
@@ -29,6 +29,10 @@ pub enum Scope {
     SessionsWrite,
     /// Say that a number has a new owner.
     NumbersWrite,
+    /// Hand out everything that is kept about a number.
+    NumbersExport,
+    /// Erase what is personal about a number.
+    NumbersErase,
     /// See initial access tokens.
     RegistrationRead,
     /// Make and end them.
@@ -49,20 +53,22 @@ pub enum Scope {
     AuditHold,
     /// See what was used and what quotas are reached.
     UsageRead,
+    /// See what the server was told, never a secret.
+    SettingsRead,
     /// See whether all is well.
     HealthRead,
 }
 
 use Scope::{
     AuditExport, AuditFind, AuditHold, AuditRead, AuditUnmask, ClientsRead, ClientsWrite,
-    HealthRead, KeysRead, KeysWrite, NumbersWrite, OperatorsRead, OperatorsWrite, RegistrationRead,
-    RegistrationWrite, SessionsRead, SessionsWrite, StaffRead, StaffWrite, TokensRead, TokensWrite,
-    UsageRead,
+    HealthRead, KeysRead, KeysWrite, NumbersErase, NumbersExport, NumbersWrite, OperatorsRead,
+    OperatorsWrite, RegistrationRead, RegistrationWrite, SessionsRead, SessionsWrite, SettingsRead,
+    StaffRead, StaffWrite, TokensRead, TokensWrite, UsageRead,
 };
 
 impl Scope {
     /// Every one.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 25] = [
         ClientsRead,
         ClientsWrite,
         OperatorsRead,
@@ -74,6 +80,8 @@ impl Scope {
         SessionsRead,
         SessionsWrite,
         NumbersWrite,
+        NumbersExport,
+        NumbersErase,
         RegistrationRead,
         RegistrationWrite,
         TokensRead,
@@ -84,6 +92,7 @@ impl Scope {
         AuditUnmask,
         AuditHold,
         UsageRead,
+        SettingsRead,
         HealthRead,
     ];
 
@@ -102,6 +111,8 @@ impl Scope {
             SessionsRead => "sessions:read",
             SessionsWrite => "sessions:write",
             NumbersWrite => "numbers:write",
+            NumbersExport => "numbers:export",
+            NumbersErase => "numbers:erase",
             RegistrationRead => "registration:read",
             RegistrationWrite => "registration:write",
             TokensRead => "tokens:read",
@@ -112,6 +123,7 @@ impl Scope {
             AuditUnmask => "audit:unmask",
             AuditHold => "audit:hold",
             UsageRead => "usage:read",
+            SettingsRead => "settings:read",
             HealthRead => "health:read",
         }
     }
@@ -136,6 +148,8 @@ impl Role {
             Self::Admin => !matches!(
                 scope,
                 KeysWrite
+                    | NumbersExport
+                    | NumbersErase
                     | StaffRead
                     | StaffWrite
                     | TokensRead
@@ -158,6 +172,7 @@ impl Role {
                     | AuditExport
                     | AuditHold
                     | UsageRead
+                    | SettingsRead
                     | HealthRead
             ),
             Self::Support => matches!(scope, AuditFind | HealthRead),
@@ -216,8 +231,14 @@ mod tests {
     }
 
     #[test]
-    fn nobody_but_the_owner_touches_keys_staff_and_tokens() {
-        for scope in [KeysWrite, StaffWrite, TokensWrite] {
+    fn nobody_but_the_owner_touches_keys_staff_tokens_and_what_numbers_left() {
+        for scope in [
+            KeysWrite,
+            StaffWrite,
+            TokensWrite,
+            NumbersExport,
+            NumbersErase,
+        ] {
             for role in [Role::Admin, Role::Auditor, Role::Support] {
                 assert!(!role.may(scope), "{role:?} {scope:?}");
             }

@@ -7,11 +7,14 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::admin::desk::{Act, commit};
+use crate::admin::refused::check_seen;
 use crate::admin::{Desk, Refused};
 use crate::clock::Time;
 use crate::config::Issuer;
 use crate::secret::{Token, new_id};
+use crate::store::db::StoreError;
 use crate::store::staff::{self, Role, Staff};
+use crate::store::staff_sessions;
 
 /// How long a setup link works.
 pub const SETUP_LINK_LIFE: Duration = Duration::from_secs(60 * 60);
@@ -63,8 +66,16 @@ pub async fn create(desk: &Desk, email: &str, role: Role) -> Result<SetupLink, R
 /// # Errors
 /// [`Refused::Database`].
 pub async fn list(desk: &Desk) -> Result<Vec<Staff>, Refused> {
-    let mut tx = desk.begin().await?;
-    Ok(staff::list(&mut tx).await?)
+    let mut db = desk.db.acquire().await.map_err(StoreError::from)?;
+    Ok(staff::list(&mut db).await?)
+}
+
+/// One account.
+///
+/// # Errors
+/// [`Refused::NotFound`].
+pub async fn show(desk: &Desk, email: &str) -> Result<Staff, Refused> {
+    Ok(find(&list(desk).await?, email)?.clone())
 }
 
 /// Locks an account out. Does nothing if it is so already.
@@ -74,15 +85,14 @@ pub async fn list(desk: &Desk) -> Result<Vec<Staff>, Refused> {
 /// another.
 pub async fn disable(desk: &Desk, email: &str) -> Result<(), Refused> {
     let mut tx = desk.begin().await?;
+    // Two owners who lock each other out at once would leave none.
+    staff::lock(&mut tx).await?;
     let all = staff::list(&mut tx).await?;
     let account = find(&all, email)?;
     if account.disabled_at.is_some() {
         return Ok(());
     }
-    if account.role == Role::Owner && all.iter().filter(|other| other.is_owner()).count() == 1 {
-        let message = format!("{email} is the last owner; make another owner first");
-        return Err(Refused::invalid("email", message));
-    }
+    check_not_last_owner(&all, account, "email")?;
     staff::disable(&mut tx, email, desk.now).await?;
     let act = Act {
         operation: "ACTION",
@@ -92,6 +102,77 @@ pub async fn disable(desk: &Desk, email: &str) -> Result<(), Refused> {
     };
     desk.record(&mut tx, act).await?;
     commit(tx).await
+}
+
+/// Lets an account that was locked out sign in again, with what it had; sessions from before stay over.
+/// Does nothing if it is not locked out.
+///
+/// # Errors
+/// [`Refused::NotFound`].
+pub async fn enable(desk: &Desk, email: &str) -> Result<(), Refused> {
+    let mut tx = desk.begin().await?;
+    let all = staff::list(&mut tx).await?;
+    let account = find(&all, email)?;
+    if account.disabled_at.is_none() {
+        return Ok(());
+    }
+    staff_sessions::end_all(&mut tx, account.id, None, desk.now).await?;
+    staff::enable(&mut tx, account.id, desk.now).await?;
+    let act = Act {
+        operation: "ACTION",
+        resource: "staff",
+        id: &account.email,
+        details: json!({ "action": "enable" }),
+    };
+    desk.record(&mut tx, act).await?;
+    commit(tx).await
+}
+
+/// Gives an account another role; its sessions end, as they were opened with other rights. Does nothing
+/// if it has the role.
+///
+/// # Errors
+/// [`Refused::NotFound`], [`Refused::Invalid`] for the last owner, [`Refused::Stale`] if it is not in the
+/// revision that was seen.
+pub async fn set_role(
+    desk: &Desk,
+    email: &str,
+    role: Role,
+    seen: Option<i32>,
+) -> Result<(), Refused> {
+    let mut tx = desk.begin().await?;
+    staff::lock(&mut tx).await?;
+    let all = staff::list(&mut tx).await?;
+    let account = find(&all, email)?;
+    check_seen(seen, account.revision)?;
+    if account.role == role {
+        return Ok(());
+    }
+    check_not_last_owner(&all, account, "role")?;
+    staff::set_role(&mut tx, account.id, role, account.revision, desk.now).await?;
+    staff_sessions::end_all(&mut tx, account.id, None, desk.now).await?;
+    let act = Act {
+        operation: "UPDATE",
+        resource: "staff",
+        id: &account.email,
+        details: json!({ "role": { "before": account.role, "after": role } }),
+    };
+    desk.record(&mut tx, act).await?;
+    commit(tx).await
+}
+
+/// Without an owner nobody could make another.
+fn check_not_last_owner(
+    all: &[Staff],
+    account: &Staff,
+    field: &'static str,
+) -> Result<(), Refused> {
+    if account.is_owner() && all.iter().filter(|other| other.is_owner()).count() == 1 {
+        let email = &account.email;
+        let message = format!("{email} is the last owner; make another owner first");
+        return Err(Refused::invalid(field, message));
+    }
+    Ok(())
 }
 
 /// Makes a link that sets the password of an account, or without one, that makes the first owner.

@@ -234,6 +234,8 @@ pub async fn sign_in(
     let mut tx = desk.begin().await?;
     let issuer = provider.issuer.as_str();
     let email = person.email.as_deref();
+    // A role that is taken away meanwhile does not come back with this sign-in.
+    staff::lock(&mut tx).await?;
     let known = staff::find_at_company(&mut tx, issuer, &person.subject, email).await?;
     let (id, email) = match admit(provider, &person, known.as_ref()) {
         Err(why) => {

@@ -146,6 +146,38 @@ pub async fn add(
     commit(tx).await
 }
 
+/// Calls a passkey of an account something else.
+///
+/// # Errors
+/// [`Refused::Invalid`] for a name that cannot be, [`Refused::NotFound`], also if it is another account's.
+pub async fn rename(
+    desk: &Desk,
+    (staff, email): (Uuid, &str),
+    id: Uuid,
+    name: &str,
+    seen: Option<i32>,
+) -> Result<(), Refused> {
+    check_name(name)?;
+    let name = name.trim();
+    let mut tx = desk.begin().await?;
+    let Some(before) = rows::rename(&mut tx, staff, id, name, seen).await? else {
+        let is_there = rows::list(&mut tx, staff)
+            .await?
+            .iter()
+            .any(|one| one.id == id);
+        return Err(if is_there {
+            Refused::Stale
+        } else {
+            Refused::not_found("passkey", &id.to_string())
+        });
+    };
+    let details = json!({
+        "action": "passkey_renamed", "passkey": id, "name": { "before": before, "after": name },
+    });
+    record(desk, &mut tx, email, details).await?;
+    commit(tx).await
+}
+
 /// Removes a passkey of an account.
 ///
 /// # Errors

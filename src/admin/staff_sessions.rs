@@ -1,4 +1,4 @@
-//! Sessions of staff in the console: found by their cookie, listed and ended by their owner.
+//! Sessions of staff in the console: found by their cookie, listed and ended by their owner, and by whoever decides about staff.
 
 use serde_json::json;
 use uuid::Uuid;
@@ -33,7 +33,7 @@ pub async fn list(desk: &Desk, staff: Uuid) -> Result<Vec<Seen>, Refused> {
 ///
 /// # Errors
 /// [`Refused::NotFound`], also if it is another account's.
-pub async fn end(desk: &Desk, staff: Uuid, session: Uuid) -> Result<(), Refused> {
+pub async fn end(desk: &Desk, (staff, email): (Uuid, &str), session: Uuid) -> Result<(), Refused> {
     let mut tx = desk.begin().await?;
     if !rows::end(&mut tx, staff, session, desk.now).await? {
         return Err(Refused::not_found("session", &session.to_string()));
@@ -41,25 +41,32 @@ pub async fn end(desk: &Desk, staff: Uuid, session: Uuid) -> Result<(), Refused>
     let act = Act {
         operation: "ACTION",
         resource: "staff",
-        id: &desk.actor,
+        id: email,
         details: json!({ "action": "end_session", "session": session }),
     };
     desk.record(&mut tx, act).await?;
     commit(tx).await
 }
 
-/// Ends all other sessions of an account. Returns how many there were.
+/// Ends all sessions of an account, or all but one. Returns how many there were.
 ///
 /// # Errors
 /// [`Refused::Database`].
-pub async fn end_others(desk: &Desk, staff: Uuid, this: Uuid) -> Result<u64, Refused> {
+pub async fn end_all(
+    desk: &Desk,
+    (staff, email): (Uuid, &str),
+    but: Option<Uuid>,
+) -> Result<u64, Refused> {
     let mut tx = desk.begin().await?;
-    let ended = rows::end_all(&mut tx, staff, Some(this), desk.now).await?;
+    let ended = rows::end_all(&mut tx, staff, but, desk.now).await?;
     let act = Act {
         operation: "ACTION",
         resource: "staff",
-        id: &desk.actor,
-        details: json!({ "action": "end_other_sessions", "count": ended }),
+        id: email,
+        details: json!({
+            "action": if but.is_some() { "end_other_sessions" } else { "end_sessions" },
+            "count": ended,
+        }),
     };
     desk.record(&mut tx, act).await?;
     commit(tx).await?;

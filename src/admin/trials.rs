@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::admin::audit::{self, Query};
+use crate::admin::audit_story::{self, Step};
 use crate::admin::clients::{self, NewClient, find};
 use crate::admin::desk::commit;
 use crate::admin::{Desk, Refused};
@@ -169,6 +171,26 @@ pub async fn show(desk: &Desk, staff: Uuid, id: Uuid) -> Result<Seen, Refused> {
         client_id: trial.client_id,
         expires_at: trial.expires_at,
     })
+}
+
+/// The records of the login that a trial was, oldest first; none if it never began. The copy is nobody
+/// else's: what stands in its name is this trial's. Of several tries by one link the last one counts.
+///
+/// # Errors
+/// [`Refused::Database`].
+pub async fn story(desk: &Desk, kept: &Kept) -> Result<Vec<Step>, Refused> {
+    let query = Query {
+        client_id: Some(kept.client_id.clone()),
+        ..Query::default()
+    };
+    let found = audit::list(desk, query, audit::MOST).await?.entries;
+    let login = found
+        .iter()
+        .find_map(|entry| entry.body["login_id"].as_str()?.parse().ok());
+    match login {
+        Some(login) => audit_story::of_login(desk, login).await,
+        None => Ok(Vec::new()),
+    }
 }
 
 /// Takes the answer that a browser brings, once, whoever brings it.

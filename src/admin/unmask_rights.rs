@@ -5,6 +5,7 @@ use serde_json::json;
 use crate::admin::desk::{Act, commit};
 use crate::admin::{Desk, Refused};
 use crate::store::db::StoreError;
+use crate::store::staff;
 use crate::store::unmask_rights as rows;
 pub use crate::store::unmask_rights::Holder;
 
@@ -29,15 +30,17 @@ pub async fn may(desk: &Desk) -> Result<bool, Refused> {
 /// Gives an auditor the right, or takes it.
 ///
 /// # Errors
-/// [`Refused::NotFound`] if there is no such auditor, or nothing would change.
-pub async fn set(desk: &Desk, email: &str, may: bool) -> Result<(), Refused> {
+/// [`Refused::NotFound`] if there is no such auditor, or nothing would change; [`Refused::Stale`] if the
+/// account is not in the revision that was seen.
+pub async fn set(desk: &Desk, email: &str, may: bool, seen: Option<i32>) -> Result<(), Refused> {
     let mut tx = desk.begin().await?;
-    rows::set(&mut tx, email, may, desk.now)
-        .await
-        .map_err(|error| match Refused::from(error) {
-            Refused::Stale => Refused::not_found("auditor", email),
+    let done = rows::set(&mut tx, email, may, seen, desk.now).await;
+    if let Err(error) = done {
+        return Err(match Refused::from(error) {
+            Refused::Stale => why_not(&mut tx, email, seen).await?,
             other => other,
-        })?;
+        });
+    }
     let act = Act {
         operation: "UPDATE",
         resource: "staff",
@@ -46,4 +49,19 @@ pub async fn set(desk: &Desk, email: &str, may: bool) -> Result<(), Refused> {
     };
     desk.record(&mut tx, act).await?;
     commit(tx).await
+}
+
+async fn why_not(
+    tx: &mut sqlx::PgConnection,
+    email: &str,
+    seen: Option<i32>,
+) -> Result<Refused, Refused> {
+    let all = staff::list(tx).await?;
+    let account = all
+        .iter()
+        .find(|account| account.email.to_lowercase() == email.to_lowercase());
+    Ok(match (account, seen) {
+        (Some(account), Some(seen)) if account.revision != seen => Refused::Stale,
+        _ => Refused::not_found("auditor", email),
+    })
 }

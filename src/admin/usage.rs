@@ -10,8 +10,9 @@ use serde_json::json;
 
 use crate::admin::desk::{Act, commit};
 use crate::admin::{Desk, Refused};
+use crate::store::db::StoreError;
 use crate::store::usage;
-pub use crate::store::usage::{QuotaUse, Used};
+pub use crate::store::usage::{QuotaUse, Used, Verified};
 
 /// The longest span, days.
 const MOST_DAYS: i64 = 800;
@@ -94,8 +95,8 @@ impl Span {
 /// [`Refused::Invalid`] if the span is empty or too long.
 pub async fn list(desk: &Desk, from: NaiveDate, to: NaiveDate) -> Result<Vec<Used>, Refused> {
     Span::of(from, to).check()?;
-    let mut tx = desk.begin().await?;
-    Ok(usage::list(&mut tx, from, to).await?)
+    let mut db = desk.db.acquire().await.map_err(StoreError::from)?;
+    Ok(usage::list(&mut db, from, to).await?)
 }
 
 /// Verifications and calls per day (UTC), app and operator, in this order.
@@ -104,9 +105,38 @@ pub async fn list(desk: &Desk, from: NaiveDate, to: NaiveDate) -> Result<Vec<Use
 /// [`Refused::Invalid`] if the span is empty or too long.
 pub async fn report(desk: &Desk, span: &Span) -> Result<Vec<Day>, Refused> {
     span.check()?;
-    let mut tx = desk.begin().await?;
-    let calls = usage::list(&mut tx, span.from, span.to).await?;
-    let verified = usage::verifications(&mut tx, span.from, span.to).await?;
+    let mut db = desk.db.acquire().await.map_err(StoreError::from)?;
+    let calls = usage::list(&mut db, span.from, span.to).await?;
+    let verified = usage::verifications(&mut db, span.from, span.to).await?;
+    Ok(by_day(&calls, verified, span))
+}
+
+/// The same, with the quotas: calls are read once for both.
+///
+/// # Errors
+/// As [`report`].
+pub async fn report_and_quotas(
+    desk: &Desk,
+    span: &Span,
+) -> Result<(Vec<Day>, Vec<QuotaUse>), Refused> {
+    span.check()?;
+    let today = desk.now.date_naive();
+    let month = first_of_month(today);
+    let mut db = desk.db.acquire().await.map_err(StoreError::from)?;
+    let (from, to) = (span.from.min(month), span.to.max(today));
+    let calls = usage::list(&mut db, from, to).await?;
+    let verified = usage::verifications(&mut db, span.from, span.to).await?;
+    let of_month = || {
+        calls
+            .iter()
+            .filter(|row| (month..=today).contains(&row.day))
+    };
+    let quotas = usage::quotas(&mut db).await?.into_iter();
+    let quotas = quotas.map(|quota| quota.counted(of_month())).collect();
+    Ok((by_day(&calls, verified, span), quotas))
+}
+
+fn by_day(calls: &[Used], verified: Vec<Verified>, span: &Span) -> Vec<Day> {
     let mut days: BTreeMap<(NaiveDate, String, String), Day> = BTreeMap::new();
     for row in verified {
         let key = (row.day, row.client_id, row.operator);
@@ -114,12 +144,13 @@ pub async fn report(desk: &Desk, span: &Span) -> Result<Vec<Day>, Refused> {
         day.verifications += row.verifications;
         day.verified += row.verified;
     }
-    for row in calls {
-        let key = (row.day, row.client_id, row.operator);
+    let within = span.from..=span.to;
+    for row in calls.iter().filter(|row| within.contains(&row.day)) {
+        let key = (row.day, row.client_id.clone(), row.operator.clone());
         let day = days.entry(key).or_default();
         day.billable += row.billable;
         day.unsure += row.unsure;
-        *day.calls.entry(row.call).or_default() += row.billable;
+        *day.calls.entry(row.call.clone()).or_default() += row.billable;
     }
     let named = |((day, client_id, operator), counted): (_, Day)| Day {
         day,
@@ -128,7 +159,7 @@ pub async fn report(desk: &Desk, span: &Span) -> Result<Vec<Day>, Refused> {
         ..counted
     };
     let wanted = |day: &Day| span.holds(&day.client_id, &day.operator);
-    Ok(days.into_iter().map(named).filter(wanted).collect())
+    days.into_iter().map(named).filter(wanted).collect()
 }
 
 /// The same as a table for spreadsheets.
@@ -177,9 +208,16 @@ fn plain(text: &str) -> String {
 /// # Errors
 /// [`Refused::Database`].
 pub async fn quotas(desk: &Desk) -> Result<Vec<QuotaUse>, Refused> {
-    let mut tx = desk.begin().await?;
+    let mut db = desk.db.acquire().await.map_err(StoreError::from)?;
+    let quotas = usage::quotas(&mut db).await?;
+    if quotas.is_empty() {
+        // Whoever set none does not pay for counting.
+        return Ok(quotas);
+    }
     let today = desk.now.date_naive();
-    Ok(usage::quotas(&mut tx, first_of_month(today), today).await?)
+    let calls = usage::list(&mut db, first_of_month(today), today).await?;
+    let counted = quotas.into_iter().map(|quota| quota.counted(calls.iter()));
+    Ok(counted.collect())
 }
 
 /// Alerts staff of quotas that are used up, or nearly: once per month, quota and share, with a record

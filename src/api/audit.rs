@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use utoipa::IntoParams;
 use uuid::Uuid;
 
-use crate::admin::audit::{self, Entry, MOST};
+use crate::admin::audit::{self, Entry, Found, MOST};
 use crate::admin::moment::{Id, Moment};
 use crate::api::body::{Body, Name, Query};
 use crate::api::guard::Caller;
@@ -144,10 +144,10 @@ fn read(filter: RecordFilter) -> Result<(audit::Query, u16), No> {
     Ok((query, limit))
 }
 
-fn shown(entries: Vec<Entry>, limit: u16) -> Json<Listed<RecordView>> {
-    let full = entries.len() == usize::from(limit);
-    let next = entries.last().filter(|_| full);
-    let next = next.map(|entry| entry.id.to_string());
+fn shown(found: Found, limit: u16) -> Json<Listed<RecordView>> {
+    let is_full = found.entries.len() == usize::from(limit);
+    let last = found.entries.last().filter(|_| is_full);
+    let next = last.map(|entry| entry.id).or(found.looked_back_to);
     let view = |entry: Entry| RecordView {
         id: entry.id,
         authentic: entry.authentic,
@@ -157,11 +157,15 @@ fn shown(entries: Vec<Entry>, limit: u16) -> Json<Listed<RecordView>> {
             _ => Map::new(),
         },
     };
-    let items = entries.into_iter().map(view).collect();
+    let items = found.entries.into_iter().map(view).collect();
+    let next = next.map(|id| id.to_string());
     Json(Listed { items, next })
 }
 
 /// Lists records, newest first.
+///
+/// A page may hold fewer than `limit`, even none, and have a `next`: what hardly anything fits is looked for a stretch
+/// at a time. Only a null `next` is the end.
 #[utoipa::path(get, path = "/audit/records", operation_id = "list_records", tag = "audit", params(RecordFilter),
     responses((status = 200, description = "A page of records.", body = schemas::RecordPage)))]
 pub async fn list(
@@ -173,6 +177,8 @@ pub async fn list(
 }
 
 /// Finds records of a number or a network, newest first. That somebody looked for a number is recorded.
+///
+/// As in the list, a short page with a `next` is not the last.
 #[utoipa::path(post, path = "/audit/records/find", operation_id = "find_records", tag = "audit",
     request_body = schemas::RecordSearch,
     responses((status = 200, description = "A page of records.", body = schemas::RecordPage)))]

@@ -244,13 +244,14 @@ async fn switch(
 
 /// Moves an app to another sector: EVERY PERSON GETS A NEW sub THERE.
 #[utoipa::path(put, path = "/clients/{client_id}/sector", operation_id = "change_client_sector", tag = "clients",
-    params(("client_id" = String, Path, description = "Its client_id.")),
+    params(("client_id" = String, Path, description = "Its client_id."), schemas::IfMatch),
     request_body = schemas::NewSector,
     responses((status = 200, description = "The app as it is now.", body = schemas::Client)))]
 pub async fn change_sector(
     State(app): State<App>,
     caller: Caller,
     Name(client_id): Name,
+    Seen(seen): Seen,
     Body { value, .. }: Body<NewSector>,
 ) -> Result<Response, No> {
     if !value.everybody_gets_a_new_sub {
@@ -259,40 +260,42 @@ pub async fn change_sector(
             .fix("If the app is prepared for it, repeat the request with true."));
     }
     let sector = fetch(&app, value.sector_identifier_uri.as_deref()).await?;
-    let client = client_sector::change(&caller.desk, &client_id, sector.as_ref()).await?;
+    let client = client_sector::change(&caller.desk, &client_id, sector.as_ref(), seen).await?;
     app.forget("clients").await;
     Ok(shown(&caller, &client))
 }
 
 /// Gives an app a picture that stands beside its name. It is drawn anew at 256 by 256 pixels at most.
 #[utoipa::path(put, path = "/clients/{client_id}/logo", operation_id = "set_client_logo", tag = "clients",
-    params(("client_id" = String, Path, description = "Its client_id.")),
+    params(("client_id" = String, Path, description = "Its client_id."), schemas::IfMatch),
     request_body = schemas::NewLogo,
     responses((status = 200, description = "The app as it is now.", body = schemas::Client)))]
 pub async fn set_logo(
     State(app): State<App>,
     caller: Caller,
     Name(client_id): Name,
+    Seen(seen): Seen,
     Body { value, .. }: Body<NewLogo>,
 ) -> Result<Response, No> {
     let picture = STANDARD
         .decode(value.image.as_bytes())
         .map_err(|_| No::invalid("image", "is no base64 (RFC 4648 section 4)"))?;
-    let client = client_logo::set(&caller.desk, &client_id, picture).await?;
+    let client = client_logo::set(&caller.desk, &client_id, picture, seen).await?;
     app.forget("clients").await;
     Ok(shown(&caller, &client))
 }
 
 /// Takes an app's picture away.
 #[utoipa::path(delete, path = "/clients/{client_id}/logo", operation_id = "remove_client_logo", tag = "clients",
-    params(("client_id" = String, Path, description = "Its client_id.")),
+    params(("client_id" = String, Path, description = "Its client_id."), schemas::IfMatch),
     responses((status = 200, description = "The app as it is now.", body = schemas::Client)))]
 pub async fn remove_logo(
     State(app): State<App>,
     caller: Caller,
     Name(client_id): Name,
+    Seen(seen): Seen,
 ) -> Result<Response, No> {
-    let client = client_logo::remove(&caller.desk, &client_id).await?;
+    let client = client_logo::remove(&caller.desk, &client_id, seen).await?;
     app.forget("clients").await;
     Ok(shown(&caller, &client))
 }

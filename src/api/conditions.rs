@@ -7,12 +7,23 @@ use http::header::{ETAG, IF_MATCH};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 
+use crate::admin::Refused;
 use crate::api::problem::No;
 use crate::web::app::App;
 
 /// The revision that the caller saw; absent for `*`: whatever it is.
 #[derive(Clone, Copy, Debug)]
 pub struct Seen(pub Option<i32>);
+
+impl Seen {
+    /// Whether a thing is still as the caller saw it.
+    pub fn check(self, revision: i32) -> Result<(), No> {
+        match self.0 {
+            Some(seen) if seen != revision => Err(Refused::Stale.into()),
+            _ => Ok(()),
+        }
+    }
+}
 
 impl FromRequestParts<App> for Seen {
     type Rejection = No;

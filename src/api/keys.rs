@@ -16,7 +16,7 @@ use crate::api::schemas;
 use crate::clock::Time;
 use crate::oauth::signing_alg::SigningAlg;
 use crate::store::keys::SigningKeyRow;
-use crate::token::lifecycle::Rotation;
+use crate::token::lifecycle::{Rotation, longest_token};
 use crate::web::app::App;
 
 /// The keys.
@@ -24,6 +24,8 @@ use crate::web::app::App;
 pub struct Keys {
     /// The root key that seals now.
     root_key_id: String,
+    /// Seconds after which a key that signs gives way to the next one by itself; 0: never.
+    rotate_every_s: u64,
     /// The keys that sign, retired ones included.
     signing_keys: Vec<SigningKey>,
 }
@@ -49,6 +51,10 @@ pub struct SigningKey {
     /// When it left the published set.
     #[schemars(with = "Option<Moment>")]
     retired_at: Option<Time>,
+    /// When it moves on by itself: a next key begins to sign, an active one gives way, a retiring one
+    /// leaves the published set. Null: only people move it.
+    #[schemars(with = "Option<Moment>")]
+    moves_at: Option<Time>,
 }
 
 /// Which algorithm's next key is to be made.
@@ -113,11 +119,14 @@ pub struct KeyRevoked {
 /// Lists the keys that sign tokens.
 #[utoipa::path(get, path = "/keys", operation_id = "list_keys", tag = "keys",
     responses((status = 200, description = "The keys.", body = schemas::Keys)))]
-pub async fn list(caller: Caller) -> Result<Json<Keys>, No> {
+pub async fn list(State(app): State<App>, caller: Caller) -> Result<Json<Keys>, No> {
     let rows = keys::list(&caller.desk).await?;
-    let view = |row: SigningKeyRow| SigningKey {
-        kid: row.kid,
-        alg: row.alg,
+    let every = app.config.keys.rotate_every;
+    let longest = longest_token(app.config.login.id_token);
+    let view = |row: &SigningKeyRow| SigningKey {
+        moves_at: keys::moves_at(row, &rows, every, longest),
+        kid: row.kid.clone(),
+        alg: row.alg.clone(),
         status: row.status.as_str().to_owned(),
         created_at: row.created_at,
         activated_at: row.activated_at,
@@ -126,7 +135,8 @@ pub async fn list(caller: Caller) -> Result<Json<Keys>, No> {
     };
     Ok(Json(Keys {
         root_key_id: caller.desk.vault.key_id().to_owned(),
-        signing_keys: rows.into_iter().map(view).collect(),
+        rotate_every_s: every.as_secs(),
+        signing_keys: rows.iter().map(view).collect(),
     }))
 }
 

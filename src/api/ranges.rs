@@ -3,6 +3,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use http::StatusCode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::admin::moment::Moment;
 use crate::admin::ranges;
 use crate::api::body::{Body, Name};
+use crate::api::conditions::{Seen, tagged};
 use crate::api::guard::Caller;
 use crate::api::problem::No;
 use crate::api::schemas;
@@ -23,6 +25,8 @@ pub struct Ranges {
     networks: Vec<String>,
     /// The autonomous systems that were taken from a table; none: all of it.
     asns: Vec<i64>,
+    /// Counts the loads; its ETag.
+    revision: i32,
     /// When they were loaded; null: never.
     #[schemars(with = "Option<Moment>")]
     loaded_at: Option<Time>,
@@ -40,48 +44,50 @@ pub struct NewRanges {
 /// Shows an operator's ranges.
 #[utoipa::path(get, path = "/operators/{alias}/ranges", operation_id = "show_ranges", tag = "operators",
     params(("alias" = String, Path, description = "The operator's alias.")),
-    responses((status = 200, description = "The ranges.", body = schemas::Ranges)))]
-pub async fn show(caller: Caller, Name(alias): Name) -> Result<Json<Ranges>, No> {
+    responses((status = 200, description = "The ranges.", body = schemas::Ranges,
+        headers(("ETag" = String, description = "Their state, for If-Match.")))))]
+pub async fn show(caller: Caller, Name(alias): Name) -> Result<Response, No> {
     let loaded = ranges::show(&caller.desk, &alias).await?;
     let networks = loaded.networks.iter();
-    Ok(Json(Ranges {
+    let ranges = Ranges {
         networks: networks.map(ToString::to_string).collect(),
         asns: loaded.asns,
+        revision: loaded.revision,
         loaded_at: loaded.loaded_at,
-    }))
+    };
+    Ok(tagged(ranges.revision, Json(ranges)))
 }
 
 /// Replaces an operator's ranges.
 #[utoipa::path(put, path = "/operators/{alias}/ranges", operation_id = "load_ranges", tag = "operators",
-    params(("alias" = String, Path, description = "The operator's alias.")),
+    params(("alias" = String, Path, description = "The operator's alias."), schemas::IfMatch),
     request_body = schemas::NewRanges,
-    responses((status = 200, description = "The ranges.", body = schemas::Ranges)))]
+    responses((status = 200, description = "The ranges.", body = schemas::Ranges,
+        headers(("ETag" = String, description = "Their new state.")))))]
 pub async fn load(
     State(app): State<App>,
     caller: Caller,
     Name(alias): Name,
+    Seen(seen): Seen,
     Body { value, .. }: Body<NewRanges>,
-) -> Result<Json<Ranges>, No> {
-    // A line of its own each: one entry cannot be two lines of the table.
-    if value.networks.iter().any(|one| one.contains(['\n', '\r'])) {
-        return Err(No::invalid("networks", "an entry is one network"));
-    }
-    let networks = ranges::read(&value.networks.join("\n"), &[])?;
-    ranges::load(&caller.desk, &alias, &networks, &[]).await?;
+) -> Result<Response, No> {
+    let networks = ranges::read_list(&value.networks)?;
+    ranges::put(&caller.desk, &alias, &networks, &[], seen).await?;
     app.forget("operators").await;
     show(caller, Name(alias)).await
 }
 
 /// Forgets an operator's ranges.
 #[utoipa::path(delete, path = "/operators/{alias}/ranges", operation_id = "clear_ranges", tag = "operators",
-    params(("alias" = String, Path, description = "The operator's alias.")),
+    params(("alias" = String, Path, description = "The operator's alias."), schemas::IfMatch),
     responses((status = 204, description = "It has none.")))]
 pub async fn clear(
     State(app): State<App>,
     caller: Caller,
     Name(alias): Name,
+    Seen(seen): Seen,
 ) -> Result<StatusCode, No> {
-    ranges::load(&caller.desk, &alias, &[], &[]).await?;
+    ranges::put(&caller.desk, &alias, &[], &[], seen).await?;
     app.forget("operators").await;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -13,9 +13,10 @@ use utoipa::openapi::path::Operation;
 use crate::admin::scopes::Scope;
 use crate::api::problem::No;
 use crate::api::{
-    audit, audit_exports, audit_log, audit_record, client_secrets, clients, document,
-    export_manifest, finder, guard, health, keys, numbers, operators, presets, ranges,
-    registration_tokens, sessions, staff, tokens, usage,
+    audit, audit_exports, audit_log, audit_record, audit_views, client_secrets, client_snippets,
+    clients, document, export_manifest, finder, guard, health, keys, networks, numbers,
+    operator_discovery, operators, overview, presets, privacy, ranges, registration_tokens,
+    sessions, settings, staff, staff_access, tokens, usage,
 };
 use crate::web::app::App;
 
@@ -93,6 +94,7 @@ pub(super) fn table() -> Vec<Route> {
         clients remove_logo __path_remove_logo scope(S::ClientsWrite);
         client_secrets rotate __path_rotate scope(S::ClientsWrite);
         client_secrets revoke __path_revoke scope(S::ClientsWrite);
+        client_snippets list __path_list scope(S::ClientsRead);
         operators list __path_list scope(S::OperatorsRead);
         operators add __path_add scope(S::OperatorsWrite);
         operators show __path_show scope(S::OperatorsRead);
@@ -104,6 +106,11 @@ pub(super) fn table() -> Vec<Route> {
         ranges load __path_load scope(S::OperatorsWrite);
         ranges clear __path_clear scope(S::OperatorsWrite);
         presets list __path_list scope(S::OperatorsRead);
+        operator_discovery discover __path_discover scope(S::OperatorsWrite);
+        networks list __path_list scope(S::OperatorsRead);
+        networks show __path_show scope(S::OperatorsRead);
+        networks load __path_load scope(S::OperatorsWrite);
+        networks clear __path_clear scope(S::OperatorsWrite);
         finder show __path_show scope(S::OperatorsRead);
         finder set __path_set scope(S::OperatorsWrite);
         finder remove __path_remove scope(S::OperatorsWrite);
@@ -113,12 +120,26 @@ pub(super) fn table() -> Vec<Route> {
         keys revoke __path_revoke scope(S::KeysWrite);
         staff list __path_list scope(S::StaffRead);
         staff create __path_create scope(S::StaffWrite);
+        staff show __path_show scope(S::StaffRead);
+        staff set_role __path_set_role scope(S::StaffWrite);
+        staff set_unmask __path_set_unmask scope(S::StaffWrite);
         staff disable __path_disable scope(S::StaffWrite);
+        staff enable __path_enable scope(S::StaffWrite);
         staff setup_link __path_setup_link scope(S::StaffWrite);
+        staff_access sessions __path_sessions scope(S::StaffRead);
+        staff_access end_sessions __path_end_sessions scope(S::StaffWrite);
+        staff_access passkeys __path_passkeys scope(S::StaffRead);
+        staff_access rename_passkey __path_rename_passkey scope(S::StaffWrite);
+        staff_access remove_passkey __path_remove_passkey scope(S::StaffWrite);
+        audit_views list __path_list scope(S::StaffRead);
+        audit_views save __path_save scope(S::StaffWrite);
+        audit_views remove __path_remove scope(S::StaffWrite);
         sessions list __path_list scope(S::SessionsRead);
         sessions find __path_find scope(S::SessionsRead);
         sessions end __path_end scope(S::SessionsWrite);
         numbers new_owner __path_new_owner scope(S::NumbersWrite);
+        privacy export __path_export scope(S::NumbersExport);
+        privacy erase __path_erase scope(S::NumbersErase);
         registration_tokens list __path_list scope(S::RegistrationRead);
         registration_tokens create __path_create scope(S::RegistrationWrite);
         registration_tokens revoke __path_revoke scope(S::RegistrationWrite);
@@ -145,6 +166,8 @@ pub(super) fn table() -> Vec<Route> {
         audit_log holds __path_holds scope(S::AuditRead);
         audit_log hold __path_hold scope(S::AuditHold);
         audit_log release __path_release scope(S::AuditHold);
+        settings show __path_show scope(S::SettingsRead);
+        overview show __path_show scope(S::HealthRead);
         health show __path_show scope(S::HealthRead);
     ]
 }

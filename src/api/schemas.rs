@@ -12,9 +12,10 @@ use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use crate::admin;
 use crate::api::{
-    audit, audit_exports, audit_log, audit_record, client_secrets, clients, export_manifest,
-    finder, health, keys, lists, numbers, operators, presets, ranges, registration_tokens,
-    sessions, staff, tokens, usage,
+    audit, audit_exports, audit_log, audit_record, audit_views, client_secrets, client_snippets,
+    clients, export_manifest, finder, health, keys, lists, networks, numbers, operator_discovery,
+    operators, presets, privacy, ranges, registration_tokens, sessions, staff, staff_access,
+    tokens, usage,
 };
 use crate::web::problem_details::ProblemDetails;
 
@@ -64,6 +65,7 @@ named! {
     AppPatch = clients::AppPatch;
     NewSector = clients::NewSector;
     NewLogo = clients::NewLogo;
+    Snippets = client_snippets::Snippets;
     NewSecret = client_secrets::NewSecret;
     SecretMade = client_secrets::SecretMade;
     SecretRevoked = client_secrets::SecretRevoked;
@@ -75,6 +77,11 @@ named! {
     PresetList = lists::All<presets::Preset>;
     Ranges = ranges::Ranges;
     NewRanges = ranges::NewRanges;
+    Discovery = operator_discovery::Discovery;
+    Discovered = operator_discovery::Discovered;
+    HidingNetworksOfKind = networks::HidingNetworksOfKind;
+    HidingNetworksList = lists::All<networks::HidingNetworks>;
+    NewHidingNetworks = networks::NewHidingNetworks;
     TelcoFinder = finder::TelcoFinder;
     NewTelcoFinder = finder::NewTelcoFinder;
     Keys = keys::Keys;
@@ -86,12 +93,26 @@ named! {
     Account = staff::Account;
     AccountList = lists::All<staff::Account>;
     NewAccount = staff::NewAccount;
+    NewRole = staff::NewRole;
+    UnmaskRight = staff::UnmaskRight;
     SetupLinkMade = staff::SetupLinkMade;
+    StaffSessionList = lists::All<staff_access::StaffSession>;
+    StaffSessionsOf = staff_access::StaffSessionsOf;
+    StaffSessionsEnded = staff_access::StaffSessionsEnded;
+    PasskeyList = lists::All<staff_access::Passkey>;
+    PasskeyName = staff_access::PasskeyName;
+    AuditView = audit_views::AuditView;
+    AuditViewList = lists::All<audit_views::AuditView>;
+    NewAuditView = audit_views::NewAuditView;
     SessionPage = lists::Listed<sessions::Session>;
     SessionsOf = sessions::SessionsOf;
     SessionsEnded = sessions::SessionsEnded;
     NewOwner = numbers::NewOwner;
     NumberMoved = numbers::NumberMoved;
+    NumberOf = privacy::NumberOf;
+    ErasureOf = privacy::ErasureOf;
+    KeptOfNumber = privacy::KeptOfNumber;
+    NumberErased = privacy::NumberErased;
     InitialAccessToken = registration_tokens::InitialAccessToken;
     InitialAccessTokenList = lists::All<registration_tokens::InitialAccessToken>;
     NewInitialAccessToken = registration_tokens::NewInitialAccessToken;
@@ -117,6 +138,8 @@ named! {
     HoldList = lists::All<audit_log::HoldView>;
     NewHold = audit_log::NewHold;
     ReleaseReason = audit_log::ReleaseReason;
+    SettingList = lists::All<admin::settings::Setting>;
+    Overview = admin::overview::Overview;
     Health = health::Health;
 }
 

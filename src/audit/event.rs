@@ -104,6 +104,11 @@ pub enum Event {
         /// What was wrong.
         reason: String,
     },
+    /// The person asked for more time.
+    LoginExtended {
+        /// When the login ends now, if nothing ends it before.
+        until: Time,
+    },
     /// The person agreed to what the app is told, and this browser remembers it.
     GrantConsent {
         /// What may be released.
@@ -201,6 +206,26 @@ pub enum Event {
         /// `access_token`: that one ended. `refresh_token`: the grant and all its tokens did.
         token: String,
     },
+    /// A client may not give back a token: it is another client's.
+    RevokeGrantError {
+        /// The grant behind the token.
+        grant: Uuid,
+        /// What was wrong.
+        reason: String,
+    },
+    /// An access token was refused at userinfo. Of one address only so many a minute are recorded.
+    UserInfoRequestError {
+        /// The grant behind the token, if it lives.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        grant: Option<Uuid>,
+        /// What was wrong.
+        reason: String,
+    },
+    /// A client may not ask what a token is: it does not authenticate.
+    IntrospectTokenError {
+        /// What was wrong.
+        reason: String,
+    },
     /// A session ended because the person or an app of theirs wanted it to.
     Logout {
         /// The session.
@@ -278,7 +303,7 @@ pub enum Event {
     HandoffClaimError {
         /// The hand-off.
         handoff: Uuid,
-        /// What was wrong: `used`, `expired`, `not_waiting`.
+        /// What was wrong: `used`, `expired`, `not_waiting`, `not_allowed`.
         reason: String,
     },
     /// The desktop typed digits that the phone does not show.
@@ -428,6 +453,7 @@ impl Event {
             Self::NumberNotVerified { .. } => "NUMBER_NOT_VERIFIED",
             Self::OperatorSelectedError { .. } => "OPERATOR_SELECTED_ERROR",
             Self::IdentityProviderResponseError { .. } => "IDENTITY_PROVIDER_RESPONSE_ERROR",
+            Self::LoginExtended { .. } => "LOGIN_EXTENDED",
             Self::GrantConsent { .. } => "GRANT_CONSENT",
             Self::Login { .. } => "LOGIN",
             Self::LoginError { .. } => "LOGIN_ERROR",
@@ -438,6 +464,9 @@ impl Event {
             Self::RefreshToken { .. } => "REFRESH_TOKEN",
             Self::RefreshTokenError { .. } => "REFRESH_TOKEN_ERROR",
             Self::RevokeGrant { .. } => "REVOKE_GRANT",
+            Self::RevokeGrantError { .. } => "REVOKE_GRANT_ERROR",
+            Self::UserInfoRequestError { .. } => "USER_INFO_REQUEST_ERROR",
+            Self::IntrospectTokenError { .. } => "INTROSPECT_TOKEN_ERROR",
             Self::Logout { .. } => "LOGOUT",
             Self::GoAheadWithdrawn {} => "GO_AHEAD_WITHDRAWN",
             Self::BackchannelLogout { .. } => "BACKCHANNEL_LOGOUT",

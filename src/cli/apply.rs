@@ -15,19 +15,21 @@ use crate::outbound::{Limits, Outbound, Rules};
 use crate::secret::Redacted;
 
 /// More than any such file.
-const MOST_BYTES: u64 = 16 * 1024 * 1024;
+const MOST_BYTES: u64 = 64 * 1024 * 1024;
+/// A table of the whole internet is smaller.
+const MOST_TABLE_BYTES: usize = 128 * 1024 * 1024;
 
 /// `apply`.
 #[derive(Args, Debug)]
 pub struct Apply {
-    /// The TOML file, or - for standard input. Names of secrets' files in it are relative to its folder.
+    /// The TOML file, or - for standard input. Names of files in it are relative to its folder.
     #[arg(short, long, value_name = "FILE")]
     file: PathBuf,
     /// Tell the difference and change nothing. Exit code 1 if there is one.
     #[arg(long)]
     dry_run: bool,
     /// End what this file's owner kept before and the file no longer names: apps are ended for good,
-    /// operators paused.
+    /// operators paused, the telco finder and networks forgotten.
     #[arg(long)]
     prune: bool,
     /// Take over rows that another owner's file keeps.
@@ -68,6 +70,7 @@ pub async fn apply(globals: &Globals, options: Apply) -> Result<u8, Failure> {
     let how = Applying {
         outbound: &outbound,
         secret: |file: &Path| read_secret(&folder.join(file)),
+        bytes: &|file: &Path| read_bytes(&folder.join(file)),
         dry_run: options.dry_run,
         prune: options.prune,
         take_over: options.take_over,
@@ -102,6 +105,14 @@ fn read_secret(file: &Path) -> Result<Redacted, Refused> {
     input::secret(file).map_err(|failure| Refused::Invalid {
         field: "secret_file",
         message: failure.message,
+    })
+}
+
+fn read_bytes(file: &Path) -> Result<Vec<u8>, Refused> {
+    let bytes = input::file(&file.to_string_lossy(), MOST_TABLE_BYTES);
+    bytes.map_err(|message| Refused::Invalid {
+        field: "file",
+        message,
     })
 }
 

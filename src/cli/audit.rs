@@ -5,6 +5,7 @@ use ipnet::IpNet;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::admin::Desk;
 use crate::admin::audit::{self, Entry, MOST, Query};
 use crate::cli::audit_log::{self, LogCommand};
 use crate::cli::failure::{FINDING, Failure, OK};
@@ -28,7 +29,9 @@ pub enum AuditCommand {
     #[command(
         after_help = "Beside FILE stands FILE.manifest, signed by the log's key: records, bytes, sha256, filters and the \
         checkpoints that cover it. `audit verify --export FILE --manifest FILE.manifest --key KEY` checks them anywhere. The \
-        record of the export's end says the same."
+        record of the export's end says the same.\n\nJSON fields: export, state, format, filters, order, requested_by, \
+        requested_at, finished_at, records, bytes, sha256, first, last, problem; on standard error if the records go to \
+        standard output."
     )]
     Export(super::audit_export::Export),
     /// Exports, newest first: how far they are.
@@ -37,6 +40,10 @@ pub enum AuditCommand {
         written, bytes, sha256, requested_by, requested_at, target, problem."
     )]
     Exports(super::audit_export::Exports),
+    /// Show what is personal in a record, in full: number, address, user agent. That it was shown is recorded, with
+    /// the reason.
+    #[command(after_help = "JSON fields: number, address, user_agent (null where there is none).")]
+    Unmask(super::audit_unmask::Unmask),
     /// How long records stay, and legal holds.
     #[command(subcommand)]
     Keep(super::audit_keep::KeepCommand),
@@ -131,6 +138,7 @@ pub async fn run(globals: &Globals, command: AuditCommand) -> Result<u8, Failure
         AuditCommand::Exports(exports) => {
             return super::audit_export::list(globals, &exports).await;
         }
+        AuditCommand::Unmask(unmask) => return super::audit_unmask::run(globals, &unmask).await,
         AuditCommand::Keep(command) => return super::audit_keep::run(globals, command).await,
         AuditCommand::Log(command) => return audit_log::run(globals, command).await,
     };
@@ -140,7 +148,7 @@ pub async fn run(globals: &Globals, command: AuditCommand) -> Result<u8, Failure
         before: list.before,
         ..list.which.query(office.desk.now)?
     };
-    let entries = audit::list(&office.desk, query, limit).await?;
+    let entries = all(&office.desk, query, limit).await?;
     if globals.json {
         let views: Vec<_> = entries
             .iter()
@@ -169,6 +177,20 @@ pub async fn run(globals: &Globals, command: AuditCommand) -> Result<u8, Failure
         return Ok(FINDING);
     }
     Ok(OK)
+}
+
+/// So many records, however far back they lie.
+async fn all(desk: &Desk, mut query: Query, limit: u16) -> Result<Vec<Entry>, Failure> {
+    let mut entries = Vec::new();
+    loop {
+        let left = limit - u16::try_from(entries.len()).unwrap_or(limit);
+        let found = audit::list(desk, query.clone(), left).await?;
+        entries.extend(found.entries);
+        match found.looked_back_to {
+            Some(next) => query.before = Some(next),
+            None => return Ok(entries),
+        }
+    }
 }
 
 fn row(entry: &Entry) -> [String; 8] {

@@ -84,6 +84,10 @@ pub async fn run(globals: &Globals, export: Export) -> Result<u8, Failure> {
         )
         .await;
         let manifest = done.map_err(failed)?;
+        if globals.json {
+            note(&manifest.told.to_string());
+            return Ok(OK);
+        }
         note(&format!(
             "{} records, SHA-256 {}; signed by: numbercloak audit exports --manifest {}",
             manifest.records, manifest.sha256, manifest.id

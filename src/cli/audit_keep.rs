@@ -37,6 +37,7 @@ pub enum KeepCommand {
         reason: String,
     },
     /// Release a legal hold.
+    #[command(after_help = "JSON fields: id, released.")]
     Release {
         /// The hold.
         id: Uuid,
@@ -132,7 +133,11 @@ pub async fn run(globals: &Globals, command: KeepCommand) -> Result<u8, Failure>
         }
         KeepCommand::Release { id, reason } => {
             retention::release(desk, id, &reason).await?;
-            print("Released.");
+            if globals.json {
+                print_json(&json!({ "id": id, "released": true }));
+            } else {
+                print("Released.");
+            }
         }
     }
     Ok(OK)

@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -12,13 +13,17 @@ use uuid::Uuid;
 use crate::cli::failure::{DATABASE, FINDING, Failure, OK};
 use crate::cli::input::{When, when};
 use crate::cli::office::{Globals, Office};
-use crate::cli::output::{fields, print, print_json};
+use crate::cli::output::{fields, note, print, print_json};
 use crate::ledger::bundle::{self, BundleError, Wanted};
 use crate::ledger::note::{Checkpoint, Verifier};
 use crate::ledger::{LedgerError, prove, public_key};
 use crate::store::checkpoints;
 use crate::store::db::StoreError;
 use crate::store::log;
+
+/// How often and how long a bundle waits for a checkpoint that covers the last dropped month: 15 s in all.
+const LOOKS: u32 = 60;
+const LOOK: Duration = Duration::from_millis(250);
 
 /// Whether the log is whole, and what shows it to others.
 #[derive(Debug, Subcommand)]
@@ -40,6 +45,9 @@ pub enum LogCommand {
     )]
     Checkpoint,
     /// Prove that a record is in the log, or that its last checkpoint continues an older one. Prints JSON.
+    #[command(
+        after_help = "JSON fields: origin, key, checkpoint, proof, and of a record: leaf, body, hash; of a checkpoint: old_size, size."
+    )]
     Prove(Prove),
 }
 
@@ -109,6 +117,7 @@ async fn write_bundle(globals: &Globals, wanted: &Bundle) -> Result<u8, Failure>
         personal: wanted.personal,
     };
     let mut db = connection(&office).await?;
+    wait_for_tombstones(&mut db).await?;
     let vault = &office.desk.vault;
     let done = bundle::write(&mut db, vault, &key, &what, now, &mut out).await;
     let written = match done {
@@ -140,6 +149,22 @@ async fn write_bundle(globals: &Globals, wanted: &Bundle) -> Result<u8, Failure>
         ));
     }
     Ok(OK)
+}
+
+/// A bundle ends with the last checkpoint. A month that was dropped since would look as if somebody had taken
+/// it away: servers sign at once then, and this waits for it.
+async fn wait_for_tombstones(db: &mut sqlx::PgConnection) -> Result<(), Failure> {
+    for _ in 0..LOOKS {
+        if checkpoints::covers_what_was_dropped(&mut *db).await? {
+            return Ok(());
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    note(
+        "A month was dropped and no server has signed a checkpoint since: a verification of this file will call its \
+        records gone. Start a server, and write it again.",
+    );
+    Ok(())
 }
 
 async fn show_checkpoint(globals: &Globals) -> Result<u8, Failure> {

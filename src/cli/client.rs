@@ -22,7 +22,7 @@ use crate::store::clients::{Kind, Settings};
 
 const JSON_FIELDS: &str = "JSON fields: client_id, client_secret (only when a secret was made), name, type, \
 redirect_uris, token_endpoint_auth_method, test, sector, settings (one per flag: confirm, id_token_alg, jwks_uri, …), \
-secrets (id, hint, created_at, expires_at, last_used_at), logo, revision, disabled_at, created_at, updated_at.";
+secrets (id, hint, created_at, expires_at, last_used_at), logo, revision, disabled_at, ended_at, created_at, updated_at.";
 
 /// Apps that sign people in.
 #[derive(Debug, Subcommand)]
@@ -293,8 +293,8 @@ async fn change(globals: &Globals, office: &Office, update: Update) -> Result<()
     let mut client =
         clients::update_in_sector(desk, &client_id, seen, sector.as_ref(), edit).await?;
     match update.logo_file {
-        Some(Some(picture)) => client = client_logo::set(desk, &client_id, picture).await?,
-        Some(None) => client = client_logo::remove(desk, &client_id).await?,
+        Some(Some(picture)) => client = client_logo::set(desk, &client_id, picture, None).await?,
+        Some(None) => client = client_logo::remove(desk, &client_id, None).await?,
         None => {}
     }
     client_shown::one(globals, &client, None, desk.now);
@@ -328,7 +328,7 @@ async fn change_sector(
         Some(uri) => Some(fetch(office, &uri).await?),
         None => None,
     };
-    let client = client_sector::change(desk, client_id, sector.as_ref()).await?;
+    let client = client_sector::change(desk, client_id, sector.as_ref(), None).await?;
     client_shown::one(globals, &client, None, desk.now);
     Ok(())
 }

@@ -31,6 +31,9 @@ pub fn one(globals: &Globals, client: &Client, client_secret: Option<String>, no
     }
     let disabled = view.disabled_at.map(|at| at.to_rfc3339());
     pairs.push(("disabled", disabled.unwrap_or_default()));
+    if let Some(at) = view.ended_at {
+        pairs.push(("removed", at.to_rfc3339()));
+    }
     let settings = settings_lines(&view.settings);
     pairs.extend(
         settings
@@ -94,7 +97,9 @@ pub fn many(globals: &Globals, clients: &[Client], now: Time) {
         return print_json(&views);
     }
     let row = |client: &Client| {
-        let state = if client.disabled_at.is_some() {
+        let state = if client.ended_at.is_some() {
+            "removed"
+        } else if client.disabled_at.is_some() {
             "disabled"
         } else {
             ""

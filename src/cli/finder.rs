@@ -14,7 +14,7 @@ use crate::cli::output::{fields, print, print_json, spelt};
 use crate::store::finder::{Finder, FinderAuth, Settings};
 
 const JSON_FIELDS: &str = "JSON fields: settings (url, auth, token_endpoint, client_id, scope, timeout_ms, prefixes), \
-has_secret, revision, updated_at; or null.";
+has_secret, managed_by (whose file it is kept as), revision, updated_at; or null.";
 
 /// The service that is asked which operator a number is with, where our own rules do not tell.
 #[derive(Debug, Subcommand)]
@@ -64,9 +64,10 @@ pub async fn run(globals: &Globals, desk: &Desk, command: FinderCommand) -> Resu
     match command {
         FinderCommand::Set(contract) => {
             let before = finder::show(desk).await?;
+            let seen = before.as_ref().map_or(0, |known| known.revision);
             let settings = contract.over(before.map(|known| known.settings).unwrap_or_default());
             let given = contract.secret_file.as_deref().map(secret).transpose()?;
-            let known = finder::set(desk, settings, given.as_ref()).await?;
+            let known = finder::put(desk, settings, given.as_ref(), (Some(seen), None)).await?;
             show(globals, Some(&known));
         }
         FinderCommand::Show => show(globals, finder::show(desk).await?.as_ref()),
@@ -106,6 +107,7 @@ fn show(globals: &Globals, finder: Option<&Finder>) {
             json!({
                 "settings": finder.settings,
                 "has_secret": finder.sealed_credentials.is_some(),
+                "managed_by": finder.managed_by,
                 "revision": finder.revision,
                 "updated_at": finder.updated_at,
             })

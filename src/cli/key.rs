@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 use crate::admin::keys;
 use crate::cli::failure::{FINDING, Failure, OK, USAGE};
 use crate::cli::input::{duration, word};
-use crate::cli::office::Globals;
+use crate::cli::office::{Globals, Office};
 use crate::cli::output::{fields, note, print, print_json, table};
 use crate::clock::{Clock, Time};
 use crate::oauth::signing_alg::SigningAlg;
 use crate::secret::RootKey;
 use crate::store::keys::SigningKeyRow;
-use crate::token::lifecycle::Rotation;
+use crate::token::lifecycle::{Rotation, longest_token};
 
 /// The root key and the keys that sign tokens.
 #[derive(Debug, Subcommand)]
@@ -31,8 +31,8 @@ pub enum KeyCommand {
     },
     /// List the keys that sign tokens, and the active root key.
     #[command(
-        after_help = "JSON fields: root_key_id, signing_keys (kid, alg, status, created_at, activated_at, \
-        retiring_at, retired_at)."
+        after_help = "JSON fields: root_key_id, rotate_every_s (0: only people rotate), signing_keys (kid, alg, \
+        status, created_at, activated_at, retiring_at, retired_at, moves_at: when it moves on by itself)."
     )]
     List,
     /// Make and publish the next key of an algorithm, unless there is one.
@@ -50,6 +50,8 @@ pub enum KeyCommand {
     #[command(after_help = "JSON fields: kid, alg, was, active, next.")]
     Revoke {
         /// Its id, as `key list` tells it.
+        // base64url: one in 64 begins like a flag.
+        #[arg(allow_hyphen_values = true)]
         kid: String,
         /// You know that everybody with a token of it must sign in again.
         #[arg(long)]
@@ -86,7 +88,7 @@ pub async fn run(globals: &Globals, command: KeyCommand) -> Result<u8, Failure> 
         KeyCommand::List => {
             let office = globals.office().await?;
             let rows = keys::list(&office.desk).await?;
-            list(globals, office.desk.vault.key_id(), &rows);
+            list(globals, &office, &rows);
             Ok(OK)
         }
         KeyCommand::Stage { alg } => {
@@ -221,7 +223,11 @@ fn write_new_private_file(path: &Path, text: &str) -> Result<(), Failure> {
     })
 }
 
-fn list(globals: &Globals, root: &str, rows: &[SigningKeyRow]) {
+fn list(globals: &Globals, office: &Office, rows: &[SigningKeyRow]) {
+    let root = office.desk.vault.key_id();
+    let every = office.tools.keys.rotate_every;
+    let longest = longest_token(office.tools.login.id_token);
+    let moves_at = |row| keys::moves_at(row, rows, every, longest);
     if globals.json {
         let keys: Vec<Value> = rows
             .iter()
@@ -234,10 +240,15 @@ fn list(globals: &Globals, root: &str, rows: &[SigningKeyRow]) {
                     "activated_at": row.activated_at,
                     "retiring_at": row.retiring_at,
                     "retired_at": row.retired_at,
+                    "moves_at": moves_at(row),
                 })
             })
             .collect();
-        return print_json(&json!({ "root_key_id": root, "signing_keys": keys }));
+        return print_json(&json!({
+            "root_key_id": root,
+            "rotate_every_s": every.as_secs(),
+            "signing_keys": keys,
+        }));
     }
     let day = |time: Option<Time>| time.map(|at| at.to_rfc3339()).unwrap_or_default();
     let table_rows: Vec<_> = rows
@@ -249,12 +260,20 @@ fn list(globals: &Globals, root: &str, rows: &[SigningKeyRow]) {
                 row.status.as_str().to_owned(),
                 row.created_at.to_rfc3339(),
                 day(row.activated_at),
+                day(moves_at(row)),
             ]
         })
         .collect();
     print(&format!("root key {root}\n"));
     print(&table(
-        ["kid", "alg", "status", "published", "signs since"],
+        [
+            "kid",
+            "alg",
+            "status",
+            "published",
+            "signs since",
+            "moves on",
+        ],
         &table_rows,
     ));
 }

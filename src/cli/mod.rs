@@ -7,6 +7,7 @@ mod audit;
 mod audit_export;
 mod audit_keep;
 mod audit_log;
+mod audit_unmask;
 mod audit_verify;
 mod check_flags;
 mod client;
@@ -26,6 +27,9 @@ mod number;
 mod office;
 mod operator;
 mod output;
+mod overview;
+#[cfg(test)]
+mod parity;
 mod privacy;
 mod ranges;
 mod serve;
@@ -33,6 +37,8 @@ mod session;
 mod shell;
 mod simulator;
 mod staff;
+mod staff_access;
+mod staff_views;
 mod usage;
 
 use std::process::ExitCode;
@@ -95,6 +101,12 @@ enum Command {
     /// What people may ask of us about their number: to see what is kept, and to have it erased.
     #[command(subcommand)]
     Privacy(privacy::PrivacyCommand),
+    /// How sign-ins went in the last 24 hours, and what needs attention.
+    #[command(
+        after_help = "JSON fields: signed_in, failed, hours (hour, signed_in, failed), operators (operator, trips, verified, \
+        faults, p95_ms, last), apps, attention (about, subject, says)."
+    )]
+    Overview,
     /// Verifications and calls that operators charge for, per day (UTC), app and operator, from the audit
     /// records.
     #[command(
@@ -103,14 +115,16 @@ enum Command {
         device_phone_number, sim_swap, number_recycling); with --quotas: subject, name, quota, used."
     )]
     Usage(usage::Usage),
-    /// Make apps, operators and the telco finder as a file says.
+    /// Make apps, operators, the telco finder and networks as a file says.
     #[command(
         after_help = "JSON fields: a list of action (create, update, end), resource, id, changes (per field: before, \
         after), client_secret (of an app that was made)."
     )]
     Apply(apply::Apply),
     /// Write the file that `apply` reads, as everything is now. No secret is in it.
-    #[command(after_help = "JSON fields: owner, clients, operators, telco_finder, as in the file.")]
+    #[command(
+        after_help = "JSON fields: owner, clients, operators, telco_finder, networks, as in the file."
+    )]
     Export(apply::Export),
     /// What was recorded.
     #[command(subcommand)]
@@ -179,6 +193,7 @@ async fn dispatch(line: Line) -> Result<u8, Failure> {
         Command::Key(command) => key::run(globals, command).await,
         Command::Number(command) => number::run(globals, command).await,
         Command::Privacy(command) => privacy::run(globals, command).await,
+        Command::Overview => overview::run(globals).await,
         Command::Usage(options) => usage::run(globals, options).await,
         Command::Apply(options) => apply::apply(globals, options).await,
         Command::Export(options) => apply::export(globals, options).await,
@@ -265,5 +280,17 @@ mod tests {
             line.command,
             Command::Client(client::ClientCommand::Create(_))
         ));
+    }
+
+    #[test]
+    fn a_key_id_that_begins_like_a_flag_is_a_key_id() {
+        for id in ["-abc", "--abc", "-hVx", "_abc"] {
+            let line = ["numbercloak", "key", "revoke", id, "--yes", "--json"];
+            let line = Line::try_parse_from(line).unwrap_or_else(|error| panic!("{id}: {error}"));
+            let Command::Key(key::KeyCommand::Revoke { kid, yes }) = line.command else {
+                panic!("{id}");
+            };
+            assert_eq!((kid.as_str(), yes, line.globals.json), (id, true, true));
+        }
     }
 }

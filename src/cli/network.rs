@@ -35,9 +35,18 @@ pub enum NetworkCommand {
     },
     /// How many are loaded, and when.
     #[command(
-        after_help = "JSON fields, one object per kind: kind, networks (how many), loaded_at."
+        after_help = "JSON fields, one object per kind: kind, networks (how many), managed_by (whose file they are kept as), revision, loaded_at."
     )]
     List,
+    /// Show those of a kind.
+    #[command(
+        after_help = "JSON fields: kind, networks, managed_by (whose file they are kept as), revision, loaded_at (null: never)."
+    )]
+    Show {
+        /// relay or vpn.
+        #[arg(value_parser = kind)]
+        kind: NetworkKind,
+    },
     /// Forget them.
     #[command(after_help = "JSON fields: kind, networks (how many).")]
     Clear {
@@ -73,6 +82,8 @@ pub async fn run(globals: &Globals, command: NetworkCommand) -> Result<u8, Failu
                         json!({
                             "kind": one.kind.as_str(),
                             "networks": one.networks.len(),
+                            "managed_by": one.managed_by,
+                            "revision": one.revision,
                             "loaded_at": one.loaded_at,
                         })
                     })
@@ -83,6 +94,22 @@ pub async fn run(globals: &Globals, command: NetworkCommand) -> Result<u8, Failu
                     let at = one.loaded_at.to_rfc3339();
                     let (kind, count) = (one.kind.as_str(), one.networks.len());
                     print(&format!("{kind} has {count} networks, loaded {at}."));
+                }
+            }
+        }
+        NetworkCommand::Show { kind } => {
+            let loaded = network_ranges::show(desk, kind).await?;
+            if globals.json {
+                print_json(&json!({
+                    "kind": kind.as_str(),
+                    "networks": loaded.as_ref().map_or(&[][..], |loaded| &loaded.networks),
+                    "managed_by": loaded.as_ref().and_then(|loaded| loaded.managed_by.as_ref()),
+                    "revision": loaded.as_ref().map_or(0, |loaded| loaded.revision),
+                    "loaded_at": loaded.as_ref().map(|loaded| loaded.loaded_at),
+                }));
+            } else {
+                for network in loaded.iter().flat_map(|loaded| &loaded.networks) {
+                    print(&network.to_string());
                 }
             }
         }

@@ -6,9 +6,10 @@ mod shown;
 use clap::Subcommand;
 
 use contract::Contract;
-use shown::{list, show, show_presets, switched};
+use shown::{discovered, list, show, show_presets, switched};
 
 use crate::admin::breakers;
+use crate::admin::operator_discovery;
 use crate::admin::operator_view::redirect_uri;
 use crate::admin::operators::{self, NewOperator};
 use crate::cli::failure::{CONFIG, FINDING, Failure, OK};
@@ -39,6 +40,15 @@ pub enum OperatorCommand {
         after_help = "JSON fields: by name: title, says, credential (secret or key), base, prefixes, settings."
     )]
     Presets,
+    /// Read an operator's discovery document. Nothing is stored: write it to a file, add what it cannot tell
+    /// (client_id, prefixes), and give that to `operator add --settings`.
+    #[command(
+        after_help = "JSON fields: settings (as of `operator show`). Without --json it is TOML."
+    )]
+    Discover {
+        /// Its issuer, or the address of its discovery document.
+        issuer: String,
+    },
     /// List the operators.
     #[command(after_help = JSON_FIELDS)]
     List,
@@ -119,6 +129,11 @@ pub async fn run(globals: &Globals, command: OperatorCommand) -> Result<u8, Fail
             list(globals, &office, &operators::list(desk).await?, &breakers);
         }
         OperatorCommand::Presets => show_presets(globals),
+        OperatorCommand::Discover { issuer } => {
+            let outbound = outbound(&office)?;
+            let found = operator_discovery::look_up(&outbound, &issuer).await?;
+            discovered(globals, &found);
+        }
         OperatorCommand::Show { alias } => {
             let breakers = breakers::open(desk).await?;
             show(
@@ -143,6 +158,14 @@ pub async fn run(globals: &Globals, command: OperatorCommand) -> Result<u8, Fail
     Ok(OK)
 }
 
+fn outbound(office: &Office) -> Result<Outbound, Failure> {
+    let outbound = Rules::of(&office.tools.operators).and_then(|rules| Outbound::new(&rules));
+    outbound.map_err(|error| {
+        let fix = "Check that this system's certificates are installed.";
+        Failure::new(FINDING, error.to_string(), fix)
+    })
+}
+
 async fn test(globals: &Globals, office: &Office, alias: &str) -> Result<u8, Failure> {
     let Some(issuer) = &office.tools.issuer else {
         let fix = "Set it to your public URL: the operator checks the redirect URI below it.";
@@ -157,11 +180,7 @@ async fn test(globals: &Globals, office: &Office, alias: &str) -> Result<u8, Fai
             fix,
         )
     })?;
-    let outbound = Rules::of(&office.tools.operators).and_then(|rules| Outbound::new(&rules));
-    let outbound = outbound.map_err(|error| {
-        let fix = "Check that this system's certificates are installed.";
-        Failure::new(FINDING, error.to_string(), fix)
-    })?;
+    let outbound = outbound(office)?;
     let back = redirect_uri(issuer, alias);
     let steps = walk(&outbound, &operator, &credentials, &back, &Clock::system()).await;
     if globals.json {

@@ -9,7 +9,7 @@ use crate::cli::failure::{FINDING, Failure, OK};
 use crate::cli::input::{secret, word};
 use crate::cli::output::{note, print};
 use crate::simulator::radio::{self, Radio};
-use crate::simulator::{self, Persona, Settings, SimulatedClient};
+use crate::simulator::{self, IdTokenAlg, Persona, Settings, SimulatedClient};
 
 /// `simulator`.
 #[derive(Args, Debug)]
@@ -31,6 +31,9 @@ pub struct Simulator {
     /// Also a radio network: the proxy of the pretend phone's browser, on loopback.
     #[arg(long, value_name = "HOST:PORT")]
     radio: Option<SocketAddr>,
+    /// The algorithm of its ID tokens.
+    #[arg(long, value_enum, ignore_case = true, default_value_t)]
+    id_token_alg: IdTokenAlg,
     /// Remember no requests: for load runs.
     #[arg(long)]
     no_journal: bool,
@@ -54,6 +57,7 @@ fn who(text: &str) -> Result<Who, String> {
 /// the phone's proxy if there is one.
 pub async fn run(options: Simulator) -> Result<u8, Failure> {
     let mut settings = Settings::new(options.listen);
+    settings.id_token_alg = options.id_token_alg;
     settings.journal = !options.no_journal;
     if let Some(file) = &options.clients_file {
         settings.clients = read_clients(secret(file)?.reveal())?;

@@ -1,13 +1,16 @@
 //! `staff`: admins and auditors.
 
 use clap::Subcommand;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::admin::staff::{self, SetupLink};
+use crate::admin::unmask_rights;
 use crate::cli::failure::{CONFIG, Failure, OK};
 use crate::cli::input::word;
 use crate::cli::office::{Globals, Office};
 use crate::cli::output::{fields, note, print, print_json, shown, spelt, table};
+use crate::cli::staff_access::{self, AccessCommand};
+use crate::cli::staff_views::{self, ViewsCommand};
 use crate::store::staff::Role;
 
 const LINK_FIELDS: &str = "JSON fields: email (null: the first owner), setup_url, expires_at.";
@@ -27,7 +30,8 @@ pub enum StaffCommand {
     },
     /// List the accounts.
     #[command(
-        after_help = "JSON fields: email, role, ready (has a password), disabled_at, created_at."
+        after_help = "JSON fields: email, role, ready (has a password), may_unmask (sees numbers in full), disabled_at, \
+        created_at, revision."
     )]
     List,
     /// Lock an account out.
@@ -36,6 +40,34 @@ pub enum StaffCommand {
         /// Its address.
         email: String,
     },
+    /// Let an account that was locked out sign in again.
+    #[command(after_help = "JSON fields: email, disabled.")]
+    Enable {
+        /// Its address.
+        email: String,
+    },
+    /// Give an account another role. Its sessions end.
+    #[command(after_help = "JSON fields: email, role.")]
+    SetRole {
+        /// Its address.
+        email: String,
+        /// owner, admin, auditor or support.
+        #[arg(value_parser = word::<Role>)]
+        role: Role,
+    },
+    /// Let an auditor see numbers and addresses of records in full, each time with a reason; or no more.
+    #[command(after_help = "JSON fields: email, may_unmask.")]
+    Unmask {
+        /// Its address.
+        email: String,
+        /// yes or no.
+        #[arg(action = clap::ArgAction::Set, value_parser = yes_or_no)]
+        may: bool,
+    },
+    #[command(flatten)]
+    Access(AccessCommand),
+    #[command(flatten)]
+    Views(ViewsCommand),
     /// Print a link that sets an account's password, once, within 60 minutes.
     #[command(after_help = LINK_FIELDS)]
     SetupLink {
@@ -67,8 +99,10 @@ pub async fn run(globals: &Globals, command: StaffCommand) -> Result<u8, Failure
                             "email": account.email,
                             "role": account.role,
                             "ready": account.ready,
+                            "may_unmask": account.role == Role::Owner || account.may_unmask,
                             "disabled_at": account.disabled_at,
                             "created_at": account.created_at,
+                            "revision": account.revision,
                         })
                     })
                     .collect();
@@ -92,14 +126,51 @@ pub async fn run(globals: &Globals, command: StaffCommand) -> Result<u8, Failure
         }
         StaffCommand::Disable { email } => {
             staff::disable(&globals.office().await?.desk, &email).await?;
-            if globals.json {
-                print_json(&json!({ "email": email, "disabled": true }));
-            } else {
-                print(&format!("{email} is disabled."));
-            }
+            let told = json!({ "email": email, "disabled": true });
+            say(globals, &told, &format!("{email} is disabled."));
         }
+        StaffCommand::Enable { email } => {
+            staff::enable(&globals.office().await?.desk, &email).await?;
+            let told = json!({ "email": email, "disabled": false });
+            say(globals, &told, &format!("{email} may sign in again."));
+        }
+        StaffCommand::SetRole { email, role } => {
+            staff::set_role(&globals.office().await?.desk, &email, role, None).await?;
+            let told = json!({ "email": email, "role": role });
+            let says = format!("{email} is {} from now on.", spelt(&role));
+            say(globals, &told, &says);
+        }
+        StaffCommand::Unmask { email, may } => {
+            unmask_rights::set(&globals.office().await?.desk, &email, may, None).await?;
+            let told = json!({ "email": email, "may_unmask": may });
+            let says = if may { "may" } else { "may not" };
+            say(
+                globals,
+                &told,
+                &format!("{email} {says} see numbers in full."),
+            );
+        }
+        StaffCommand::Access(command) => return staff_access::run(globals, command).await,
+        StaffCommand::Views(command) => return staff_views::run(globals, command).await,
     }
     Ok(OK)
+}
+
+fn yes_or_no(word: &str) -> Result<bool, String> {
+    match word {
+        "yes" => Ok(true),
+        "no" => Ok(false),
+        _ => Err("is neither yes nor no".to_owned()),
+    }
+}
+
+/// Prints what was done.
+pub fn say(globals: &Globals, told: &Value, says: &str) {
+    if globals.json {
+        print_json(told);
+    } else {
+        print(says);
+    }
 }
 
 fn print_link(globals: &Globals, office: &Office, link: &SetupLink) -> Result<(), Failure> {

@@ -174,6 +174,14 @@ impl Check<'_> {
         {
             self.fault("keys.root_key", what, fix);
         }
+        let every = keys.rotate_every;
+        if !every.is_zero() && every < Duration::from_secs(2 * 86_400) {
+            self.fault(
+                "keys.rotate_every",
+                "is shorter than apps need to learn of a key",
+                "write keys.rotate_every = \"90d\", or \"0s\" to rotate by hand only",
+            );
+        }
         if self.is_set("keys.root_key_command") && keys.root_key_command.is_empty() {
             self.fault(
                 "keys.root_key_command",

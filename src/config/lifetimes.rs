@@ -15,7 +15,8 @@ const DAY: u64 = 24 * HOUR;
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Lifetimes {
-    /// One attempt to sign in, from the authorization request to its end.
+    /// One attempt to sign in, from the authorization request to its end; a person may ask for as much
+    /// again, ten times.
     #[serde(with = "span")]
     #[schemars(with = "span::Text", extend("x-min" = "1m", "x-max" = "1h"))]
     pub login: Duration,

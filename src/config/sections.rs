@@ -145,8 +145,8 @@ impl Default for Database {
     }
 }
 
-/// Where the root keys are; exactly one of the first three is set.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+/// Where the root keys are, exactly one of the first three is set; and how often signing keys change.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Keys {
     /// File with the active root key, one line from `numbercloak key init`, not readable by group
@@ -163,6 +163,23 @@ pub struct Keys {
     /// Files with earlier root keys, which still open what they sealed.
     #[schemars(example = ["/etc/numbercloak/root-2025.key"], extend("format" = "path"))]
     pub retired_root_key_files: Vec<PathBuf>,
+    /// How long a key signs tokens until the next one does, by itself; that one was published at
+    /// least a day before. 0s leaves it to people; else from 2d.
+    #[serde(with = "span")]
+    #[schemars(with = "span::Text", extend("x-min" = "0s", "x-max" = "800d"))]
+    pub rotate_every: Duration,
+}
+
+impl Default for Keys {
+    fn default() -> Self {
+        Self {
+            root_key_file: None,
+            root_key: None,
+            root_key_command: Vec::new(),
+            retired_root_key_files: Vec::new(),
+            rotate_every: Duration::from_secs(90 * 86_400),
+        }
+    }
 }
 
 /// Logs go to standard output.

@@ -33,20 +33,27 @@ pub async fn show(visit: Visit) -> Result<Response, Trouble> {
     Ok(render(StatusCode::OK, PageClass::Console, &page))
 }
 
-/// Ends one of them; nobody else's.
-pub async fn end(visit: Visit) -> Result<Response, Trouble> {
+/// The session that a form names.
+pub fn named(visit: &Visit) -> Result<Uuid, Refused> {
     let given = visit.field("session");
-    let session = Uuid::parse_str(given).map_err(|_| Refused::NotFound {
+    Uuid::parse_str(given).map_err(|_| Refused::NotFound {
         what: "session",
         id: given.chars().take(40).collect(),
-    })?;
-    staff_sessions::end(&visit.desk(), visit.staff().staff, session).await?;
+    })
+}
+
+/// Ends one of them; nobody else's.
+pub async fn end(visit: Visit) -> Result<Response, Trouble> {
+    let session = named(&visit)?;
+    let staff = visit.staff();
+    staff_sessions::end(&visit.desk(), (staff.staff, &staff.email), session).await?;
     Ok(to("/admin/account", "session"))
 }
 
 /// Ends all of them but this one.
 pub async fn end_others(visit: Visit) -> Result<Response, Trouble> {
     let staff = visit.staff();
-    staff_sessions::end_others(&visit.desk(), staff.staff, staff.session).await?;
+    let who = (staff.staff, staff.email.as_str());
+    staff_sessions::end_all(&visit.desk(), who, Some(staff.session)).await?;
     Ok(to("/admin/account", "ended"))
 }

@@ -7,21 +7,24 @@ use crate::store::staff_sessions::Signed;
 use crate::web::assets;
 
 /// The navigation: a page's rule decides who sees it.
-const NAVIGATION: [(&str, &str); 10] = [
+const NAVIGATION: [(&str, &str); 13] = [
     ("/admin", "Overview"),
     ("/admin/clients", "Clients"),
     ("/admin/operators", "Operators"),
     ("/admin/audit", "Audit"),
     ("/admin/find", "Find a sign-in"),
     ("/admin/sessions", "Sessions"),
+    ("/admin/privacy", "Privacy"),
+    ("/admin/usage", "Usage"),
     ("/admin/keys", "Keys"),
     ("/admin/staff", "Staff"),
+    ("/admin/api-tokens", "API tokens"),
     ("/admin/settings", "Settings"),
     ("/admin/reference", "API"),
 ];
 
 /// What a finished act says on the page it leads to.
-const DONE: [(&str, &str); 27] = [
+const DONE: [(&str, &str); 35] = [
     ("saved", "Saved."),
     ("nothing", "Nothing was changed."),
     ("disabled", "Disabled. Nobody can sign in with it now."),
@@ -40,7 +43,7 @@ const DONE: [(&str, &str); 27] = [
     ("exporting", "The export runs."),
     ("stopping", "It stops at its next page."),
     ("removed", "Removed."),
-    ("held", "The legal hold lies."),
+    ("held", "The legal hold is in place."),
     ("released", "The legal hold is released."),
     ("staged", "The next key is published."),
     ("there", "There is a next key already."),
@@ -54,7 +57,24 @@ const DONE: [(&str, &str); 27] = [
         "passkey_added",
         "Added. You can sign in with it from now on.",
     ),
+    ("passkey_renamed", "It is called so."),
+    ("token_ended", "The token is ended."),
+    (
+        "new_owner",
+        "Everything of the owner before has ended. The next sign-in is somebody else to every app.",
+    ),
+    ("let_in", "Not locked out any more."),
+    ("role", "The role is changed, and the sessions are ended."),
     ("passkey_removed", "Removed. It signs nobody in any more."),
+    ("forgotten", "They are forgotten."),
+    (
+        "app_removed",
+        "The app is removed. Its client ID stays in the list, so that nobody is taken for it.",
+    ),
+    (
+        "sector",
+        "Another sector. Everybody is somebody new to this app from now on.",
+    ),
 ];
 
 /// A place to go.

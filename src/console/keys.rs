@@ -14,7 +14,7 @@ use crate::console::visit::Visit;
 use crate::oauth::signing_alg::SigningAlg;
 use crate::store::keys::{SigningKeyRow, Status};
 use crate::token::KeyError;
-use crate::token::lifecycle::{Rotation, leaves_at, longest_token};
+use crate::token::lifecycle::{Rotation, longest_token};
 use crate::web::headers::PageClass;
 use crate::web::page::render;
 
@@ -30,23 +30,22 @@ struct Key {
 }
 
 impl Key {
-    fn of(row: SigningKeyRow, visit: &Visit) -> Self {
+    fn of(row: &SigningKeyRow, all: &[SigningKeyRow], visit: &Visit) -> Self {
+        let config = &visit.app.config;
+        let longest = longest_token(config.login.id_token);
         let since = match row.status {
             Status::Next => None,
             Status::Active => row.activated_at,
             Status::Retiring => row.retiring_at,
             Status::Retired => row.retired_at,
         };
-        let then = match row.status {
-            Status::Next => Some(row.created_at + PUBLISHED_FOR),
-            Status::Retiring => leaves_at(&row, longest_token(visit.app.config.login.id_token)),
-            Status::Active | Status::Retired => None,
-        };
+        let then = keys::moves_at(row, all, config.keys.rotate_every, longest)
+            .or_else(|| (row.status == Status::Next).then(|| row.created_at + PUBLISHED_FOR));
         Self {
             since: since.unwrap_or(row.created_at),
             then,
-            kid: row.kid,
-            alg: row.alg,
+            kid: row.kid.clone(),
+            alg: row.alg.clone(),
             status: row.status,
         }
     }
@@ -56,6 +55,8 @@ impl Key {
 #[template(path = "console/keys.html")]
 struct Page {
     frame: Frame,
+    /// Days after which a key gives way by itself; absent if people move them.
+    days: Option<u64>,
     keys: Vec<Key>,
     retired: Vec<Key>,
     /// Algorithms with a next key.
@@ -157,11 +158,11 @@ async fn asked(
     let kid = visit.path("kid");
     let rows = keys::list(&visit.desk()).await?;
     let row = rows
-        .into_iter()
+        .iter()
         .find(|row| row.kid == kid && row.status != Status::Retired);
     let page = Ask {
         frame: visit.frame("Revoke this key?"),
-        key: Key::of(row.ok_or_else(|| no_key(kid))?, visit),
+        key: Key::of(row.ok_or_else(|| no_key(kid))?, &rows, visit),
         refused,
     };
     Ok(render(status, PageClass::Console, &page))
@@ -174,8 +175,8 @@ async fn page(
 ) -> Result<Response, Trouble> {
     let rows = keys::list(&visit.desk()).await?;
     let (mut keys, mut retired): (Vec<Key>, Vec<Key>) = rows
-        .into_iter()
-        .map(|row| Key::of(row, visit))
+        .iter()
+        .map(|row| Key::of(row, &rows, visit))
         .partition(|key| key.status != Status::Retired);
     let order = |status: Status| match status {
         Status::Active => 0,
@@ -191,6 +192,16 @@ async fn page(
     };
     let page = Page {
         frame: visit.frame("Keys"),
+        days: Some(
+            visit
+                .app
+                .config
+                .keys
+                .rotate_every
+                .as_secs()
+                .div_ceil(86_400),
+        )
+        .filter(|days| *days > 0),
         ready: SigningAlg::ALL
             .into_iter()
             .map(SigningAlg::as_str)

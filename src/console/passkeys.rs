@@ -121,14 +121,28 @@ pub async fn finish(visit: Visit) -> Result<Response, Trouble> {
     }
 }
 
-/// Removes one of one's own.
-pub async fn remove(visit: Visit) -> Result<Response, Trouble> {
+/// The passkey that a form names.
+pub fn named(visit: &Visit) -> Result<Uuid, Refused> {
     let given = visit.field("passkey");
-    let id = Uuid::parse_str(given).map_err(|_| Refused::NotFound {
+    Uuid::parse_str(given).map_err(|_| Refused::NotFound {
         what: "passkey",
         id: given.chars().take(40).collect(),
-    })?;
-    let staff = visit.staff();
+    })
+}
+
+/// Calls one of one's own something else.
+pub async fn rename(visit: Visit) -> Result<Response, Trouble> {
+    let (id, staff) = (named(&visit)?, visit.staff());
+    let who = (staff.staff, staff.email.as_str());
+    match staff_passkeys::rename(&visit.desk(), who, id, visit.field("called"), None).await {
+        Ok(()) => Ok(to(HOME, "passkey_renamed")),
+        Err(error) => refused(&visit, error).await,
+    }
+}
+
+/// Removes one of one's own.
+pub async fn remove(visit: Visit) -> Result<Response, Trouble> {
+    let (id, staff) = (named(&visit)?, visit.staff());
     staff_passkeys::remove(&visit.desk(), (staff.staff, &staff.email), id).await?;
     Ok(to(HOME, "passkey_removed"))
 }

@@ -125,7 +125,7 @@ pub async fn refused_again(
 /// Signs out.
 pub async fn sign_out(visit: Visit) -> Result<Response, Trouble> {
     let staff = visit.staff();
-    staff_sessions::end(&visit.desk(), staff.staff, staff.session).await?;
+    staff_sessions::end(&visit.desk(), (staff.staff, &staff.email), staff.session).await?;
     let mut response = Redirect::to("/admin/login").into_response();
     let clear = visit.app.cookies.clear(visit.app.cookies.staff());
     response.headers_mut().append(SET_COOKIE, clear);

@@ -3,6 +3,7 @@
 use askama::Template;
 use axum::response::Response;
 use http::StatusCode;
+use uuid::Uuid;
 
 use crate::admin::Refused;
 use crate::admin::staff::{self as accounts, SetupLink};
@@ -16,7 +17,7 @@ use crate::web::headers::PageClass;
 use crate::web::page::render;
 
 /// The roles, with what they are for.
-const ROLES: [(Role, &str); 4] = [
+pub const ROLES: [(Role, &str); 4] = [
     (Role::Admin, "clients, operators, sessions"),
     (Role::Auditor, "reads everything, changes nothing"),
     (Role::Support, "sees how sign-ins go"),
@@ -24,6 +25,7 @@ const ROLES: [(Role, &str); 4] = [
 ];
 
 struct Account {
+    id: Uuid,
     email: String,
     role: &'static str,
     state: &'static str,
@@ -93,6 +95,21 @@ pub async fn disable(visit: Visit) -> Result<Response, Trouble> {
     }
 }
 
+/// Lets an account that was locked out in again.
+pub async fn enable(visit: Visit) -> Result<Response, Trouble> {
+    accounts::enable(&visit.desk(), visit.field("email")).await?;
+    Ok(to("/admin/staff", "let_in"))
+}
+
+/// How an account stands, in words.
+pub fn state_of(account: &Staff) -> &'static str {
+    match (account.disabled_at, account.ready) {
+        (Some(_), _) => "locked out",
+        (None, false) => "has not set up yet",
+        (None, true) => "active",
+    }
+}
+
 fn show_link(visit: &Visit, email: &str, link: &SetupLink) -> Response {
     let page = LinkPage {
         frame: visit.frame("Send this link"),
@@ -111,13 +128,10 @@ async fn page(
     let own = &visit.staff().email;
     let account = |account: Staff| Account {
         role: role_word(account.role),
-        state: match (account.disabled_at, account.ready) {
-            (Some(_), _) => "locked out",
-            (None, false) => "has not set up yet",
-            (None, true) => "active",
-        },
+        state: state_of(&account),
         is_disabled: account.disabled_at.is_some(),
         is_self: account.email == *own,
+        id: account.id,
         created_at: account.created_at,
         email: account.email,
     };

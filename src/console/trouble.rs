@@ -53,6 +53,10 @@ struct Page {
     what: String,
 }
 
+/// Told above a form that keeps what was written, when somebody else was first.
+pub const CHANGED_MEANWHILE: &str = "Somebody else changed it since you opened this form. Below stands what you \
+    wrote; look at what is there now in another tab. Saving once more replaces it.";
+
 impl Trouble {
     /// The page that tells it.
     pub fn answer(self, frame: Frame) -> Response {

@@ -21,6 +21,7 @@ pub mod tiles;
 pub mod tree;
 pub mod verify;
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -95,6 +96,9 @@ pub struct Ledger {
     seen: Mutex<Option<Checkpoint>>,
     published: ArcSwapOption<String>,
     manifests: Manifests,
+    /// Whether a tombstone was sealed that no checkpoint covers: the next one does not wait for its time, or
+    /// whoever takes the log home meanwhile finds its month gone.
+    tells_of_loss: AtomicBool,
 }
 
 impl Ledger {
@@ -117,6 +121,7 @@ impl Ledger {
             seen: Mutex::default(),
             published: ArcSwapOption::empty(),
             manifests: Manifests::default(),
+            tells_of_loss: AtomicBool::default(),
         })
     }
 

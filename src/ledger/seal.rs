@@ -2,6 +2,9 @@
 //! moves the head by compare-and-set. Any server may do it at any time; of two at once, one wins and the
 //! other begins anew a second later.
 
+use std::borrow::Cow;
+use std::sync::atomic::Ordering;
+
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -96,6 +99,9 @@ impl Ledger {
             return Ok(Went::Done(Sealed::default()));
         }
         self.see(after);
+        if sorted.tells_of_loss {
+            self.tells_of_loss.store(true, Ordering::Relaxed);
+        }
         let sealed = Sealed {
             sealed: ids.len(),
             refused: sorted.refused.len(),
@@ -229,7 +235,10 @@ impl Ledger {
         for one in pending {
             let id = one.record_id;
             match self.judge(one) {
-                Ok(leaf) => sorted.leaves.push((id, leaf)),
+                Ok((leaf, tells_of_loss)) => {
+                    sorted.leaves.push((id, leaf));
+                    sorted.tells_of_loss |= tells_of_loss;
+                }
                 Err(SealRefusal::Key) if id > patient => {}
                 Err(reason) => sorted.refused.push((id, reason)),
             }
@@ -237,7 +246,8 @@ impl Ledger {
         sorted
     }
 
-    fn judge(&self, one: Pending) -> Result<Hash, SealRefusal> {
+    /// A record's leaf, and whether it says that others are gone.
+    fn judge(&self, one: Pending) -> Result<(Hash, bool), SealRefusal> {
         if one.leaf.is_some() {
             return Err(SealRefusal::SealedBefore);
         }
@@ -250,18 +260,22 @@ impl Ledger {
         if !self.vault.audit_mac_is_valid(&key, &body, &mac) {
             return Err(SealRefusal::Mac);
         }
-        let named: Result<Named, _> = serde_json::from_slice(&body);
+        let named: Result<Named<'_>, _> = serde_json::from_slice(&body);
         match named {
-            Ok(named) if named.id == one.record_id => Ok(leaf_hash(&body)),
+            Ok(named) if named.id == one.record_id => {
+                Ok((leaf_hash(&body), named.kind == "PARTITION_DROPPED"))
+            }
             _ => Err(SealRefusal::OtherId),
         }
     }
 }
 
-/// The id in a body.
+/// The id and the event in a body.
 #[derive(Deserialize)]
-struct Named {
+struct Named<'a> {
     id: Uuid,
+    #[serde(borrow, rename = "type")]
+    kind: Cow<'a, str>,
 }
 
 /// What is pending, judged.
@@ -269,4 +283,5 @@ struct Named {
 struct Sorted {
     leaves: Vec<(Uuid, Hash)>,
     refused: Vec<(Uuid, SealRefusal)>,
+    tells_of_loss: bool,
 }

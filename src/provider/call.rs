@@ -11,12 +11,11 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
-use crate::audit::event::Subject;
+use crate::audit::event::{Event, Subject};
 use crate::clock::Time;
 use crate::oauth::error::{ErrorCode, OAuthError};
 use crate::oauth::params::Params;
-use crate::provider::client_auth;
-use crate::provider::dpop;
+use crate::provider::{client_auth, dpop, refused};
 use crate::store::clients::Client;
 use crate::store::db::StoreError;
 use crate::web::app::App;
@@ -81,6 +80,21 @@ impl Call {
             client_id: Some(self.client.client_id.clone()),
             ..Subject::default()
         }
+    }
+
+    /// Records that the client was refused what its request was about.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn refused(&self, event: &Event) -> Result<(), StoreError> {
+        refused::record(
+            &self.app,
+            &self.browser,
+            self.subject(None),
+            event,
+            self.now,
+        )
+        .await
     }
 }
 

@@ -10,6 +10,7 @@ use http::header::{ACCEPT, CONTENT_TYPE};
 use serde::Deserialize as _;
 use serde_json::{Map, Value, json};
 
+use crate::audit::event::Event;
 use crate::clock::Time;
 use crate::oauth::error::{ErrorCode, OAuthError};
 use crate::oauth::scope::ScopeSet;
@@ -48,6 +49,10 @@ async fn try_introspect(app: App, browser: Browser, body: &[u8]) -> Result<Respo
     if !call.client.is_confidential() {
         // Section 4: otherwise anybody could try tokens here.
         let reason = "only clients that authenticate may introspect";
+        let event = Event::IntrospectTokenError {
+            reason: reason.to_owned(),
+        };
+        call.refused(&event).await?;
         return Err(OAuthError::new(ErrorCode::UnauthorizedClient, reason).into());
     }
     let told = told(&call, call.required("token")?).await?;

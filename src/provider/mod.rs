@@ -20,6 +20,7 @@ mod introspect;
 pub mod logout;
 mod par;
 mod presented;
+mod refused;
 mod registration;
 mod registration_metadata;
 mod revoke;

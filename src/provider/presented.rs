@@ -8,6 +8,7 @@ use http::header::{
     WWW_AUTHENTICATE,
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use uuid::Uuid;
 
 use crate::clock::Time;
 use crate::oauth::dpop::{ALGS, Proof};
@@ -46,6 +47,35 @@ pub enum Closed {
     Scope(Scheme, OAuthError),
     /// We failed.
     Failure(Failure),
+}
+
+/// A token that was refused, with its grant and client if it lives.
+#[derive(Debug)]
+pub struct Refused {
+    /// Why.
+    pub closed: Closed,
+    /// Whose it is.
+    pub of: Option<(Uuid, String)>,
+}
+
+impl Refused {
+    /// Of a token that lives.
+    pub fn of(access: &Access, closed: Closed) -> Self {
+        let grant = &access.grant;
+        Self {
+            closed,
+            of: Some((grant.id, grant.client_id.clone())),
+        }
+    }
+}
+
+impl<E: Into<Closed>> From<E> for Refused {
+    fn from(error: E) -> Self {
+        Self {
+            closed: error.into(),
+            of: None,
+        }
+    }
 }
 
 impl From<StoreError> for Closed {
@@ -94,7 +124,7 @@ pub fn read(headers: &HeaderMap, form: Option<&Params>) -> Result<(Scheme, Strin
 /// The live access token behind what was presented, if whoever presented it may.
 ///
 /// # Errors
-/// [`Closed`].
+/// [`Refused`].
 pub async fn check(
     app: &App,
     browser: &Browser,
@@ -102,12 +132,8 @@ pub async fn check(
     path: &str,
     (scheme, token): &(Scheme, String),
     now: Time,
-) -> Result<Access, Closed> {
+) -> Result<Access, Refused> {
     let scheme = *scheme;
-    let invalid = |reason| {
-        let error = OAuthError::new(ErrorCode::InvalidToken, reason);
-        Closed::Token(scheme, error)
-    };
     // The proof first: it costs no look at the database.
     let proof = match scheme {
         Scheme::Bearer => None,
@@ -116,34 +142,52 @@ pub async fn check(
             Some(proof.map_err(Closed::Proof)?)
         }
     };
-    let unknown = "the access token is unknown, expired or revoked";
     let issuer = app.config.issuer.as_str();
-    let Some(hash) = row_key(&app.keyring.current(), issuer, token) else {
-        return Err(invalid(unknown));
+    let found = match row_key(&app.keyring.current(), issuer, token) {
+        Some(hash) => access::find(app.db.relaxed_steps(), &hash, now).await?,
+        None => None,
     };
-    let Some(access) = access::find(app.db.relaxed_steps(), &hash, now).await? else {
-        return Err(invalid(unknown));
-    };
-    match (&access.jkt, &proof) {
+    let access =
+        found.ok_or_else(|| invalid(scheme, "the access token is unknown, expired or revoked"))?;
+    match fits(app, browser, scheme, &access, proof.as_ref()).await {
+        Ok(()) => Ok(access),
+        Err(closed) => Err(Refused::of(&access, closed)),
+    }
+}
+
+fn invalid(scheme: Scheme, reason: &str) -> Closed {
+    Closed::Token(scheme, OAuthError::new(ErrorCode::InvalidToken, reason))
+}
+
+/// Whether it is bound to what it came with, is for us, and its proof is new.
+async fn fits(
+    app: &App,
+    browser: &Browser,
+    scheme: Scheme,
+    access: &Access,
+    proof: Option<&Proof>,
+) -> Result<(), Closed> {
+    let invalid = |reason| Err(invalid(scheme, reason));
+    match (&access.jkt, proof) {
         (None, None) => {}
         (Some(jkt), Some(proof)) if *jkt == proof.jkt => {}
-        (Some(_), Some(_)) => return Err(invalid("the access token is bound to another key")),
-        (Some(_), None) => return Err(invalid("the access token is bound to a key: use DPoP")),
-        (None, Some(_)) => return Err(invalid("the access token is not bound to a key")),
+        (Some(_), Some(_)) => return invalid("the access token is bound to another key"),
+        (Some(_), None) => return invalid("the access token is bound to a key: use DPoP"),
+        (None, Some(_)) => return invalid("the access token is not bound to a key"),
     }
     let shown = browser.certificate.as_ref().map(|c| c.thumbprint());
     if access.x5t.is_some() && access.x5t != shown {
-        return Err(invalid("the access token is bound to another certificate"));
+        return invalid("the access token is bound to another certificate");
     }
     if !access.audiences.is_empty() {
-        return Err(invalid("the access token is for another resource"));
+        return invalid("the access token is for another resource");
     }
-    if let Some(proof) = &proof
+    if let Some(proof) = proof
         && !dpop::count(app, proof).await?
     {
         return Err(Closed::Proof(dpop::replayed()));
     }
-    Ok(access)
+    Ok(())
 }
 
 fn proof(

@@ -44,7 +44,7 @@ async fn revoke_family(call: &Call, hash: &[u8]) -> Result<(), Refusal> {
     let Some(known) = refresh::find(db.relaxed_steps(), hash, call.now).await? else {
         return Ok(());
     };
-    is_own(call, &known.client_id)?;
+    is_own(call, known.grant_id, &known.client_id).await?;
     refresh::end_family(
         db.durable_steps(),
         hash,
@@ -61,18 +61,23 @@ async fn revoke_access(call: &Call, hash: &[u8]) -> Result<(), Refusal> {
     let Some(known) = access::find(db.relaxed_steps(), hash, call.now).await? else {
         return Ok(());
     };
-    is_own(call, &known.grant.client_id)?;
+    is_own(call, known.grant.id, &known.grant.client_id).await?;
     let records = record(call, known.grant.id, "access_token");
     access::revoke(db.durable_steps(), hash, records).await?;
     Ok(())
 }
 
 /// Section 2.1: a token of another client is refused, and stays.
-fn is_own(call: &Call, client_id: &str) -> Result<(), Refusal> {
+async fn is_own(call: &Call, grant: Uuid, client_id: &str) -> Result<(), Refusal> {
     if call.client.client_id == client_id {
         return Ok(());
     }
     let reason = "the token was issued to another client";
+    let event = Event::RevokeGrantError {
+        grant,
+        reason: reason.to_owned(),
+    };
+    call.refused(&event).await?;
     Err(OAuthError::new(ErrorCode::InvalidGrant, reason).into())
 }
 

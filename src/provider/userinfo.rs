@@ -10,13 +10,16 @@ use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE};
 use serde::Deserialize as _;
 use serde_json::{Map, Value, json};
 
+use crate::audit::event::{Event, Subject};
 use crate::oauth::error::{ErrorCode, OAuthError};
 use crate::oauth::params::Params;
 use crate::oauth::scope::Scope;
 use crate::oauth::signing_alg::SigningAlg;
 use crate::provider::call::is_form;
-use crate::provider::presented::{self, Closed, Scheme};
+use crate::provider::presented::{self, Closed, Refused, Scheme};
+use crate::provider::refused;
 use crate::store::clients::Client;
+use crate::store::db::StoreError;
 use crate::store::grants;
 use crate::store::tokens::access::Access;
 use crate::token::claims::{Facts, release};
@@ -55,8 +58,33 @@ async fn answer(app: &App, browser: &Browser, method: &Method, form: Option<&Par
         Ok(Answer::Signed(jwt)) => {
             (headers, [(CONTENT_TYPE, "application/jwt")], jwt).into_response()
         }
-        Err(closed) => closed.into_response(),
+        Err(refused) => match record(app, browser, &refused).await {
+            Ok(()) => refused.closed.into_response(),
+            Err(error) => Closed::from(error).into_response(),
+        },
     }
+}
+
+/// Records that a token was refused; a proof that lacks only our nonce is no refusal.
+async fn record(app: &App, browser: &Browser, token: &Refused) -> Result<(), StoreError> {
+    let error = match &token.closed {
+        Closed::Token(_, error) | Closed::Scope(_, error) => error,
+        Closed::Proof(proof) if proof.error.code != ErrorCode::UseDpopNonce => &proof.error,
+        Closed::NoToken | Closed::Request(_) | Closed::Proof(_) | Closed::Failure(_) => {
+            return Ok(());
+        }
+    };
+    let (grant, client_id) = token.of.clone().unzip();
+    let event = Event::UserInfoRequestError {
+        grant,
+        reason: error.description.clone(),
+    };
+    let subject = Subject {
+        login_id: grant,
+        client_id,
+        ..Subject::default()
+    };
+    refused::record(app, browser, subject, &event, app.clock.now()).await
 }
 
 enum Answer {
@@ -69,7 +97,7 @@ async fn try_answer(
     browser: &Browser,
     method: &Method,
     form: Option<&Params>,
-) -> Result<Answer, Closed> {
+) -> Result<Answer, Refused> {
     let now = app.clock.now();
     let presented = presented::read(&browser.headers, form)?;
     let scheme = presented.0;
@@ -80,9 +108,9 @@ async fn try_answer(
         .map_err(Failure::from)?;
     let Some(client) = client else {
         let error = OAuthError::new(ErrorCode::InvalidToken, "the client is disabled");
-        return Err(Closed::Token(scheme, error));
+        return Err(Refused::of(&access, Closed::Token(scheme, error)));
     };
-    let claims = claims(app, scheme, &access)?;
+    let claims = claims(app, scheme, &access).map_err(|closed| Refused::of(&access, closed))?;
     match client.settings.userinfo_alg {
         None => Ok(Answer::Plain(claims)),
         Some(alg) => Ok(Answer::Signed(sign(app, &client, alg, claims)?)),

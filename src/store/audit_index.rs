@@ -83,7 +83,9 @@ pub async fn firsts(
         from audit_records r
         left join audit_personal p on p.record_id = r.id
         where r.id >= uuid_floor($1) and r.id < uuid_floor($2) and r.id > $3
-            and (r.type = 'LOGIN_STARTED' or r.login_id is null)
+            and (r.type = 'LOGIN_STARTED' or r.login_id is null
+                -- a request that opened no login: its page has the reference of one
+                or (r.type = 'LOGIN_ERROR' and r.outcome is null))
         order by r.id
         limit $4
         "#,

@@ -1,11 +1,13 @@
 //! Finding records. Pages are cut by the record's id and never counted off, so the hundredth costs what
 //! the first does.
 
-use sqlx::{PgConnection, PgPool, Postgres, Transaction};
+use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, Transaction};
 use uuid::Uuid;
 
 use crate::clock::Time;
+use crate::secret::made_at;
 use crate::store::db::StoreError;
+use crate::store::{audit_found, audit_stretch};
 use crate::verdict::Outcome;
 
 /// What to list; every field given narrows it.
@@ -39,6 +41,28 @@ pub struct Filter {
     pub network_hashes: Option<Vec<Vec<u8>>>,
 }
 
+impl Filter {
+    /// Whether many records may meet it by halves, and next to none as a whole. A page before another
+    /// ([`Filter::after`]) stands on one that was found.
+    #[must_use]
+    pub fn may_be_looked_for_in_stretches(&self) -> bool {
+        let given = [
+            self.number_hashes.is_some(),
+            self.network_hashes.is_some(),
+            self.client_id.is_some(),
+            self.actor.is_some(),
+            self.operator.is_some(),
+            self.outcome.is_some(),
+            self.kind.is_some(),
+        ];
+        // One alone leads to its records by its index, and so does a login.
+        let is_of_one_login = self.login_id.is_some() || self.reference.is_some();
+        given.into_iter().filter(|given| *given).count() > 1
+            && !is_of_one_login
+            && self.after.is_none()
+    }
+}
+
 /// A record as it is listed.
 #[derive(Clone, Debug)]
 pub struct Listed {
@@ -54,31 +78,120 @@ pub struct Listed {
     pub sealed: Option<Vec<u8>>,
 }
 
-/// Begins a transaction whose statements are planned for their values: the pools plan once for all
-/// values, and a plan for any filter is a plan for none. One round trip.
-pub async fn begin(pool: &PgPool) -> Result<Transaction<'static, Postgres>, StoreError> {
-    let begin = "begin; set local plan_cache_mode = 'force_custom_plan'";
-    Ok(pool.begin_with(begin).await?)
+/// How long a search may read before it looks a stretch at a time.
+const PATIENCE: &str = "150ms";
+
+/// How far a search looks for one page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Through everything; a statement that takes too long ends.
+    All,
+    /// Through everything, if that is quick.
+    Quick,
+    /// Through a stretch, and it is told how far back that went.
+    Stretch,
 }
 
-/// A page of records, newest first. Wants a transaction that [`begin`] began.
+/// Begins a transaction whose statements are planned for their values: the pools plan once for all
+/// values, and a plan for any filter is a plan for none. One round trip.
+pub async fn begin(
+    pool: &PgPool,
+    reach: Reach,
+) -> Result<Transaction<'static, Postgres>, StoreError> {
+    let mut begin = "begin; set local plan_cache_mode = 'force_custom_plan'".to_owned();
+    if reach == Reach::Quick {
+        begin.push_str("; set local statement_timeout = '");
+        begin.push_str(PATIENCE);
+        begin.push('\'');
+    }
+    Ok(pool.begin_with(AssertSqlSafe(begin)).await?)
+}
+
+/// A page of what was found.
+#[derive(Debug)]
+pub struct Found {
+    /// The records, newest first.
+    pub rows: Vec<Listed>,
+    /// If it has room for more: what is older than this was not looked at yet. The next page goes on there.
+    pub looked_back_to: Option<Time>,
+}
+
+/// A page of records. Wants a transaction that [`begin`] began.
 pub async fn list(
     db: &mut PgConnection,
     filter: &Filter,
     limit: i64,
+    reach: Reach,
+) -> Result<Found, StoreError> {
+    let mut filter = filter.clone();
+    if let Some(counted) = never_before(db, &filter).await? {
+        filter.since = filter.since.max(Some(counted));
+    }
+    let end = match reach {
+        Reach::Stretch => audit_stretch::end(db, &filter).await?.and_then(made_at),
+        Reach::All | Reach::Quick => None,
+    };
+    filter.since = end.or(filter.since);
+    let rows = search(db, &filter, limit).await?;
+    let is_full = i64::try_from(rows.len()).is_ok_and(|found| found >= limit);
+    Ok(Found {
+        rows,
+        looked_back_to: end.filter(|_| !is_full),
+    })
+}
+
+async fn search(
+    db: &mut PgConnection,
+    filter: &Filter,
+    limit: i64,
 ) -> Result<Vec<Listed>, StoreError> {
-    let found = filter.number_hashes.is_some()
-        || filter.reference.is_some()
-        || filter.network_hashes.is_some();
-    let mut page = match (found, filter.after) {
-        (true, _) => list_found(db, filter, limit).await?,
-        (false, None) => list_all(db, filter, limit).await?,
-        (false, Some(after)) => list_newer(db, filter, after, limit).await?,
+    // What is not in the record itself leads to it.
+    let mut page = if filter.number_hashes.is_some() {
+        audit_found::of_number(db, filter, limit).await?
+    } else if filter.network_hashes.is_some() {
+        audit_found::from_network(db, filter, limit).await?
+    } else if filter.reference.is_some() {
+        audit_found::of_reference(db, filter, limit).await?
+    } else if let Some(after) = filter.after {
+        list_newer(db, filter, after, limit).await?
+    } else {
+        list_all(db, filter, limit).await?
     };
     if filter.after.is_some() {
         page.reverse();
     }
     Ok(page)
+}
+
+/// Until when it is known that no record is of this event, operator and outcome together, if two of them are
+/// given: each may be in half of all records, and every one would be read to find that none has both.
+async fn never_before(db: &mut PgConnection, filter: &Filter) -> Result<Option<Time>, StoreError> {
+    let given = [
+        filter.kind.is_some(),
+        filter.operator.is_some(),
+        filter.outcome.is_some(),
+    ];
+    if given.into_iter().filter(|given| *given).count() < 2 {
+        return Ok(None);
+    }
+    let until = sqlx::query_scalar!(
+        r#"
+        select max(hour) + interval '1 hour'
+        from rollup_closed_hours
+        where not exists (
+            select
+            from record_kinds
+            where ($1::text is null or type = $1) and ($2::text is null or operator = $2)
+                and ($3::text is null or outcome = $3)
+        )
+        "#,
+        filter.kind.as_deref(),
+        filter.operator.as_deref(),
+        filter.outcome.map(Outcome::as_str),
+    )
+    .fetch_one(db)
+    .await?;
+    Ok(until)
 }
 
 async fn list_all(
@@ -165,83 +278,6 @@ async fn list_newer(
         filter.outcome.map(Outcome::as_str),
         filter.actor.as_deref(),
         limit,
-    )
-    .fetch_all(db)
-    .await?;
-    Ok(rows)
-}
-
-/// By what is not in the record itself: the few ids are found first, and the rest is asked of them.
-async fn list_found(
-    db: &mut PgConnection,
-    filter: &Filter,
-    limit: i64,
-) -> Result<Vec<Listed>, StoreError> {
-    let rows = sqlx::query_as!(
-        Listed,
-        r#"
-        with found as materialized (
-            select record_id as id
-            from audit_personal
-            where number_hash = any($9)
-            union
-            select record_id
-            from record_words
-            where $9::bytea[] is null and word = any($10)
-            union
-            select r.id
-            from (
-                select login_id
-                from login_references
-                where reference = $11
-                union
-                -- logins of the last minutes, whose references nobody has written yet
-                select id
-                from logins
-                where id >= uuid_floor(coalesce(
-                        (select done_until from record_jobs where name = 'index'),
-                        'epoch'))
-                    and right(id::text, 8) = $11
-            ) l
-            -- one look-up a login: a join may read the whole table first
-            cross join lateral (select id from audit_records where login_id = l.login_id offset 0) r
-            where $9::bytea[] is null and $10::bytea[] is null
-        )
-        select r.id as "id!", r.body as "body!", r.mac as "mac!", r.mac_key_id as "mac_key_id!",
-            p.sealed as "sealed?"
-        from found
-        join audit_records r using (id)
-        left join audit_personal p on p.record_id = r.id
-        where ($1::uuid is null or r.id < $1)
-            and ($2::timestamptz is null or r.id >= uuid_floor($2))
-            and ($3::timestamptz is null or r.id < uuid_floor($3))
-            and ($4::text is null or r.type = $4)
-            and ($5::uuid is null or r.login_id = $5)
-            and ($6::text is null or r.client_id = $6)
-            and ($7::text is null or r.operator = $7)
-            and ($8::text is null or r.outcome = $8)
-            and ($12::text is null or r.actor = $12)
-            and ($9::bytea[] is null or $10::bytea[] is null or exists (
-                select from record_words w where w.record_id = r.id and w.word = any($10)))
-            and ($11::text is null or right(r.login_id::text, 8) = $11)
-            and ($14::uuid is null or r.id > $14)
-        order by case when $14::uuid is not null then r.id end, r.id desc
-        limit $13
-        "#,
-        filter.before,
-        filter.since,
-        filter.until,
-        filter.kind.as_deref(),
-        filter.login_id,
-        filter.client_id.as_deref(),
-        filter.operator.as_deref(),
-        filter.outcome.map(Outcome::as_str),
-        filter.number_hashes.as_deref() as _,
-        filter.network_hashes.as_deref() as _,
-        filter.reference.as_deref(),
-        filter.actor.as_deref(),
-        limit,
-        filter.after,
     )
     .fetch_all(db)
     .await?;

@@ -60,6 +60,29 @@ pub async fn latest(db: impl PgExecutor<'_>, log: i32) -> Result<Option<Checkpoi
     Ok(row)
 }
 
+/// Whether the newest record of a dropped month is sealed and under a checkpoint, or there is none.
+pub async fn covers_what_was_dropped(db: impl PgExecutor<'_>) -> Result<bool, StoreError> {
+    let covered = sqlx::query_scalar!(
+        r#"
+        select coalesce((
+            select exists (
+                select
+                from log_leaves l
+                join log_checkpoints c on c.log = l.log and c.size > l.leaf
+                where l.record_id = r.id
+            )
+            from audit_records r
+            where r.type = 'PARTITION_DROPPED'
+            order by r.id desc
+            limit 1
+        ), true) as "covered!"
+        "#
+    )
+    .fetch_one(db)
+    .await?;
+    Ok(covered)
+}
+
 /// The last note signed for the log of this name.
 pub async fn latest_of(
     db: impl PgExecutor<'_>,

@@ -40,6 +40,8 @@ pub struct Client {
     pub revision: i32,
     /// Set: refused everywhere.
     pub disabled_at: Option<Time>,
+    /// Set: removed for good; it is disabled too.
+    pub ended_at: Option<Time>,
     /// When it was registered.
     pub created_at: Time,
     /// When it was last edited.
@@ -181,6 +183,7 @@ struct Row {
     managed_by: Option<String>,
     revision: i32,
     disabled_at: Option<Time>,
+    ended_at: Option<Time>,
     created_at: Time,
     updated_at: Time,
     secrets: Json<Vec<SecretRow>>,
@@ -229,6 +232,7 @@ impl From<Row> for Client {
             managed_by: row.managed_by,
             revision: row.revision,
             disabled_at: row.disabled_at,
+            ended_at: row.ended_at,
             created_at: row.created_at,
             updated_at: row.updated_at,
             secrets: row.secrets.0.into_iter().map(Secret::from).collect(),
@@ -245,7 +249,7 @@ pub async fn find(db: &mut PgConnection, client_id: &str) -> Result<Option<Clien
         select id, client_id, name, kind as "kind: Kind",
             token_endpoint_auth_method as "token_endpoint_auth_method: AuthMethod",
             redirect_uris, test, settings as "settings: Json<Settings>", sector, managed_by, revision,
-            disabled_at, created_at, updated_at,
+            disabled_at, ended_at, created_at, updated_at,
             (select coalesce(json_agg(json_build_object(
                 'id', s.id, 'hash', encode(s.hash, 'hex'), 'hint', s.hint,
                 'created_at', s.created_at, 'expires_at', s.expires_at,
@@ -278,7 +282,7 @@ pub async fn page(
         select id, client_id, name, kind as "kind: Kind",
             token_endpoint_auth_method as "token_endpoint_auth_method: AuthMethod",
             redirect_uris, test, settings as "settings: Json<Settings>", sector, managed_by, revision,
-            disabled_at, created_at, updated_at,
+            disabled_at, ended_at, created_at, updated_at,
             (select coalesce(json_agg(json_build_object(
                 'id', s.id, 'hash', encode(s.hash, 'hex'), 'hint', s.hint,
                 'created_at', s.created_at, 'expires_at', s.expires_at,
@@ -347,7 +351,7 @@ pub async fn update(db: &mut PgConnection, client: &Client, now: Time) -> Result
         update clients
         set name = $3, token_endpoint_auth_method = $4, redirect_uris = $5, test = $6,
             settings = $7, disabled_at = $8, managed_by = $10, revision = revision + 1,
-            updated_at = $9
+            updated_at = $9, ended_at = $11
         where id = $1 and revision = $2
         "#,
         client.id,
@@ -360,6 +364,7 @@ pub async fn update(db: &mut PgConnection, client: &Client, now: Time) -> Result
         client.disabled_at,
         now,
         client.managed_by,
+        client.ended_at,
     )
     .execute(db)
     .await?;

@@ -244,8 +244,11 @@ pub async fn ping(pool: &PgPool) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Where changes are heard of.
+pub type Changes = PgListener;
+
 /// Hears of changes to cached tables, on a connection of its own.
-pub async fn listen(pool: &PgPool) -> Result<PgListener, StoreError> {
+pub async fn listen(pool: &PgPool) -> Result<Changes, StoreError> {
     let mut listener = PgListener::connect_with(pool).await?;
     listener.listen("numbercloak_changed").await?;
     Ok(listener)
@@ -255,7 +258,7 @@ pub async fn listen(pool: &PgPool) -> Result<PgListener, StoreError> {
 ///
 /// # Errors
 /// If the connection is lost: changes may have been missed.
-pub async fn next_change(listener: &mut PgListener) -> Result<String, StoreError> {
+pub async fn next_change(listener: &mut Changes) -> Result<String, StoreError> {
     match listener.try_recv().await? {
         Some(notification) => Ok(notification.payload().to_owned()),
         None => Err(StoreError::Stale),

@@ -21,6 +21,8 @@ pub struct Finder {
     pub settings: Settings,
     /// What we prove ourselves with, sealed; open with [`Finder::secret`].
     pub sealed_credentials: Option<Vec<u8>>,
+    /// Whose file it is kept as.
+    pub managed_by: Option<String>,
     /// Counts the edits.
     pub revision: i32,
     /// When it was last edited.
@@ -114,7 +116,7 @@ fn place(id: &Uuid) -> Place<'_> {
 pub async fn find(db: &mut PgConnection) -> Result<Option<Finder>, StoreError> {
     let row = sqlx::query!(
         r#"
-        select id, settings as "settings: Json<Settings>", credentials, revision, updated_at
+        select id, settings as "settings: Json<Settings>", credentials, managed_by, revision, updated_at
         from telco_finders
         "#
     )
@@ -124,41 +126,50 @@ pub async fn find(db: &mut PgConnection) -> Result<Option<Finder>, StoreError> {
         id: row.id,
         settings: row.settings.0,
         sealed_credentials: row.credentials,
+        managed_by: row.managed_by,
         revision: row.revision,
         updated_at: row.updated_at,
     }))
 }
 
-/// Puts the telco finder there, or replaces it if the row still has the revision the editor saw.
+/// Puts the telco finder there, or replaces it if the row still has the revision the editor saw. Returns
+/// the new revision, which no row had before.
 ///
 /// # Errors
 /// [`StoreError::Stale`] if somebody else edited it meanwhile, [`StoreError::Conflict`] if somebody
 /// else put one there.
-pub async fn put(db: &mut PgConnection, finder: &Finder) -> Result<(), StoreError> {
-    let done = sqlx::query!(
+pub async fn put(db: &mut PgConnection, finder: &Finder) -> Result<i32, StoreError> {
+    let revision = sqlx::query_scalar!(
         r#"
-        insert into telco_finders as known (id, settings, credentials, revision, updated_at)
-        values ($1, $2, $3, $4 + 1, $5)
+        insert into telco_finders as known (id, settings, credentials, revision, updated_at, managed_by)
+        select $1, $2, $3, nextval('telco_finder_revisions')::integer, $5, $6
+        where $4 = 0 or exists (select from telco_finders where id = $1)
         on conflict (id) do update
         set settings = excluded.settings, credentials = excluded.credentials,
-            revision = excluded.revision, updated_at = excluded.updated_at
+            revision = excluded.revision, updated_at = excluded.updated_at,
+            managed_by = excluded.managed_by
         where known.revision = $4
+        returning revision
         "#,
         finder.id,
         Json(&finder.settings) as _,
         finder.sealed_credentials.as_deref(),
         finder.revision,
         finder.updated_at,
+        finder.managed_by,
     )
-    .execute(db)
+    .fetch_optional(db)
     .await?;
-    StoreError::one_row(done.rows_affected())
+    revision.ok_or(StoreError::Stale)
 }
 
-/// Removes it; says whether there was one.
-pub async fn remove(db: &mut PgConnection) -> Result<bool, StoreError> {
-    let done = sqlx::query!("delete from telco_finders")
+/// Removes it if it still has the revision that was seen.
+///
+/// # Errors
+/// [`StoreError::Stale`] if somebody else edited or removed it meanwhile.
+pub async fn remove(db: &mut PgConnection, revision: i32) -> Result<(), StoreError> {
+    let done = sqlx::query!("delete from telco_finders where revision = $1", revision)
         .execute(db)
         .await?;
-    Ok(done.rows_affected() > 0)
+    StoreError::one_row(done.rows_affected())
 }

@@ -53,6 +53,10 @@ pub struct Loaded {
     pub kind: NetworkKind,
     /// The networks.
     pub networks: Vec<IpNet>,
+    /// Whose file they are kept as.
+    pub managed_by: Option<String>,
+    /// Counts the loads.
+    pub revision: i32,
     /// When they were loaded.
     pub loaded_at: Time,
 }
@@ -72,7 +76,7 @@ pub async fn revisions(db: &mut PgConnection) -> Result<BTreeMap<Uuid, i32>, Sto
 pub async fn list(db: &mut PgConnection) -> Result<Vec<Loaded>, StoreError> {
     let rows = sqlx::query!(
         r#"
-        select kind, networks as "networks: Vec<IpNet>", loaded_at
+        select kind, networks as "networks: Vec<IpNet>", managed_by, revision, loaded_at
         from network_ranges
         order by kind
         "#
@@ -83,30 +87,55 @@ pub async fn list(db: &mut PgConnection) -> Result<Vec<Loaded>, StoreError> {
         Some(Loaded {
             kind: NetworkKind::parse(&row.kind)?,
             networks: row.networks,
+            managed_by: row.managed_by,
+            revision: row.revision,
             loaded_at: row.loaded_at,
         })
     });
     Ok(known.collect())
 }
 
-/// Replaces the networks of a kind. None at all leaves an empty row, so that revisions never repeat.
+/// Replaces the networks of a kind, if they are still in the revision that was seen (0 for none ever); a
+/// new keeper takes them over. None at all leaves an empty row, so that revisions never repeat. Returns the
+/// new revision.
+///
+/// # Errors
+/// [`StoreError::Stale`] if somebody else loaded them meanwhile.
 pub async fn replace(
     db: &mut PgConnection,
     kind: NetworkKind,
     networks: &[IpNet],
+    (seen, keeper): (Option<i32>, Option<&str>),
     now: Time,
-) -> Result<(), StoreError> {
-    sqlx::query!(
+) -> Result<i32, StoreError> {
+    let revision = sqlx::query_scalar!(
         r#"
-        insert into network_ranges (kind, networks, revision, loaded_at)
-        values ($1, $2, 1, $3)
+        insert into network_ranges as known (kind, networks, revision, loaded_at, managed_by)
+        select $1::text, $2::inet[], 1, $3::timestamptz, $5::text
+        where coalesce($4, 0) = 0 or exists (select from network_ranges where kind = $1)
         on conflict (kind) do update
-        set networks = excluded.networks, revision = network_ranges.revision + 1,
-            loaded_at = excluded.loaded_at
+        set networks = excluded.networks, revision = known.revision + 1,
+            loaded_at = excluded.loaded_at,
+            managed_by = coalesce(excluded.managed_by, known.managed_by)
+        where known.revision = coalesce($4, known.revision)
+        returning revision
         "#,
         kind.as_str(),
         networks as &[IpNet],
         now,
+        seen,
+        keeper,
+    )
+    .fetch_optional(db)
+    .await?;
+    revision.ok_or(StoreError::Stale)
+}
+
+/// Nobody's file keeps the networks of a kind any more.
+pub async fn free(db: &mut PgConnection, kind: NetworkKind) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update network_ranges set managed_by = null where kind = $1",
+        kind.as_str()
     )
     .execute(db)
     .await?;

@@ -49,28 +49,36 @@ pub async fn list(db: &mut PgConnection) -> Result<Vec<Loaded>, StoreError> {
     Ok(rows)
 }
 
-/// Replaces an operator's ranges. None at all leaves an empty row, so that revisions never repeat.
+/// Replaces an operator's ranges, if they are still in the revision that was seen (0 for none ever). None
+/// at all leaves an empty row, so that revisions never repeat.
+///
+/// # Errors
+/// [`StoreError::Stale`] if somebody else loaded them meanwhile.
 pub async fn replace(
     db: &mut PgConnection,
     operator: Uuid,
     networks: &[IpNet],
     asns: &[i64],
+    seen: Option<i32>,
     now: Time,
 ) -> Result<(), StoreError> {
-    sqlx::query!(
+    let done = sqlx::query!(
         r#"
-        insert into operator_ranges (operator_id, networks, asns, revision, loaded_at)
-        values ($1, $2, $3, 1, $4)
+        insert into operator_ranges as known (operator_id, networks, asns, revision, loaded_at)
+        select $1::uuid, $2::inet[], $3::bigint[], 1, $4::timestamptz
+        where coalesce($5, 0) = 0 or exists (select from operator_ranges where operator_id = $1)
         on conflict (operator_id) do update
         set networks = excluded.networks, asns = excluded.asns,
-            revision = operator_ranges.revision + 1, loaded_at = excluded.loaded_at
+            revision = known.revision + 1, loaded_at = excluded.loaded_at
+        where known.revision = coalesce($5, known.revision)
         "#,
         operator,
         networks as &[IpNet],
         asns,
         now,
+        seen,
     )
     .execute(db)
     .await?;
-    Ok(())
+    StoreError::one_row(done.rows_affected())
 }

@@ -34,10 +34,30 @@ pub struct Staff {
     pub role: Role,
     /// Whether it has a password yet, or signed in at the company's provider.
     pub ready: bool,
+    /// Whether it was given the right to see what is personal in full; owners have it by their role.
+    pub may_unmask: bool,
     /// Set: may not sign in.
     pub disabled_at: Option<Time>,
     /// When it was made.
     pub created_at: Time,
+    /// Counts changes of what it may do.
+    pub revision: i32,
+}
+
+/// Serialises what depends on who else is an owner, over all replicas. Any constant will do.
+const STAFF_LOCK: i64 = 0x7374_6166;
+
+/// Waits until nobody else changes roles or locks accounts; held to the end of the transaction.
+pub async fn lock(db: &mut PgConnection) -> Result<(), StoreError> {
+    sqlx::query!(
+        r#"
+        select pg_advisory_xact_lock($1) as "locked: ()"
+        "#,
+        STAFF_LOCK
+    )
+    .fetch_one(db)
+    .await?;
+    Ok(())
 }
 
 impl Staff {
@@ -54,7 +74,7 @@ pub async fn list(db: &mut PgConnection) -> Result<Vec<Staff>, StoreError> {
         Staff,
         r#"
         select id, email, role as "role: Role", (password_hash is not null or company_subject is not null) as "ready!",
-            disabled_at, created_at
+            may_unmask, disabled_at, created_at, revision
         from staff
         order by lower(email)
         "#
@@ -121,7 +141,9 @@ pub async fn set_company(
     let done = sqlx::query!(
         r#"
         update staff
-        set company_issuer = $2, company_subject = $3, role = $4, updated_at = $5
+        set company_issuer = $2, company_subject = $3, role = $4, updated_at = $5,
+            revision = revision + (role <> $4)::int,
+            may_unmask = may_unmask and $4 = 'auditor'
         where id = $1 and disabled_at is null
         "#,
         id,
@@ -169,11 +191,59 @@ pub async fn disable(db: &mut PgConnection, email: &str, now: Time) -> Result<()
     let done = sqlx::query!(
         r#"
         update staff
-        set disabled_at = $2, updated_at = $2
+        set disabled_at = $2, updated_at = $2, revision = revision + 1
         where lower(email) = lower($1) and disabled_at is null
         "#,
         email,
         now,
+    )
+    .execute(db)
+    .await?;
+    StoreError::one_row(done.rows_affected())
+}
+
+/// Lets a disabled account sign in again.
+///
+/// # Errors
+/// [`StoreError::Stale`] if it is not disabled.
+pub async fn enable(db: &mut PgConnection, id: Uuid, now: Time) -> Result<(), StoreError> {
+    let done = sqlx::query!(
+        r#"
+        update staff
+        set disabled_at = null, updated_at = $2, revision = revision + 1
+        where id = $1 and disabled_at is not null
+        "#,
+        id,
+        now,
+    )
+    .execute(db)
+    .await?;
+    StoreError::one_row(done.rows_affected())
+}
+
+/// Gives an account another role. A right that only auditors can be given goes with theirs.
+///
+/// # Errors
+/// [`StoreError::Stale`] if there is no such account any more, it has the role already, or it is not in
+/// the revision that was seen.
+pub async fn set_role(
+    db: &mut PgConnection,
+    id: Uuid,
+    role: Role,
+    seen: i32,
+    now: Time,
+) -> Result<(), StoreError> {
+    let done = sqlx::query!(
+        r#"
+        update staff
+        set role = $2, may_unmask = may_unmask and $2 = 'auditor', updated_at = $3,
+            revision = revision + 1
+        where id = $1 and role <> $2 and revision = $4
+        "#,
+        id,
+        role as Role,
+        now,
+        seen,
     )
     .execute(db)
     .await?;

@@ -21,6 +21,8 @@ pub struct Shown {
     pub created_at: Time,
     /// When it was last used.
     pub used_at: Option<Time>,
+    /// Counts its names.
+    pub revision: i32,
 }
 
 /// A passkey with its account.
@@ -82,7 +84,7 @@ pub async fn list(db: &mut PgConnection, staff: Uuid) -> Result<Vec<Shown>, Stor
     let rows = sqlx::query_as!(
         Shown,
         r#"
-        select id, name, credential_id, created_at, used_at
+        select id, name, credential_id, created_at, used_at, revision
         from staff_passkeys
         where staff = $1
         order by id
@@ -141,6 +143,39 @@ pub async fn used(
     .execute(db)
     .await?;
     StoreError::one_row(done.rows_affected())
+}
+
+/// Calls a passkey of an account something else; another account's keeps its name, and so does one that is
+/// not in the revision that was seen. Returns the name it had.
+pub async fn rename(
+    db: &mut PgConnection,
+    staff: Uuid,
+    id: Uuid,
+    name: &str,
+    seen: Option<i32>,
+) -> Result<Option<String>, StoreError> {
+    let before = sqlx::query_scalar!(
+        r#"
+        with before as (
+            select id, name
+            from staff_passkeys
+            where staff = $1 and id = $2 and revision = coalesce($4, revision)
+            for update
+        )
+        update staff_passkeys p
+        set name = $3, revision = p.revision + 1
+        from before
+        where p.id = before.id
+        returning before.name
+        "#,
+        staff,
+        id,
+        name,
+        seen,
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(before)
 }
 
 /// Removes a passkey of an account; another account's stays. Returns its name.

@@ -54,23 +54,26 @@ pub async fn may(db: &mut PgConnection, email: &str) -> Result<bool, StoreError>
 /// Gives an auditor the right, or takes it.
 ///
 /// # Errors
-/// [`StoreError::Stale`] if there is no such auditor, or nothing would change.
+/// [`StoreError::Stale`] if there is no such auditor, nothing would change, or the account is not in the
+/// revision that was seen.
 pub async fn set(
     db: &mut PgConnection,
     email: &str,
     may: bool,
+    seen: Option<i32>,
     now: Time,
 ) -> Result<(), StoreError> {
     let done = sqlx::query!(
         r#"
         update staff
-        set may_unmask = $2, updated_at = $3
+        set may_unmask = $2, updated_at = $3, revision = revision + 1
         where lower(email) = lower($1) and disabled_at is null and role = 'auditor'
-            and may_unmask <> $2
+            and may_unmask <> $2 and revision = coalesce($4, revision)
         "#,
         email,
         may,
         now,
+        seen,
     )
     .execute(db)
     .await?;

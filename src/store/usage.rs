@@ -145,12 +145,23 @@ pub struct QuotaUse {
     pub used: i64,
 }
 
-/// All quotas, with what was used from the first day of a month until now.
-pub async fn quotas(
-    db: &mut PgConnection,
-    month: NaiveDate,
-    today: NaiveDate,
-) -> Result<Vec<QuotaUse>, StoreError> {
+impl QuotaUse {
+    /// The same with what these calls, those of a month, used of it.
+    #[must_use]
+    pub fn counted<'a>(self, month: impl Iterator<Item = &'a Used>) -> Self {
+        let is_its_own = |row: &&Used| match self.subject.as_str() {
+            "client" => row.client_id == self.name,
+            _ => row.operator == self.name,
+        };
+        Self {
+            used: month.filter(is_its_own).map(|row| row.billable).sum(),
+            ..self
+        }
+    }
+}
+
+/// All quotas, nothing counted yet.
+pub async fn quotas(db: &mut PgConnection) -> Result<Vec<QuotaUse>, StoreError> {
     let quotas = sqlx::query!(
         r#"
         select 'client' as "subject!", client_id as "name!",
@@ -164,27 +175,15 @@ pub async fn quotas(
         order by 1, 2
         "#
     )
-    .fetch_all(&mut *db)
+    .fetch_all(db)
     .await?;
-    if quotas.is_empty() {
-        // Whoever set none does not pay for counting.
-        return Ok(Vec::new());
-    }
-    let calls = list(db, month, today).await?;
-    let used = |subject: &str, name: &str| {
-        let its_own = |row: &&Used| match subject {
-            "client" => row.client_id == name,
-            _ => row.operator == name,
-        };
-        calls.iter().filter(its_own).map(|row| row.billable).sum()
-    };
-    let with_use = quotas.into_iter().map(|row| QuotaUse {
-        used: used(&row.subject, &row.name),
+    let uncounted = quotas.into_iter().map(|row| QuotaUse {
+        used: 0,
         subject: row.subject,
         name: row.name,
         quota: row.quota,
     });
-    Ok(with_use.collect())
+    Ok(uncounted.collect())
 }
 
 /// Notes that a share of a quota was reached this month; says whether nobody had noted it.

@@ -1,15 +1,13 @@
 //! The keys that sign our tokens, parsed, as one immutable snapshot; a new one replaces it whole
 //! when the database says that keys moved.
 
-use std::sync::Arc;
-
-use arc_swap::ArcSwap;
 use bytes::Bytes;
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Validation, decode, decode_header};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::newest::Newest;
 use crate::oauth::signing_alg::SigningAlg;
 use crate::store::keys::Status;
 use crate::token::signing_key::{SigningError, SigningKey};
@@ -144,27 +142,7 @@ impl Keyring {
 }
 
 /// The keyring everybody shares; replaced whole, read without a lock.
-#[derive(Debug)]
-pub struct LiveKeyring(ArcSwap<Keyring>);
-
-impl LiveKeyring {
-    /// Starts with this one.
-    #[must_use]
-    pub fn new(keyring: Keyring) -> Self {
-        Self(ArcSwap::from_pointee(keyring))
-    }
-
-    /// The current one; hold it for one request.
-    #[must_use]
-    pub fn current(&self) -> Arc<Keyring> {
-        self.0.load_full()
-    }
-
-    /// Takes a newer one into use.
-    pub fn replace(&self, keyring: Keyring) {
-        self.0.store(Arc::new(keyring));
-    }
-}
+pub type LiveKeyring = Newest<Keyring>;
 
 #[cfg(test)]
 mod tests {

@@ -19,6 +19,7 @@ use crate::store::db::{Db, StoreError};
 use crate::store::keys::{self, SigningKeyRow, Status};
 use crate::token::KeyError;
 use crate::token::keyring::Keyring;
+use crate::token::schedule;
 use crate::token::signing_key::{SigningKey, generate};
 
 /// The algorithms every deployment has keys for.
@@ -49,6 +50,12 @@ pub enum Rotation {
     /// Somebody else may have the active key: it leaves the published set at once, whoever still
     /// has a token of it must sign in again, and the next key signs however new it is.
     Compromised,
+    /// The calendar says so: the active key has signed for this long, and the next one was published
+    /// well before. Recorded as the system's own act.
+    Due {
+        /// How long a key signs.
+        every: Duration,
+    },
 }
 
 /// What a rotation did.
@@ -123,10 +130,9 @@ pub async fn stage_next(
 /// The record of what the system does to a key by itself.
 fn record(vault: &Vault, now: Time, row: &SigningKeyRow, action: &str, to: Status) -> Record {
     let event = Event::AdminEvent {
-        operation: if action == "retire" {
-            "UPDATE"
-        } else {
-            "CREATE"
+        operation: match action {
+            "retire" | "rotate" => "UPDATE",
+            _ => "CREATE",
         }
         .to_owned(),
         resource: "key".to_owned(),
@@ -172,6 +178,22 @@ pub async fn rotate(
             Status::Retiring
         }
         Rotation::Compromised => Status::Retired,
+        Rotation::Due { every } => {
+            // Another replica may have been first: then its key is too new.
+            let ready = schedule::due_at(active, next, every);
+            if ready > now {
+                return Err(KeyError::TooEarly {
+                    published: next.created_at,
+                    ready,
+                });
+            }
+            let [moved, staged] = [
+                record(vault, now, next, "rotate", Status::Active),
+                record(vault, now, &fresh, "stage", fresh.status),
+            ];
+            audit::append(&mut *tx, [moved, staged]).await?;
+            Status::Retiring
+        }
     };
     // It must open before it signs: nobody may be left with a key that cannot.
     parse(vault, alg, next)?;

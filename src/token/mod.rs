@@ -1,7 +1,7 @@
 //! Signing keys, ID tokens, access tokens and the claims in them.
 //!
 //! [`root`] guards what everything else hangs on, [`lifecycle`] makes and moves signing keys in the
-//! database, [`keyring`] holds them parsed, [`claims`] decides what an app is told, [`id_token`]
+//! database, [`schedule`] when they move by themselves, [`keyring`] holds them parsed, [`claims`] decides what an app is told, [`id_token`]
 //! and [`access_token`] write it down and [`subject`] names the person.
 
 pub mod access_token;
@@ -11,6 +11,7 @@ pub mod keyring;
 pub mod lifecycle;
 pub mod revocation;
 pub mod root;
+pub mod schedule;
 pub mod signing_key;
 pub mod subject;
 

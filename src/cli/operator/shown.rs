@@ -2,12 +2,13 @@
 
 use serde_json::json;
 
+use crate::admin::apply_file;
 use crate::admin::breakers::OpenBreaker;
 use crate::admin::operator_view::OperatorView;
 use crate::admin::presets;
 use crate::cli::office::{Globals, Office};
 use crate::cli::output::{fields, note, print, print_json, shown, spelt, table};
-use crate::store::operators::Operator;
+use crate::store::operators::{Operator, Settings};
 
 pub(super) fn show_presets(globals: &Globals) {
     if globals.json {
@@ -23,6 +24,15 @@ pub(super) fn show_presets(globals: &Globals) {
     };
     let rows: Vec<_> = presets::all().iter().map(row).collect();
     print(&table(["preset", "credential", "base", "for"], &rows));
+}
+
+/// As `operator add --settings` reads it.
+pub(super) fn discovered(globals: &Globals, found: &Settings) {
+    if globals.json {
+        return print_json(&json!({ "settings": found }));
+    }
+    let own = apply_file::own(found, &Settings::default());
+    print(&toml::to_string_pretty(&own).expect("settings without nulls are a table"));
 }
 
 pub(super) fn switched(globals: &Globals, alias: &str, disabled: bool) {

@@ -9,6 +9,7 @@ use http::StatusCode;
 
 use crate::admin::charts::{self, Answers, Charts, Span};
 use crate::clock::Time;
+use crate::console::audit::charts_apps::{self as apps, App};
 use crate::console::audit::filter::encoded;
 use crate::console::audit::words::{lasted, spelt};
 use crate::console::frame::Frame;
@@ -32,7 +33,7 @@ const LINES: usize = 6;
 /// Reasons shown.
 const REASONS: usize = 12;
 /// The pictures' sizes, in their own units.
-const WIDE: i64 = 600;
+pub const WIDE: i64 = 600;
 const HIGH: i64 = 160;
 /// Longest text of a filter.
 const LONGEST: usize = 100;
@@ -57,13 +58,18 @@ struct Bucket {
     cells: Vec<String>,
 }
 
-struct Bar {
-    label: String,
-    count: i64,
-    share: String,
-    width: i64,
+/// A bar and its row in the table.
+pub struct Bar {
+    /// What it is.
+    pub label: String,
+    /// How many.
+    pub count: i64,
+    /// Of how many.
+    pub share: String,
+    /// How wide it is.
+    pub width: i64,
     /// Where its records are.
-    link: Option<String>,
+    pub link: Option<String>,
 }
 
 struct Latency {
@@ -106,6 +112,10 @@ struct Page {
     funnel: Vec<Bar>,
     latencies: Vec<Latency>,
     reasons: Vec<Bar>,
+    apps: Vec<App>,
+    more_apps: usize,
+    /// What became of those that were not on their network and those handed off, over all apps shown or not.
+    elsewhere: Vec<Bar>,
     cells: Vec<Cell>,
     days: Vec<Day>,
     busiest: i64,
@@ -160,6 +170,9 @@ pub async fn show(visit: Visit) -> Result<Response, Trouble> {
         funnel: funnel(&charts),
         latencies: latencies(&charts),
         reasons: reasons(&charts, &narrowed),
+        apps: apps::rows(&charts, span),
+        more_apps: charts.apps.len().saturating_sub(apps::MOST),
+        elsewhere: apps::elsewhere(&charts),
         cells: cells(&charts.heat),
         days: days(&charts.heat),
         busiest: busiest(&charts.heat),

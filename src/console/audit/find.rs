@@ -34,6 +34,7 @@ pub async fn find(visit: Visit) -> Result<Response, Trouble> {
     match audit::list(&visit.desk(), query, 1).await {
         Ok(found) => {
             let login = found
+                .entries
                 .first()
                 .and_then(|entry| entry.body["login_id"].as_str());
             Ok(match login {

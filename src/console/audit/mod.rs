@@ -2,19 +2,20 @@
 //! is personal is shown for a reason; charts, exports and the state of the log.
 
 mod charts;
+mod charts_apps;
 mod exports;
 mod fetched;
-mod filter;
 mod find;
 mod log;
 mod login;
 mod rights;
 mod search;
-mod step;
+pub(super) mod step;
 mod unmask;
 mod views;
 mod words;
 
+use crate::admin::audit_filter as filter;
 use crate::console::rule::{AUDITORS, OWNERS, READERS, Routes, STAFF, SUPPORT};
 use crate::secret::from_b64;
 
@@ -51,6 +52,11 @@ pub fn routes(routes: Routes) -> Routes {
             "/admin/audit/exports/{export}/file",
             AUDITORS,
             fetched::fetch,
+        )
+        .page(
+            "/admin/audit/exports/{export}/manifest",
+            AUDITORS,
+            fetched::manifest,
         )
         .page("/admin/audit/log", READERS, log::show)
         .act_proven("/admin/audit/log/hold", AUDITORS, log::hold)

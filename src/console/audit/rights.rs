@@ -46,6 +46,6 @@ pub async fn show(visit: Visit) -> Result<Response, Trouble> {
 /// Gives the right, or takes it.
 pub async fn set(visit: Visit) -> Result<Response, Trouble> {
     let may = visit.field("may") == "yes";
-    unmask_rights::set(&visit.desk(), visit.field("email"), may).await?;
+    unmask_rights::set(&visit.desk(), visit.field("email"), may, None).await?;
     Ok(to("/admin/audit/rights", "saved"))
 }

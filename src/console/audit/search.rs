@@ -7,13 +7,13 @@ use http::StatusCode;
 use uuid::Uuid;
 
 use crate::admin::Refused;
-use crate::admin::audit::{self, Entry, Query};
+use crate::admin::audit::{self, Entry, Found, Query};
 use crate::console::audit::filter::{Chip, Filter, Wrong, moment};
 use crate::console::audit::{as_path, step, words};
 use crate::console::frame::Frame;
 use crate::console::trouble::Trouble;
 use crate::console::visit::Visit;
-use crate::secret::first_id;
+use crate::secret::{first_id, made_at};
 use crate::verdict::Outcome;
 use crate::web::headers::PageClass;
 use crate::web::page::render;
@@ -72,6 +72,8 @@ struct Page {
     rows: Vec<Row>,
     newer: Option<String>,
     older: Option<String>,
+    /// If records older than that were not looked at yet.
+    looked_back_to: Option<String>,
     is_cut: bool,
     wrong: Option<Wrong>,
     late: bool,
@@ -160,8 +162,8 @@ pub async fn show(visit: Visit) -> Result<Response, Trouble> {
         Cursor::Before(id) => query.before = Some(id),
         Cursor::After(id) => query.after = Some(id),
     }
-    let entries = match list(&visit, query).await {
-        Ok(Some(entries)) => entries,
+    let found = match list(&visit, query).await {
+        Ok(Some(found)) => found,
         Ok(None) => {
             page.late = true;
             return Ok(answer(&page));
@@ -175,19 +177,20 @@ pub async fn show(visit: Visit) -> Result<Response, Trouble> {
         }
         Err(other) => return Err(other.into()),
     };
-    fill(&mut page, &filter, &cursor, entries);
+    fill(&mut page, &filter, &cursor, found);
     Ok(answer(&page))
 }
 
 /// One record more than a page holds; none if that took too long.
-async fn list(visit: &Visit, query: Query) -> Result<Option<Vec<Entry>>, Refused> {
+async fn list(visit: &Visit, query: Query) -> Result<Option<Found>, Refused> {
     match audit::list(&visit.desk(), query, ON_A_PAGE + 1).await {
         Err(Refused::Database(error)) if error.is_too_slow() => Ok(None),
         other => other.map(Some),
     }
 }
 
-fn fill(page: &mut Page, filter: &Filter, cursor: &Cursor, mut entries: Vec<Entry>) {
+fn fill(page: &mut Page, filter: &Filter, cursor: &Cursor, found: Found) {
+    let mut entries = found.entries;
     let most = usize::from(ON_A_PAGE);
     let more = entries.len() > most;
     let backwards = matches!(cursor, Cursor::After(_));
@@ -205,6 +208,10 @@ fn fill(page: &mut Page, filter: &Filter, cursor: &Cursor, mut entries: Vec<Entr
     };
     page.newer = link("after", entries.first()).filter(|_| has_newer);
     page.older = link("before", entries.last()).filter(|_| has_older);
+    if let Some(next) = found.looked_back_to {
+        page.looked_back_to = made_at(next).map(|at| at.format("%Y-%m-%d %H:%M:%S").to_string());
+        page.older = Some(filter.text_with("before", &next.to_string()));
+    }
     page.rows = entries.iter().map(row).collect();
 }
 
@@ -294,6 +301,7 @@ fn page(visit: &Visit, filter: &Filter, form: Typed, wrong: Option<Wrong>) -> Pa
         rows: Vec::new(),
         newer: None,
         older: None,
+        looked_back_to: None,
         is_cut: OTHERS[..3]
             .iter()
             .any(|name| visit.query.get(name).is_some()),

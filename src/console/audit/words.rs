@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// Every event with what it says. A test holds this against the catalogue of events.
-pub const KINDS: [(&str, &str); 39] = [
+pub const KINDS: [(&str, &str); 43] = [
     ("LOGIN_STARTED", "The app asked for a sign-in"),
     ("NUMBER_ENTERED", "The person gave a number"),
     ("OPERATOR_SELECTED", "The browser was sent to the operator"),
@@ -17,6 +17,7 @@ pub const KINDS: [(&str, &str); 39] = [
         "IDENTITY_PROVIDER_RESPONSE_ERROR",
         "What came back from the operator was refused",
     ),
+    ("LOGIN_EXTENDED", "The person asked for more time"),
     ("GRANT_CONSENT", "The person agreed to what the app is told"),
     ("LOGIN", "The sign-in ended with a code for the app"),
     ("LOGIN_ERROR", "The sign-in ended without a code"),
@@ -30,6 +31,15 @@ pub const KINDS: [(&str, &str); 39] = [
     ("REFRESH_TOKEN", "The app refreshed its tokens"),
     ("REFRESH_TOKEN_ERROR", "A refresh token was refused"),
     ("REVOKE_GRANT", "The app gave a token back"),
+    (
+        "REVOKE_GRANT_ERROR",
+        "An app tried to give back another app's token",
+    ),
+    ("USER_INFO_REQUEST_ERROR", "An access token was refused"),
+    (
+        "INTROSPECT_TOKEN_ERROR",
+        "An app may not ask what a token is",
+    ),
     ("LOGOUT", "A session ended"),
     (
         "GO_AHEAD_WITHDRAWN",

@@ -100,7 +100,7 @@ pub async fn save(visit: Visit) -> Result<Response, Trouble> {
 pub async fn upload(visit: Visit) -> Result<Response, Trouble> {
     let client_id = visit.path("client_id");
     let set = match visit.file.clone() {
-        Some(file) => client_logo::set(&visit.desk(), client_id, file.into()).await,
+        Some(file) => client_logo::set(&visit.desk(), client_id, file.into(), None).await,
         None => Err(Refused::Invalid {
             field: "logo",
             message: "choose a picture first".to_owned(),
@@ -123,7 +123,7 @@ pub async fn upload(visit: Visit) -> Result<Response, Trouble> {
 /// Takes it away.
 pub async fn remove(visit: Visit) -> Result<Response, Trouble> {
     let client_id = visit.path("client_id");
-    client_logo::remove(&visit.desk(), client_id).await?;
+    client_logo::remove(&visit.desk(), client_id, None).await?;
     visit.app.forget("clients").await;
     Ok(to(&here(client_id), "no-picture"))
 }

@@ -1,11 +1,15 @@
-//! Clients: the list, registering one, its page, its code, its settings, its branding, its secrets.
+//! Clients: the list, registering one, its page, its code, its settings, its branding, its keys and protocol, its
+//! secrets, its sector, its end.
 
 pub mod branding;
 pub mod edit;
 pub mod list;
 pub mod new;
 pub mod one;
+pub mod protocol;
+pub mod remove;
 pub mod secrets;
+pub mod sector;
 pub mod trial;
 
 use crate::admin::{Refused, clients};

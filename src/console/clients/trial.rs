@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::admin::Refused;
 use crate::admin::trials::{self, Kept, Seen, Wish};
+use crate::console::audit::step::{Shown, shown};
 use crate::console::clients::named;
 use crate::console::frame::Frame;
 use crate::console::trouble::Trouble;
@@ -48,6 +49,9 @@ struct Page {
     explained: Vec<(String, &'static str)>,
     userinfo: String,
     failed: usize,
+    /// What was recorded on the way, the trips to operators among it.
+    steps: Vec<Shown>,
+    login: Option<Uuid>,
 }
 
 #[derive(Template)]
@@ -106,6 +110,11 @@ pub async fn show(visit: Visit) -> Result<Response, Trouble> {
     let trial = trials::show(&visit.desk(), visit.staff().staff, id).await?;
     let pretty = |value: &Value| serde_json::to_string_pretty(value).unwrap_or_default();
     let outcome = trial.outcome.as_ref();
+    let story = match outcome {
+        Some(_) => trials::story(&visit.desk(), &trial.kept).await?,
+        None => Vec::new(),
+    };
+    let steps: Vec<Shown> = story.iter().map(shown).collect();
     let page = Page {
         frame: visit.frame("Try sign-in"),
         url: authorize_url(&visit, &trial.kept),
@@ -116,6 +125,8 @@ pub async fn show(visit: Visit) -> Result<Response, Trouble> {
         failed: outcome.map_or(0, |outcome| {
             outcome.checks.iter().filter(|check| !check.ok).count()
         }),
+        login: steps.iter().find_map(|step| step.login),
+        steps,
         trial,
     };
     Ok(render(StatusCode::OK, PageClass::Console, &page))

@@ -8,15 +8,25 @@ use serde_json::Value;
 
 use crate::admin::Refused;
 use crate::admin::operators::{self, Editable};
+use crate::console::fields::{self, Fault, Inputs};
 use crate::console::frame::Frame;
-use crate::console::operators::fields::{self, Inputs};
+use crate::console::operators::contract::{self, ALL};
 use crate::console::rule::to;
-use crate::console::trouble::Trouble;
+use crate::console::trouble::{CHANGED_MEANWHILE, Trouble};
 use crate::console::visit::Visit;
 use crate::secret::Redacted;
 use crate::store::operators::{Credentials, Mode, Operator};
 use crate::web::headers::PageClass;
 use crate::web::page::render;
+
+/// What the form has besides the settings.
+pub(super) const OTHERS: [(&str, &str); 5] = [
+    ("alias", "Alias"),
+    ("name", "Name"),
+    ("client_secret", "Client secret"),
+    ("private_key_pem", "Private key"),
+    ("kid", "The key's ID there"),
+];
 
 #[derive(Template)]
 #[template(path = "console/operator_edit.html")]
@@ -28,22 +38,14 @@ struct Page {
     test: bool,
     managed_by: Option<String>,
     groups: Vec<Inputs>,
-    refused: Option<(String, String)>,
-}
-
-impl Page {
-    fn is_refused(&self, name: &str) -> bool {
-        self.refused
-            .as_ref()
-            .is_some_and(|(field, _)| field == name)
-    }
+    refused: Option<Fault>,
 }
 
 /// The form.
 pub async fn show(visit: Visit) -> Result<Response, Trouble> {
     let operator = operators::show(&visit.desk(), visit.path("alias")).await?;
     let settings = serde_json::to_value(&operator.settings).unwrap_or(Value::Null);
-    let groups = fields::inputs(&|_| true, &|field| fields::stored(&settings, field));
+    let groups = fields::inputs(&ALL, &|_| true, &|field| fields::stored(&settings, field));
     let page = Page {
         frame: visit.frame(&format!("Settings of {}", operator.name)),
         alias: operator.alias,
@@ -63,7 +65,7 @@ pub async fn save(visit: Visit) -> Result<Response, Trouble> {
     let seen = visit.field("revision").parse::<i32>().ok();
     let seen = seen.ok_or(Refused::Stale)?;
     let before = operators::show(&visit.desk(), alias).await?;
-    let saved = match fields::written(&visit.form, &before.settings, &|_| true) {
+    let saved = match contract::written(&visit.form, &before.settings, &|_| true) {
         Ok(settings) => {
             let edit = |fields: &mut Editable| {
                 fields.name = visit.field("name").trim().to_owned();
@@ -86,26 +88,38 @@ pub async fn save(visit: Visit) -> Result<Response, Trouble> {
             Ok(to(&format!("/admin/operators/{alias}"), done))
         }
         Err(Refused::Invalid { field, message }) => {
-            Ok(again(&visit, &before, seen, field, message))
+            let status = StatusCode::UNPROCESSABLE_ENTITY;
+            Ok(again(&visit, &before, seen, status, (field, message)))
+        }
+        Err(Refused::Stale) => {
+            let told = ("", CHANGED_MEANWHILE.to_owned());
+            let (now, status) = (before.revision, StatusCode::CONFLICT);
+            Ok(again(&visit, &before, now, status, told))
         }
         Err(refused) => Err(refused.into()),
     }
 }
 
 /// The form once more with what was written, but for secrets.
-fn again(visit: &Visit, before: &Operator, seen: i32, field: &str, message: String) -> Response {
-    let groups = fields::inputs(&|_| true, &|field| fields::posted(&visit.form, field));
+fn again(
+    visit: &Visit,
+    before: &Operator,
+    revision: i32,
+    status: StatusCode,
+    (field, message): (&'static str, String),
+) -> Response {
+    let groups = fields::inputs(&ALL, &|_| true, &|field| fields::posted(&visit.form, field));
     let page = Page {
         frame: visit.frame(&format!("Settings of {}", before.name)),
         alias: before.alias.clone(),
-        revision: seen,
+        revision,
         name: visit.field("name").to_owned(),
         test: mode(visit) == Mode::Test,
         managed_by: before.managed_by.clone(),
+        refused: Some(Fault::new(field, message, &groups, &OTHERS)),
         groups,
-        refused: Some((field.to_owned(), message)),
     };
-    render(StatusCode::UNPROCESSABLE_ENTITY, PageClass::Console, &page)
+    render(status, PageClass::Console, &page)
 }
 
 /// The mode that a form says.

@@ -8,14 +8,14 @@ use http::StatusCode;
 use serde_json::Value;
 
 use crate::admin::operators::{self, NewOperator};
-use crate::admin::{Refused, patch, presets};
+use crate::admin::{Refused, operator_discovery};
+use crate::console::fields::{self, Fault, Field, Inputs};
 use crate::console::frame::Frame;
-use crate::console::operators::edit::{credentials, mode};
-use crate::console::operators::fields::{self, Field, Inputs};
+use crate::console::operators::contract::{self, ALL};
+use crate::console::operators::edit::{OTHERS, credentials, mode};
 use crate::console::trouble::Trouble;
 use crate::console::visit::Visit;
-use crate::operator::found;
-use crate::store::operators::{Mode, Settings};
+use crate::store::operators::Mode;
 use crate::web::headers::PageClass;
 use crate::web::page::render;
 
@@ -55,15 +55,7 @@ struct Page {
     test: bool,
     callback_start: String,
     groups: Vec<Inputs>,
-    refused: Option<(String, String)>,
-}
-
-impl Page {
-    fn is_refused(&self, name: &str) -> bool {
-        self.refused
-            .as_ref()
-            .is_some_and(|(field, _)| field == name)
-    }
+    refused: Option<Fault>,
 }
 
 /// Asks for the issuer.
@@ -83,20 +75,26 @@ fn asked(visit: &Visit, status: StatusCode, refused: Option<String>) -> Response
 /// Reads the document and shows what it says. Nothing is stored.
 pub async fn look(visit: Visit) -> Result<Response, Trouble> {
     let issuer = visit.field("issuer").trim();
-    let before = preset()?;
-    match found::look_up(&visit.app.outbound, issuer, &before).await {
+    match operator_discovery::look_up(&visit.app.outbound, issuer).await {
         Ok(found) => {
             let settings = serde_json::to_value(&found).unwrap_or(Value::Null);
             let text = |field: &Field| fields::stored(&settings, field);
             Ok(form(&visit, StatusCode::OK, &text, None))
         }
-        Err(why) => Ok(asked(&visit, StatusCode::UNPROCESSABLE_ENTITY, Some(why))),
+        Err(Refused::Invalid { message, .. }) => Ok(asked(
+            &visit,
+            StatusCode::UNPROCESSABLE_ENTITY,
+            Some(message),
+        )),
+        Err(refused) => Err(refused.into()),
     }
 }
 
 /// Adds the operator as the form says; its page offers the test next.
 pub async fn add(visit: Visit) -> Result<Response, Trouble> {
-    let added = match fields::written(&visit.form, &preset()?, &|name| SHOWN.contains(&name)) {
+    let added = match contract::written(&visit.form, &operator_discovery::start()?, &|name| {
+        SHOWN.contains(&name)
+    }) {
         Ok(settings) => {
             let new = NewOperator {
                 alias: visit.field("alias").trim().to_owned(),
@@ -115,8 +113,8 @@ pub async fn add(visit: Visit) -> Result<Response, Trouble> {
             let page = format!("/admin/operators/{}?done=added", operator.alias);
             return Ok(Redirect::to(&page).into_response());
         }
-        Err(Refused::Invalid { field, message }) => (field.to_owned(), message),
-        Err(Refused::Taken { field, value }) => (field.to_owned(), format!("{value} is taken")),
+        Err(Refused::Invalid { field, message }) => (field, message),
+        Err(Refused::Taken { field, value }) => (field, format!("{value} is taken")),
         Err(refused) => return Err(refused.into()),
     };
     let text = |field: &Field| fields::posted(&visit.form, field);
@@ -124,26 +122,21 @@ pub async fn add(visit: Visit) -> Result<Response, Trouble> {
     Ok(form(&visit, status, &text, Some((field, message))))
 }
 
-fn preset() -> Result<Settings, Refused> {
-    let camara = presets::find("camara")?;
-    // The base is what the document is asked for.
-    let contract = camara.settings(Some(""), Mode::Live)?;
-    patch::operator_settings(&Settings::default(), Value::Object(contract))
-}
-
 fn form(
     visit: &Visit,
     status: StatusCode,
     text: &dyn Fn(&Field) -> String,
-    refused: Option<(String, String)>,
+    refused: Option<(&'static str, String)>,
 ) -> Response {
+    let groups = fields::inputs(&ALL, &|name| SHOWN.contains(&name), text);
+    let refused = refused.map(|(field, message)| Fault::new(field, message, &groups, &OTHERS));
     let page = Page {
         frame: visit.frame("Connect by discovery"),
         alias: visit.field("alias").to_owned(),
         name: visit.field("name").to_owned(),
         test: mode(visit) == Mode::Test,
         callback_start: visit.app.config.issuer.url("/broker/"),
-        groups: fields::inputs(&|name| SHOWN.contains(&name), text),
+        groups,
         refused,
     };
     render(status, PageClass::Console, &page)

@@ -1,10 +1,14 @@
 //! `/admin/operators`: the networks that are asked, how they do, and the test of a connection.
 
+mod addresses;
+mod contract;
 pub mod edit;
-mod fields;
+pub mod finder;
 pub mod import;
+pub mod networks;
 pub mod new;
 pub mod phone;
+pub mod ranges;
 
 use askama::Template;
 use axum::response::Response;

@@ -104,10 +104,12 @@ pub enum Tried {
 }
 
 /// Counts a try and compares in the same breath, so that no number of simultaneous tries has more than
-/// it may. The records are `wrong` for a wrong try and `last` for the last one.
+/// it may. The records are `wrong` for a wrong try and `last` for the last one. What was wrong a moment ago
+/// is no other try: nobody learns anything by it, and a form that a double tap sends twice must not end the
+/// login.
 ///
 /// # Errors
-/// [`StoreError::Stale`] if the login does not wait for digits.
+/// [`StoreError::Stale`] if the login does not wait for digits, or not for these.
 pub async fn try_digits(
     lane: &Lane,
     typed: &Typed<'_>,
@@ -126,7 +128,7 @@ pub async fn try_digits(
         ),
         tried as (
             update handoffs
-            set digit_tries = digit_tries + 1, changed_at = $3,
+            set digit_tries = digit_tries + 1, digits_tried = $4, changed_at = $3,
                 stage = case
                     when digits_hash = $4 then 'proven'
                     when digit_tries + 1 >= $5 then 'stopped'
@@ -136,7 +138,8 @@ pub async fn try_digits(
                     when digits_hash <> $4 and digit_tries + 1 >= $5 then $6
                     else cooled_until
                 end
-            where id = $2 and stage = 'matched' and digit_tries < $5 and exists (select from login)
+            where id = $2 and stage = 'matched' and digit_tries < $5
+                and digits_tried is distinct from $4 and exists (select from login)
             returning stage
         ),
         ended as (

@@ -102,7 +102,7 @@ pub async fn break_off(
 /// with it.
 ///
 /// # Errors
-/// [`StoreError::Stale`] if it had ended already.
+/// [`StoreError::Stale`] if it had ended already, or is to be abandoned and was given more time.
 pub async fn end(
     lane: &Lane,
     login: Uuid,
@@ -118,7 +118,7 @@ pub async fn end(
             update logins
             set stage = 'ended', outcome = $2, answer = $3, sealed = null, changed_at = $4,
                 ended_at = $4
-            where id = $1 and stage <> 'ended'
+            where id = $1 and stage <> 'ended' and ($2 <> 'abandoned' or expires_at <= $4)
             returning id
         ),
         leg as (

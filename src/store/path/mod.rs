@@ -11,6 +11,7 @@ mod answer;
 mod claim;
 mod close;
 mod depart;
+mod extend;
 mod open;
 mod release;
 
@@ -21,5 +22,6 @@ pub use depart::{
     Chosen, Departed, Departing, Tried, WINDOW, ask_for_operator, depart, forget_visits,
     open_and_depart, reroute, stop_short,
 };
+pub use extend::extend;
 pub use open::{Opening, open};
 pub use release::{GoAhead, Release, SessionRow, hold, release};
