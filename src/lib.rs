@@ -13,7 +13,7 @@
 //! | 3 | [`token`] |
 //! | 2 | [`store`] |
 //! | 1 | [`oauth`], [`audit`], [`outbound`] |
-//! | 0 | [`accent`], [`config`], [`clock`], [`secret`], [`phone`], [`verdict`] |
+//! | 0 | [`accent`], [`config`], [`clock`], [`newest`], [`secret`], [`phone`], [`verdict`] |
 //! | – | [`simulator`], [`demo`], [`embedded_postgres`]: import layers 0 and 1 only |
 
 // The metadata of discovery is one json! of more members than the macro may nest by default.
@@ -32,6 +32,7 @@ pub mod dev;
 pub mod embedded_postgres;
 pub mod ledger;
 pub mod login;
+pub mod newest;
 pub mod oauth;
 pub mod operator;
 pub mod outbound;

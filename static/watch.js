@@ -33,6 +33,15 @@
     } else {
       poll();
     }
+    // How long the code is good, by the second.
+    const good = page.querySelector("[data-good] bdi");
+    const end = Date.now() + Number(seconds) * 1000;
+    const count = () => {
+      const rest = Math.max(0, Math.ceil((end - Date.now()) / 1000));
+      good.textContent = Math.floor(rest / 60) + ":" + String(rest % 60).padStart(2, "0");
+      if (rest > 0 && !left) later(1, count);
+    };
+    if (good) count();
     // A code that is too old is replaced while somebody looks at it.
     const renew = document.querySelector('form[action$="/renew"]');
     if (renew && Number(seconds) > 0) {

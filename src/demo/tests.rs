@@ -31,7 +31,7 @@ struct Begun {
 impl Stage {
     async fn set(key: Key) -> Self {
         let provider = TestProvider::start(key).await;
-        let clock = Clock::movable();
+        let clock = Clock::by_hand();
         let demo = serve(provider.issuer(), &clock).await;
         Self {
             provider,

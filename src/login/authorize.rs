@@ -49,23 +49,23 @@ pub async fn get(
 ) -> Result<Response, Failure> {
     let query = query.unwrap_or_default();
     if query.len() > LONGEST {
-        return Ok(bad_link(&app, &browser, "the request is too long"));
+        return Ok(bad_link(&app, &browser, "the request is too long", None));
     }
     let params = match Params::parse(query.as_bytes(), app.config.limits.parameters) {
         Ok(params) => params,
-        Err(refused) => return Ok(bad_link(&app, &browser, &refused.to_string())),
+        Err(refused) => return Ok(bad_link(&app, &browser, &refused.to_string(), None)),
     };
     let now = app.clock.now();
     // Whoever asks too often is told so whatever is asked about, and opens nothing.
     let in_time = app.throttles.login_from(browser.address);
     let login = in_time.is_ok().then(|| new_id(now));
     match ask(&app, &browser, params, login, now).await? {
-        Asked::Nobody(reason) => Ok(bad_link(&app, &browser, &reason)),
+        Asked::Nobody(reason) => Ok(bad_link(&app, &browser, &reason, None)),
         Asked::Misled(client, error) => {
-            if in_time.is_ok() {
-                record_misled(&app, &browser, &client, &error).await?;
+            if let Some(id) = login {
+                record_misled(&app, &browser, &client, &error, id).await?;
             }
-            Ok(bad_link(&app, &browser, &error.to_string()))
+            Ok(bad_link(&app, &browser, &error.to_string(), login))
         }
         Asked::Before(login) => before(&app, &browser, login).await,
         Asked::Refused(client, redirect, error) if in_time.is_err() => {
@@ -226,7 +226,8 @@ async fn before(app: &App, browser: &Browser, login: Uuid) -> Result<Response, F
     {
         return Ok(show::again(login));
     }
-    Ok(bad_link(app, browser, &no_such_request().to_string()))
+    let reason = no_such_request().to_string();
+    Ok(bad_link(app, browser, &reason, Some(login)))
 }
 
 /// This address has started too many logins: nothing is opened, and nothing is recorded.
@@ -267,14 +268,17 @@ fn too_many(
 }
 
 /// Records that a browser brought a request of an app's that leads nowhere: a mistake in its settings, or
-/// somebody's attempt to have people led elsewhere.
+/// somebody's attempt to have people led elsewhere. No login is opened; the id that it would have had is the
+/// reference on the person's page.
 async fn record_misled(
     app: &App,
     browser: &Browser,
     client: &Client,
     error: &OAuthError,
+    id: Uuid,
 ) -> Result<(), Failure> {
     let subject = Subject {
+        login_id: Some(id),
         client_id: Some(client.client_id.clone()),
         ..Subject::default()
     };

@@ -91,7 +91,8 @@ async fn take(
         registry.get(&alias).cloned(),
         app.client(&claimed.login.client_id).await?,
     ) else {
-        return Ok(bad_link(&app, &browser, "the app or the operator is gone"));
+        let reason = "the app or the operator is gone";
+        return Ok(bad_link(&app, &browser, reason, Some(claimed.login.id)));
     };
     let login = claimed.login.clone();
     let (asked, back) = (live.clone(), browser.clone());

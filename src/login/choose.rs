@@ -12,7 +12,7 @@ use http::StatusCode;
 use crate::login::depart::{self, Way, question};
 use crate::login::entry::{Entry, posted};
 use crate::login::view::ChooseOperator;
-use crate::login::{go_on, policy, show};
+use crate::login::{policy, show};
 use crate::oauth::params::Params;
 use crate::operator::routing::{self, NoOperator};
 use crate::phone::PhoneNumber;
@@ -57,7 +57,7 @@ pub async fn post(
     let open = matches!(login.stage, Stage::Open | Stage::Away | Stage::Problem)
         && entry.now < login.expires_at
         && login.handoff_id.is_none()
-        && go_on::may_depart(login);
+        && policy::may_depart(login);
     if !open {
         return show::of(&app, &browser, &entry).await;
     }

@@ -3,23 +3,24 @@
 use std::sync::Arc;
 
 use axum::response::Response;
+use chrono::TimeDelta;
 use http::StatusCode;
 use uuid::Uuid;
 
 use crate::clock::Time;
-use crate::login::handoff;
 use crate::login::view::LostCookie;
+use crate::login::{handoff, policy};
 use crate::oauth::params::Params;
 use crate::secret::{Token, same};
 use crate::store::clients::Client;
-use crate::store::logins::{self, Login};
+use crate::store::logins::{self, Login, Stage};
 use crate::web::app::App;
 use crate::web::brand::Brand;
 use crate::web::browser::{Browser, LanguageWish};
 use crate::web::csrf;
 use crate::web::failure::Failure;
 use crate::web::headers::PageClass;
-use crate::web::page::{self, Form, Frame, render};
+use crate::web::page::{self, Ends, Form, Frame, render};
 use crate::web::plain::{BadLink, ErrorPage, Problem};
 
 /// A login, opened by its own browser.
@@ -44,20 +45,25 @@ pub async fn enter(app: &App, browser: &Browser, id: &str) -> Result<Entry, Resp
         return Err(lost_cookie(app, browser));
     };
     let cookies = browser.cookies(app);
-    let Some(cookie) = cookies.login(id) else {
-        return Err(match cookies.phone(id) {
-            // A phone has pages of its own.
-            Some(_) => handoff::phone::again(id),
-            None => lost_cookie(app, browser),
-        });
-    };
+    let cookie = cookies.login(id);
+    if cookie.is_none() && cookies.phone(id).is_some() {
+        // A phone has pages of its own.
+        return Err(handoff::phone::again(id));
+    }
     let login = logins::find(app.db.relaxed_steps(), &app.vault, id)
         .await
         .map_err(|error| failed(error.into()))?;
-    let Some(login) = login.filter(|login| same(&login.cookie_hash, &cookie.hash())) else {
+    let Some(login) = login else {
         return Err(lost_cookie(app, browser));
     };
-    with_client(app, browser, login, cookie).await
+    match cookie.filter(|cookie| same(&login.cookie_hash, &cookie.hash())) {
+        Some(cookie) => with_client(app, browser, login, cookie).await,
+        None => Err(match app.client(&login.client_id).await {
+            Ok(Some(client)) => lost_cookie_of(app, browser, &login, &client),
+            Ok(None) => lost_cookie(app, browser),
+            Err(error) => failed(error.into()),
+        }),
+    }
 }
 
 /// Opens a login for the phone it was moved to.
@@ -105,7 +111,8 @@ async fn with_client(
         .await
         .map_err(|error| failed(error.into()))?;
     let Some(client) = client else {
-        return Err(bad_link(app, browser, "the app is not registered any more"));
+        let reason = "the app is not registered any more";
+        return Err(bad_link(app, browser, reason, Some(login.id)));
     };
     Ok(Entry {
         login,
@@ -207,10 +214,20 @@ pub fn frame(
             csrf: csrf::token(&app.vault, cookie),
         }),
         reference: Some(reference(login.id)),
+        ends: ends(app, login),
         policy: link(&client.settings.policy_uri),
         terms: link(&client.settings.tos_uri),
         ..Frame::branded(&app.config.branding, language)
     }
+}
+
+/// When the login ends, if it does not end by what its person does next.
+fn ends(app: &App, login: &Login) -> Option<Ends> {
+    let now = app.clock.now();
+    let left = login.expires_at - now;
+    let is_open = login.stage != Stage::Ended && left > TimeDelta::zero();
+    let may_extend = policy::may_extend(login, app.config.login.login, now);
+    is_open.then(|| Ends::new(left, may_extend))
 }
 
 /// Where the app is at home.
@@ -232,12 +249,16 @@ pub fn reference(login: Uuid) -> String {
     format!("{}-{}", &hex[24..28], &hex[28..])
 }
 
-/// The page for a browser without the cookie of a login that is there. It learns which app to open
-/// again, and nothing else.
+/// The page for a browser without the cookie of a login that is there: whoever knows a login's id, or a
+/// state of it, is most likely its own person in another browser. It learns which app to open again, what
+/// to tell support, and nothing else.
 #[must_use]
 pub fn lost_cookie_of(app: &App, browser: &Browser, login: &Login, client: &Client) -> Response {
     let page = LostCookie {
-        frame: plain_frame(app, browser),
+        frame: Frame {
+            reference: Some(reference(login.id)),
+            ..plain_frame(app, browser)
+        },
         return_url: home_of(login, client),
     };
     render(StatusCode::BAD_REQUEST, PageClass::Journey, &page)
@@ -257,11 +278,14 @@ fn plain_frame(app: &App, browser: &Browser) -> Frame {
     Frame::branded(&app.config.branding, browser.language(None))
 }
 
-/// The page for a request without a safe place to return to.
+/// The page for a request without a safe place to return to. `on_record` is the id that a record of it has.
 #[must_use]
-pub fn bad_link(app: &App, browser: &Browser, reason: &str) -> Response {
+pub fn bad_link(app: &App, browser: &Browser, reason: &str, on_record: Option<Uuid>) -> Response {
     let page = BadLink {
-        frame: plain_frame(app, browser),
+        frame: Frame {
+            reference: on_record.map(reference),
+            ..plain_frame(app, browser)
+        },
         reason: reason.to_owned(),
     };
     render(StatusCode::BAD_REQUEST, PageClass::Journey, &page)

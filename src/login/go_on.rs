@@ -6,7 +6,8 @@ use axum::response::Response;
 
 use crate::login::depart::{self, Way};
 use crate::login::entry::{Entry, posted};
-use crate::login::{policy, release, session, show};
+use crate::login::policy::may_depart;
+use crate::login::{release, session, show};
 use crate::oauth::params::Params;
 use crate::phone::PhoneNumber;
 use crate::store::logins::{Login, Stage};
@@ -91,21 +92,4 @@ fn asked_before(login: &Login) -> Option<&str> {
     );
     let problem = login.stage == Stage::Problem && !whose;
     login.operator.as_deref().filter(|_| problem)
-}
-
-/// Whether another leg may depart: within the limits, and not after an outcome that is final.
-pub fn may_depart(login: &Login) -> bool {
-    let final_outcome = login.stage == Stage::Problem
-        && login.outcome.is_some_and(|outcome| {
-            !(outcome.may_be_retried()
-                || matches!(
-                    outcome,
-                    Outcome::ConsentRequired
-                        | Outcome::RateLimited
-                        | Outcome::BrowserMismatch
-                        | Outcome::Abandoned
-                        | Outcome::Expired
-                ))
-        });
-    !final_outcome && login.mismatches < policy::MISMATCHES && login.legs < policy::LEGS
 }

@@ -23,6 +23,7 @@
 //! | `POST /login/{id}/number` | `number` |
 //! | `POST /login/{id}/operator` | `choose` |
 //! | `POST /login/{id}/cancel`, `/return` | `leave` |
+//! | `POST /login/{id}/more-time` | `more_time` |
 //! | `GET /login/{id}/answer` | `answer` |
 //! | `GET /login/{id}/network` | `network` |
 //! | `GET /broker/{alias}/endpoint` | `callback` |
@@ -45,6 +46,7 @@ mod go_on;
 mod handoff;
 mod language;
 mod leave;
+mod more_time;
 mod network;
 mod number;
 mod opening;
@@ -84,6 +86,10 @@ pub fn routes() -> Router<App> {
         .route("/login/{id}/operator", post(choose::post).get(show::get))
         .route("/login/{id}/cancel", post(leave::post).get(show::get))
         .route("/login/{id}/return", post(leave::post).get(show::get))
+        .route(
+            "/login/{id}/more-time",
+            post(more_time::post).get(show::get),
+        )
         .route("/login/{id}/answer", get(answer::get))
         .route("/login/{id}/network", get(network::get))
         .merge(handoff::desktop_routes())
@@ -103,10 +109,13 @@ async fn lead_back(request: Request, next: Next) -> Response {
         .and_then(|rest| rest.split('/').next())
         .and_then(|id| Uuid::try_parse(id).ok());
     let mut response = next.run(request).await;
-    match (login, response.extensions_mut().remove::<Failure>()) {
-        (Some(login), Some(failure)) => failure.at_login(login).into_response(),
-        _ => response,
+    let told = response.extensions_mut();
+    if let Some(login) = login
+        && let Some(failure) = told.remove::<Failure>()
+    {
+        told.insert(failure.at_login(login));
     }
+    response
 }
 
 /// HEAD changes nothing: a link preview must not open a login, let alone claim a leg.

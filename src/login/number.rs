@@ -5,10 +5,11 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 
 use crate::audit::event::Event;
-use crate::login::depart::{self, Way};
-use crate::login::entry::posted;
+use crate::login::depart::{self, Way, question};
+use crate::login::entry::{Entry, posted};
 use crate::login::opening::about;
-use crate::login::{go_on, handoff, policy, show};
+use crate::login::{handoff, policy, show};
+use crate::operator::routing;
 use crate::phone::{NotANumber, PhoneNumber};
 use crate::store::logins::{NumberSource, Stage};
 use crate::web::app::App;
@@ -29,7 +30,7 @@ pub async fn post(
     let login = &entry.login;
     let open = matches!(login.stage, Stage::Open | Stage::Away | Stage::Problem)
         && entry.now < login.expires_at
-        && go_on::may_depart(login);
+        && policy::may_depart(login);
     // A number the app fixed stays: whatever a form says, the check is about the hinted one (P2).
     if !open
         || login.handoff_id.is_some()
@@ -44,7 +45,7 @@ pub async fn post(
         let error = asked_before.then_some(NotANumber::Empty);
         return Ok(show::number_form(frame(), String::new(), error, to_phone));
     };
-    let number = match PhoneNumber::parse(typed, None) {
+    let number = match read(&app, &browser, &entry, typed).await? {
         Ok(number) => number,
         Err(why) => {
             let value = typed.chars().take(64).collect();
@@ -67,4 +68,30 @@ pub async fn post(
         ..Way::default()
     };
     depart::from_page(&app, &browser, &entry, &way, source, vec![entered]).await
+}
+
+/// A number as a person types it. Without a country code it is taken as one of a country that the browser's
+/// languages name, but only where an operator that this client accepts says that it has numbers there:
+/// everybody else would have a stranger's number checked.
+async fn read(
+    app: &App,
+    browser: &Browser,
+    entry: &Entry,
+    typed: &str,
+) -> Result<Result<PhoneNumber, NotANumber>, Failure> {
+    let number = PhoneNumber::parse(typed, None);
+    if number != Err(NotANumber::NoCountryCode) {
+        return Ok(number);
+    }
+    let registry = app.registry().await?;
+    let national = browser.countries().into_iter().find_map(|country| {
+        let number = PhoneNumber::parse(typed, Some(&country)).ok()?;
+        let way = Way {
+            number: Some(&number),
+            ..Way::default()
+        };
+        let question = question(&registry, browser, &entry.client, &entry.login, &way);
+        routing::has_numbers_there(&question).then_some(number)
+    });
+    Ok(national.ok_or(NotANumber::NoCountryCode))
 }

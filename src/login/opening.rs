@@ -11,7 +11,7 @@ use crate::clock::Time;
 use crate::login::depart::{self, Stopped, Way};
 use crate::login::entry::frame;
 use crate::login::session::Seen;
-use crate::login::{choose, show};
+use crate::login::{choose, policy, show};
 use crate::oauth::request::AuthorizeRequest;
 use crate::phone::PhoneNumber;
 use crate::secret::{Token, Vault};
@@ -24,10 +24,11 @@ use crate::web::app::App;
 use crate::web::browser::Browser;
 use crate::web::failure::Failure;
 
-/// The login's cookie outlives the login, so that its browser still finds the way back.
+/// The login's cookie outlives the login, however often it is given more time, so that its browser still finds
+/// the way back. It is set once (P8).
 #[must_use]
 pub fn cookie_lifetime(app: &App) -> Duration {
-    app.config.login.login * 4
+    app.config.login.login * (policy::EXTENSIONS + 4)
 }
 
 /// A login that nobody has seen yet.

@@ -1,15 +1,68 @@
 //! What a client's policy asks of a login. Pure.
 
+use std::time::Duration;
+
+use chrono::TimeDelta;
+
+use crate::clock::Time;
 use crate::oauth::request::AuthorizeRequest;
 use crate::store::clients::{Client, Confirm, Hint};
-use crate::store::logins::NumberSource;
+use crate::store::logins::{Login, NumberSource, Stage};
 use crate::store::sessions::GoAhead;
+use crate::verdict::Outcome;
+use crate::web::page::Ends;
 
 /// Mismatches a login may have before it only leads back.
 pub const MISMATCHES: i32 = 3;
 
+/// A person is given more time for so many of a login's lifetimes (WCAG 2.2, 2.2.1: at least ten times).
+pub const EXTENSIONS: u32 = 10;
+
 /// Legs a login may have: retries are the person's, but they are billed.
 pub const LEGS: i32 = 8;
+
+/// Whether another leg may depart: within the limits, and not after an outcome that is final.
+#[must_use]
+pub fn may_depart(login: &Login) -> bool {
+    let final_outcome = login.stage == Stage::Problem
+        && login.outcome.is_some_and(|outcome| {
+            !(outcome.may_be_retried()
+                || matches!(
+                    outcome,
+                    Outcome::ConsentRequired
+                        | Outcome::RateLimited
+                        | Outcome::BrowserMismatch
+                        | Outcome::Abandoned
+                        | Outcome::Expired
+                ))
+        });
+    !final_outcome && login.mismatches < MISMATCHES && login.legs < LEGS
+}
+
+/// Whether the person may have more time. Not on the way through a phone, whose limits hold off people who
+/// are being talked into it; not for a check that is made: it is the older the longer it waits; and not where
+/// nothing is left to do but to return.
+#[must_use]
+pub fn may_extend(login: &Login, lifetime: Duration, now: Time) -> bool {
+    let waits = matches!(login.stage, Stage::Open | Stage::Away | Stage::Problem);
+    let since = now.signed_duration_since(login.opened_at).to_std();
+    let in_time = now < login.expires_at && since.is_ok_and(|since| since < lifetime * EXTENSIONS);
+    waits && login.handoff_id.is_none() && may_depart(login) && in_time
+}
+
+/// Whether a login that gets more time gets it now. With plenty left it gets none: a request too many is no
+/// record too many.
+#[must_use]
+pub fn is_ending(login: &Login, lifetime: Duration, now: Time) -> bool {
+    login.expires_at <= now + ending(lifetime)
+}
+
+/// The last part of a login's time, in which it is extended; never shorter than a page tells of its end.
+#[must_use]
+pub fn ending(lifetime: Duration) -> TimeDelta {
+    let half = TimeDelta::from_std(lifetime / 2).unwrap_or_default();
+    half.max(Ends::LAST)
+}
 
 /// Whether a go-ahead of this client may be remembered and used again. Not for a public client whose
 /// redirect URI anybody could claim: it could be another app that uses it.
@@ -84,6 +137,7 @@ pub(super) mod tests {
             managed_by: None,
             revision: 1,
             disabled_at: None,
+            ended_at: None,
             created_at: now,
             updated_at: now,
             secrets: Vec::new(),

@@ -7,7 +7,7 @@ use axum::response::Response;
 
 use crate::login::depart::{self, Way};
 use crate::login::entry::enter_for_leg;
-use crate::login::{go_on, show};
+use crate::login::{policy, show};
 use crate::store::logins::{Login, Stage};
 use crate::store::operators::{Operator, Settings};
 use crate::verdict::Outcome;
@@ -34,7 +34,7 @@ pub async fn or_page(
     let wanted = login.stage == Stage::Problem
         && login.outcome == Some(Outcome::ConsentRequired)
         && entry.now < login.expires_at
-        && go_on::may_depart(login);
+        && policy::may_depart(login);
     if !wanted {
         return Ok(show::again(login.id));
     }

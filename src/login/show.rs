@@ -19,7 +19,7 @@ use crate::phone::{NotANumber, PhoneNumber};
 use crate::secret::Token;
 use crate::store::clients::Client;
 use crate::store::logins::{self, Login, NumberSource, Stage};
-use crate::verdict::{Method, Outcome};
+use crate::verdict::Outcome;
 use crate::web::app::App;
 use crate::web::browser::Browser;
 use crate::web::failure::Failure;
@@ -112,22 +112,28 @@ pub fn seconds_until(at: Time, now: Time) -> u64 {
     wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
-/// The operator does not answer. If it said when it will, page and header say so; the page is none of
-/// RFC 9110's 503, because we are well.
-fn operator_down(frame: Frame, operator_name: String, wait_s: u64, is_busy: bool) -> Response {
-    let wait = Some(wait_s).filter(|seconds| *seconds > 0);
+/// The operator does not answer, or wants no more for now. If it said when it will, page and header say so;
+/// the page is none of RFC 9110's 503, because we are well.
+pub async fn operator_down(app: &App, frame: Frame, login: &Login) -> Result<Response, Failure> {
+    // What it told this login, or what it told another since.
+    let told = login
+        .retry_at
+        .map_or(0, |at| seconds_until(at, app.clock.now()));
+    let left_alone = wait(app, login).await?.unwrap_or(0);
+    let wait = Some(told.max(left_alone)).filter(|seconds| *seconds > 0);
     let page = view::OperatorDown {
+        operator_name: operator_name(app, &frame, login).await?,
         frame,
-        operator_name,
         retry_after_s: wait,
-        is_busy,
+        is_busy: login.outcome == Some(Outcome::OperatorRateLimited),
+        on_phone: login.phone_hash.is_some(),
     };
     let mut response = render(StatusCode::OK, PageClass::Watching, &page);
     if let Some(seconds) = wait {
         let headers = response.headers_mut();
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
-    response
+    Ok(response)
 }
 
 /// The page for where a login stands.
@@ -142,8 +148,19 @@ pub async fn page(
     if login.is_phones(cookie) {
         return handoff::phone::page(app, browser, frame, login, client).await;
     }
+    framed(app, browser, login, client, frame).await
+}
+
+/// The same in a frame that says more, for a browser that is no phone's.
+pub async fn framed(
+    app: &App,
+    browser: &Browser,
+    login: &Login,
+    client: &Client,
+    frame: Frame,
+) -> Result<Response, Failure> {
     if let Some(handoff) = login.handoff_id
-        && let Some(page) = handoff::desktop::page(app, &frame, login, handoff).await?
+        && let Some(page) = handoff::desktop::page(app, &frame, login, handoff, false).await?
     {
         return Ok(page);
     }
@@ -231,14 +248,26 @@ async fn missing(
 /// Asks for what is missing: the go-ahead for a known number, or the number.
 fn ask(frame: Frame, number: Option<PhoneNumber>, may_change: bool, to_phone: bool) -> Response {
     match number {
-        Some(number) => ok(&view::GoAhead {
-            frame,
-            number_masked: Some(number.masked()),
-            may_change,
-            method: Method::Verify,
-            to_phone,
-        }),
+        Some(number) => {
+            let class = asking(&frame);
+            let page = view::GoAhead {
+                frame,
+                number_masked: number.masked(),
+                may_change,
+                to_phone,
+            };
+            render(StatusCode::OK, class, &page)
+        }
         None => number_form(frame, String::new(), None, to_phone),
+    }
+}
+
+/// The class of a page that asks something: with a script that copies where a browser inside another app
+/// is told to go elsewhere.
+fn asking(frame: &Frame) -> PageClass {
+    match frame.in_app {
+        Some(_) => PageClass::Watching,
+        None => PageClass::Journey,
     }
 }
 
@@ -254,16 +283,14 @@ pub fn number_form(
     } else {
         StatusCode::OK
     };
-    render(
-        status,
-        PageClass::Journey,
-        &view::Number {
-            frame,
-            value,
-            error,
-            to_phone,
-        },
-    )
+    let class = asking(&frame);
+    let page = view::Number {
+        frame,
+        value,
+        error,
+        to_phone,
+    };
+    render(status, class, &page)
 }
 
 /// The operator's name, as a person reads it.
@@ -315,15 +342,10 @@ async fn problem(
         Outcome::ConsentDenied | Outcome::ConsentRequired => ok(&view::OperatorConsentDenied {
             frame,
             operator_name,
+            refused: outcome == Outcome::ConsentDenied,
         }),
         Outcome::OperatorTimeout | Outcome::OperatorUnavailable | Outcome::OperatorRateLimited => {
-            // What it told this login, or what it told another since.
-            let told = login
-                .retry_at
-                .map_or(0, |at| seconds_until(at, app.clock.now()));
-            let left_alone = wait(app, login).await?.unwrap_or(0);
-            let is_busy = outcome == Outcome::OperatorRateLimited;
-            operator_down(frame, operator_name, told.max(left_alone), is_busy)
+            operator_down(app, frame, login).await?
         }
         Outcome::SimSwapped => ok(&view::Refused {
             frame,

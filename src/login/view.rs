@@ -7,7 +7,6 @@
 use askama::Template;
 
 use crate::phone::NotANumber;
-use crate::verdict::Method;
 use crate::web::page::Frame;
 
 /// Asks the person for the go-ahead before the operator is asked. Posts to `continue`, `number`,
@@ -17,20 +16,12 @@ use crate::web::page::Frame;
 pub struct GoAhead {
     /// The page's frame.
     pub frame: Frame,
-    /// The number to be checked, masked; `None` if the operator is to tell it.
-    pub number_masked: Option<String>,
+    /// The number to be checked, masked.
+    pub number_masked: String,
     /// Whether the person may give another number.
     pub may_change: bool,
-    /// How the operator will be asked.
-    pub method: Method,
     /// Whether the login may be moved to a phone: then that comes first. Posts to `handoff`.
     pub to_phone: bool,
-}
-
-impl GoAhead {
-    fn shares(&self) -> bool {
-        self.method == Method::DevicePhoneNumber && self.number_masked.is_none()
-    }
 }
 
 /// Asks for the number. Posts `phone_number` to `number`.
@@ -266,7 +257,8 @@ pub struct Unsupported {
     pub may_change: bool,
 }
 
-/// The operator does not answer. Posts to `continue` and `return`.
+/// The operator does not answer. Posts to `continue` and `return`; on a phone that a login was moved to,
+/// to `cancel`.
 #[derive(Template)]
 #[template(path = "login/operator_down.html")]
 pub struct OperatorDown {
@@ -278,6 +270,8 @@ pub struct OperatorDown {
     pub retry_after_s: Option<u64>,
     /// Whether it answers, and does not want more questions now.
     pub is_busy: bool,
+    /// Whether this is a phone that a login was moved to: it has no way to the app.
+    pub on_phone: bool,
 }
 
 impl OperatorDown {
@@ -344,7 +338,7 @@ impl Refused {
     }
 }
 
-/// The person refused on the operator's page. Posts to `continue` and `return`.
+/// The operator has no permission from the person. Posts to `continue` and `return`.
 #[derive(Template)]
 #[template(path = "login/operator_consent_denied.html")]
 pub struct OperatorConsentDenied {
@@ -352,6 +346,18 @@ pub struct OperatorConsentDenied {
     pub frame: Frame,
     /// The operator's name.
     pub operator_name: String,
+    /// Whether its page asked, and the person refused there.
+    pub refused: bool,
+}
+
+impl OperatorConsentDenied {
+    fn lead(&self) -> &'static str {
+        if self.refused {
+            "operator_consent_lead"
+        } else {
+            "operator_consent_missing_lead"
+        }
+    }
 }
 
 /// The login's time is over.
@@ -418,6 +424,10 @@ pub struct TooManyTries {
 }
 
 impl TooManyTries {
+    fn has_number_form(&self) -> bool {
+        matches!(self.why, TooMany::Numbers { may_change: true })
+    }
+
     fn reason(&self) -> &'static str {
         match self.why {
             TooMany::Number => "too_many_why",

@@ -277,6 +277,16 @@ fn longest_prefix(operator: &Operator, number: Option<&PhoneNumber>) -> Option<u
         .max()
 }
 
+/// Whether one of those that could be asked about the number names its country or prefix as its own: more
+/// than being free to vouch for any number.
+#[must_use]
+pub fn has_numbers_there(question: &Question<'_>) -> bool {
+    able(question).is_ok_and(|able| {
+        let mut able = able.iter();
+        able.any(|operator| longest_prefix(operator, question.number).is_some())
+    })
+}
+
 fn narrowest_range(operator: &Operator, question: &Question<'_>) -> Option<usize> {
     narrowest_range_of(operator, question.ranges, question.address?)
 }

@@ -286,8 +286,11 @@ impl Way<'_> {
         let host = url.host_str().unwrap_or_default().to_owned();
         match outbound.look_up(host.trim_matches(['[', ']'])).await {
             Ok(found) => {
-                let count = found.len();
-                steps.push(Step::good("dns", format!("{host}: {count} addresses")));
+                let found = match found.len() {
+                    1 => "one address".to_owned(),
+                    count => format!("{count} addresses"),
+                };
+                steps.push(Step::good("dns", format!("{host}: {found}")));
             }
             Err(err) => {
                 let fix = match err {
@@ -386,7 +389,8 @@ async fn check_keys(operators: &Operators, operator: &Operator, endpoints: &Endp
     }
     let jwks_uri = endpoints.jwks.as_deref().unwrap_or_default();
     match oidc::fetch_keys(operators.outbound(), settings, jwks_uri).await {
-        Ok(keys) if keys.count() > 0 => Step::good(NAME, format!("{} keys", keys.count())),
+        Ok(keys) if keys.count() == 1 => Step::good(NAME, "one key"),
+        Ok(keys) if keys.count() > 1 => Step::good(NAME, format!("{} keys", keys.count())),
         Ok(_) => Step::bad(
             NAME,
             "the key set is empty",

@@ -1,6 +1,7 @@
 //! What the server does by itself: hear of changes, sweep, purge, make partitions, reload keys and
 //! certificates. Every task ends when the server stops, and none gives up for an error.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +22,7 @@ use crate::store::{
     api_answers, api_tokens, assertions, audit, clients, db, grants, handoffs, operator_trials,
     pushed, rollups, staff_ceremonies, staff_sessions, trials, usage,
 };
-use crate::token::lifecycle;
+use crate::token::{lifecycle, schedule};
 use crate::web::app::App;
 
 /// Logins nobody came back to end within this time after theirs is out.
@@ -34,6 +35,8 @@ const SEAL: Duration = Duration::from_secs(1);
 const PURGE: Duration = Duration::from_secs(600);
 /// How often partitions are looked after, callers forgotten and certificates compared.
 const CARE: Duration = Duration::from_secs(60);
+/// How soon a change that could not be read is read again at first, and a lost connection made again.
+const AGAIN: Duration = Duration::from_secs(1);
 /// Days whose calls are counted in one go.
 const DAYS_BATCH: usize = 31;
 /// How often records are sent to streams.
@@ -155,21 +158,44 @@ async fn verify(ledger: Arc<Ledger>, app: App) {
     }
 }
 
-/// Hears from the database that cached rows changed; after a lost connection everything is forgotten.
+/// Hears from the database that cached rows changed; after a lost connection everything is forgotten. What
+/// cannot be read is read again, less and less often.
 async fn listen(app: App) {
     loop {
         match db::listen(app.db.relaxed()).await {
-            Ok(mut changes) => {
-                for table in ["clients", "operators", "keys"] {
-                    app.forget(table).await;
-                }
-                while let Ok(table) = db::next_change(&mut changes).await {
-                    app.forget(&table).await;
-                }
-            }
+            Ok(mut changes) => hear(&app, &mut changes).await,
             Err(error) => tracing::warn!(%error, "not listening for changes"),
         }
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+/// Until the connection is lost.
+async fn hear(app: &App, changes: &mut db::Changes) {
+    let mut changed = BTreeSet::from(["clients", "operators", "keys"].map(str::to_owned));
+    let mut pause = AGAIN;
+    loop {
+        let mut unread = BTreeSet::new();
+        for table in changed {
+            if !app.forget(&table).await {
+                unread.insert(table);
+            }
+        }
+        changed = unread;
+        let next = db::next_change(changes);
+        let heard = if changed.is_empty() {
+            pause = AGAIN;
+            next.await
+        } else {
+            let heard = tokio::time::timeout(pause, next).await;
+            pause = (pause * 2).min(CARE);
+            let Ok(heard) = heard else { continue };
+            heard
+        };
+        match heard {
+            Ok(table) => changed.insert(table),
+            Err(_) => return,
+        };
     }
 }
 
@@ -296,7 +322,15 @@ async fn alert_of_quotas(app: &App) -> anyhow::Result<()> {
 async fn care(app: App) -> anyhow::Result<()> {
     let now = app.clock.now();
     app.throttles.forget_old();
+    // A notification may have been lost, or have come from a rotation here whose rest failed.
+    app.forget("keys").await;
     db::make_partitions(app.db.relaxed(), now).await?;
+    let every = app.config.keys.rotate_every;
+    for (alg, rotated) in schedule::rotate_due(&app.db, &app.vault, every, now).await? {
+        let (alg, active) = (alg.as_str(), rotated.active);
+        tracing::info!(alg, active, "the next signing key signs from now on");
+        app.forget("keys").await;
+    }
     let longest = lifecycle::longest_token(app.config.login.id_token);
     let retired = lifecycle::retire(&app.db, &app.vault, now, longest).await?;
     for kid in retired {

@@ -27,6 +27,11 @@ const PICTURE: &str = "/{client_id}/logo";
 /// Bytes of a body there: base64 takes a third more.
 const PICTURE_BYTES: usize = client_logo::MOST_BYTES / 3 * 4 + 16 * 1024;
 
+/// The ends of the paths that tables of networks are sent to.
+const TABLES: [&str; 2] = ["/{alias}/ranges", "/networks/{kind}"];
+/// Bytes of a body there. Bodies are read before anybody is known: no more than many may send at once.
+const TABLE_BYTES: usize = 1024 * 1024 + 16 * 1024;
+
 /// Who reads the answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reader {
@@ -77,8 +82,12 @@ struct Refused(StatusCode, &'static str);
 
 async fn read(request: Request, bounds: Bounds) -> Result<Request, Refused> {
     let (parts, body) = request.into_parts();
-    let body_bytes = match parts.extensions.get::<MatchedPath>() {
-        Some(path) if path.as_str().ends_with(PICTURE) => bounds.body_bytes.max(PICTURE_BYTES),
+    let path = parts.extensions.get::<MatchedPath>();
+    let body_bytes = match path.map(MatchedPath::as_str) {
+        Some(path) if path.ends_with(PICTURE) => bounds.body_bytes.max(PICTURE_BYTES),
+        Some(path) if TABLES.iter().any(|end| path.ends_with(end)) => {
+            bounds.body_bytes.max(TABLE_BYTES)
+        }
         _ => bounds.body_bytes,
     };
     let too_large = || Refused(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large");

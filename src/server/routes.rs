@@ -25,7 +25,7 @@ use crate::web::app::App;
 use crate::web::assets;
 use crate::web::brand;
 use crate::web::browser::Browser;
-use crate::web::failure::Failure;
+use crate::web::failure::{self, Failure};
 use crate::web::headers::{self, PageClass};
 use crate::web::page::{Frame, render};
 use crate::web::plain::{ErrorPage, Home, Problem};
@@ -43,7 +43,8 @@ pub fn router(app: &App, ledger: &Arc<Ledger>) -> Router {
         .merge(brand::routes())
         .route("/", get(home))
         .fallback(not_found)
-        .layer(within(Reader::Person));
+        .layer(within(Reader::Person))
+        .layer(from_fn_with_state(app.clone(), failure::in_their_language));
     app.inward.set(provider::routes());
     // The first one stays: they are all the same.
     app.api_document.get_or_init(api::document);

@@ -51,7 +51,7 @@ pub(super) async fn metadata(State(network): State<Arc<Network>>) -> Response {
         "response_modes_supported": ["query"],
         "grant_types_supported": ["authorization_code"],
         "subject_types_supported": ["pairwise"],
-        "id_token_signing_alg_values_supported": ["RS256"],
+        "id_token_signing_alg_values_supported": [network.keys.alg()],
         "token_endpoint_auth_methods_supported": methods,
         "token_endpoint_auth_signing_alg_values_supported": SIGNING,
         "code_challenge_methods_supported": ["S256"],

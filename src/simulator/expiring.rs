@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn an_entry_is_taken_once_and_not_after_its_time() {
-        let clock = Clock::movable();
+        let clock = Clock::by_hand();
         let map = Expiring::new(Duration::from_secs(60));
         let key = key_of(&map.issue(clock.now(), 7));
         assert_eq!(map.take(clock.now(), &key), Some(7));
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn what_expired_leaves_the_memory_when_others_come() {
-        let clock = Clock::movable();
+        let clock = Clock::by_hand();
         let map = Expiring::new(Duration::from_secs(60));
         for _ in 0..1000 {
             map.issue(clock.now(), ());
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn a_key_is_inserted_once_while_it_lives() {
-        let clock = Clock::movable();
+        let clock = Clock::by_hand();
         let map = Expiring::new(Duration::from_secs(60));
         assert!(map.insert(clock.now(), [1; 32], ()));
         assert!(!map.insert(clock.now(), [1; 32], ()));

@@ -1,26 +1,21 @@
-//! The operator's signing key, parsed once, and the ways of signing an ID token right and wrong.
+//! The operator's signing keys, and the ways of signing an ID token right and wrong.
 
 use std::sync::OnceLock;
 
-use aws_lc_rs::encoding::{AsDer as _, PublicKeyX509Der};
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::rsa::{KeyPair, KeySize};
-use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256};
 use aws_lc_rs::{error::Unspecified, hmac};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
+use super::signing_key::{IdTokenAlg, SigningKey};
 use crate::secret::{b64, random, sha256};
 
 /// How an ID token is signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Signing {
-    /// RS256 with the published key.
+    /// With the published key.
     Published,
-    /// RS256 with a new key, published from now on.
+    /// With a new key, published from now on.
     Rotated,
-    /// RS256 with a key that was never published.
+    /// With a key that was never published.
     Unpublished,
     /// `alg` none, no signature.
     None,
@@ -32,19 +27,19 @@ pub(super) enum Signing {
 const ROTATED: &str = "rotated";
 
 pub(super) struct Keys {
-    published: KeyPair,
+    published: SigningKey,
     kid: String,
-    rotated: OnceLock<KeyPair>,
-    unpublished: OnceLock<KeyPair>,
+    rotated: OnceLock<SigningKey>,
+    unpublished: OnceLock<SigningKey>,
     /// Makes pairwise subjects; gone with the process, as are the accounts.
     pairwise: hmac::Key,
 }
 
 impl Keys {
     /// Makes new ones. Takes a moment of CPU: call it off the async threads.
-    pub(super) fn generate() -> Result<Self, Unspecified> {
-        let published = KeyPair::generate(KeySize::Rsa2048)?;
-        let kid = b64(&sha256(published.public_key().as_ref())[..12]);
+    pub(super) fn generate(alg: IdTokenAlg) -> Result<Self, Unspecified> {
+        let published = SigningKey::generate(alg)?;
+        let kid = b64(&sha256(published.public_bytes())[..12]);
         Ok(Self {
             published,
             kid,
@@ -56,17 +51,23 @@ impl Keys {
 
     /// The JWK set (RFC 7517): the key, and the new one once it was used.
     pub(super) fn jwks(&self) -> Value {
-        let mut keys = vec![jwk(&self.published, &self.kid)];
-        keys.extend(self.rotated.get().map(|key| jwk(key, ROTATED)));
+        let mut keys = vec![self.published.jwk(&self.kid)];
+        keys.extend(self.rotated.get().map(|key| key.jwk(ROTATED)));
         json!({ "keys": keys })
+    }
+
+    /// The JOSE name of the algorithm.
+    pub(super) fn alg(&self) -> &'static str {
+        self.published.alg()
     }
 
     /// A compact JWS over `claims`.
     pub(super) fn sign(&self, claims: &Value, how: Signing) -> String {
+        let alg = self.alg();
         let header = match how {
-            Signing::Published => json!({ "typ": "JWT", "alg": "RS256", "kid": self.kid }),
-            Signing::Rotated => json!({ "typ": "JWT", "alg": "RS256", "kid": ROTATED }),
-            Signing::Unpublished => json!({ "typ": "JWT", "alg": "RS256", "kid": "unpublished" }),
+            Signing::Published => json!({ "typ": "JWT", "alg": alg, "kid": self.kid }),
+            Signing::Rotated => json!({ "typ": "JWT", "alg": alg, "kid": ROTATED }),
+            Signing::Unpublished => json!({ "typ": "JWT", "alg": alg, "kid": "unpublished" }),
             Signing::None => json!({ "typ": "JWT", "alg": "none" }),
             Signing::HmacWithPublicKey => json!({ "typ": "JWT", "alg": "HS256", "kid": self.kid }),
         };
@@ -76,12 +77,12 @@ impl Keys {
             b64(claims.to_string().as_bytes())
         );
         let signature = match how {
-            Signing::Published => rs256(&self.published, input.as_bytes()),
-            Signing::Rotated => rs256(another(&self.rotated), input.as_bytes()),
-            Signing::Unpublished => rs256(another(&self.unpublished), input.as_bytes()),
+            Signing::Published => self.published.sign(input.as_bytes()),
+            Signing::Rotated => self.another(&self.rotated).sign(input.as_bytes()),
+            Signing::Unpublished => self.another(&self.unpublished).sign(input.as_bytes()),
             Signing::None => Vec::new(),
             Signing::HmacWithPublicKey => {
-                let key = hmac::Key::new(hmac::HMAC_SHA256, self.public_pem().as_bytes());
+                let key = hmac::Key::new(hmac::HMAC_SHA256, self.published.public_pem().as_bytes());
                 hmac::sign(&key, input.as_bytes()).as_ref().to_vec()
             }
         };
@@ -93,45 +94,42 @@ impl Keys {
         b64(hmac::sign(&self.pairwise, format!("{client_id}\0{number}").as_bytes()).as_ref())
     }
 
-    fn public_pem(&self) -> String {
-        let der: PublicKeyX509Der<'_> = self
-            .published
-            .public_key()
-            .as_der()
-            .expect("a public key that was generated can be written");
-        format!(
-            "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n",
-            STANDARD.encode(der.as_ref())
-        )
+    fn another<'a>(&self, place: &'a OnceLock<SigningKey>) -> &'a SigningKey {
+        place.get_or_init(|| {
+            let another = self.published.another();
+            another.expect("a key could be made before, so it can be again")
+        })
     }
 }
 
-fn another(place: &OnceLock<KeyPair>) -> &KeyPair {
-    place.get_or_init(|| {
-        KeyPair::generate(KeySize::Rsa2048).expect("a key could be made before, so it can be again")
-    })
-}
+#[cfg(test)]
+mod tests {
+    use jsonwebtoken::jwk::JwkSet;
+    use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 
-fn jwk(key: &KeyPair, kid: &str) -> Value {
-    let public = key.public_key();
-    json!({
-        "kty": "RSA",
-        "use": "sig",
-        "alg": "RS256",
-        "kid": kid,
-        "n": b64(public.modulus().big_endian_without_leading_zero()),
-        "e": b64(public.exponent().big_endian_without_leading_zero()),
-    })
-}
+    use super::*;
 
-fn rs256(key: &KeyPair, input: &[u8]) -> Vec<u8> {
-    let mut signature = vec![0; key.public_modulus_len()];
-    key.sign(
-        &RSA_PKCS1_SHA256,
-        &SystemRandom::new(),
-        input,
-        &mut signature,
-    )
-    .expect("an RSA key of 2048 bits can sign SHA-256");
-    signature
+    #[test]
+    fn what_is_signed_with_a_published_key_is_verified_with_the_key_set() {
+        for (alg, expected) in [
+            (IdTokenAlg::Rs256, Algorithm::RS256),
+            (IdTokenAlg::Es256, Algorithm::ES256),
+        ] {
+            let keys = Keys::generate(alg).unwrap();
+            let mut validation = Validation::new(expected);
+            validation.required_spec_claims.clear();
+            let good = |how| {
+                let token = keys.sign(&json!({ "a": 1 }), how);
+                let kid = jsonwebtoken::decode_header(&token).unwrap().kid.unwrap();
+                let set: JwkSet = serde_json::from_value(keys.jwks()).unwrap();
+                let key = DecodingKey::from_jwk(set.find(&kid)?).unwrap();
+                Some(jsonwebtoken::decode::<Value>(&token, &key, &validation).is_ok())
+            };
+            assert_eq!(keys.alg(), format!("{expected:?}"));
+            assert_eq!(good(Signing::Published), Some(true));
+            assert_eq!(good(Signing::Rotated), Some(true));
+            assert_eq!(good(Signing::Unpublished), None, "a key nobody can find");
+            assert!(keys.published.public_pem().contains("PUBLIC KEY"));
+        }
+    }
 }

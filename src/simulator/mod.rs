@@ -37,6 +37,7 @@ mod request;
 mod request_object;
 pub mod scenario;
 mod scope;
+mod signing_key;
 mod sims;
 #[cfg(test)]
 mod tests;
@@ -55,6 +56,7 @@ pub use handle::{Handle, Whose};
 pub use journal::Received;
 pub use network::Device;
 pub use persona::Persona;
+pub use signing_key::IdTokenAlg;
 pub use sims::Trouble;
 
 use crate::clock::Clock;
@@ -76,6 +78,8 @@ pub struct Settings {
     /// The issuer, without a slash at its end, if browsers reach us under another name;
     /// `http://<listen>` otherwise.
     pub public_url: Option<String>,
+    /// The algorithm of its ID tokens.
+    pub id_token_alg: IdTokenAlg,
     /// Whether requests are remembered for [`Handle::received`]; off for load tests.
     pub journal: bool,
 }
@@ -90,6 +94,7 @@ impl Settings {
             clients: Vec::new(),
             clock: Clock::system(),
             public_url: None,
+            id_token_alg: IdTokenAlg::default(),
             journal: true,
         }
     }
@@ -107,15 +112,22 @@ pub struct Simulator {
 /// # Errors
 /// If the address cannot be bound or no key can be made.
 pub async fn start(settings: Settings) -> std::io::Result<Simulator> {
-    start_with(settings, make_keys().await?).await
+    let keys = make_keys(settings.id_token_alg).await?;
+    start_with(settings, keys).await
 }
 
-/// Every persona, each at an address of its own, with one signing key between them.
+/// Every persona, each at an address of its own, with one signing key between them, made for the
+/// algorithm of the first.
 ///
 /// # Errors
 /// If an address cannot be bound or no key can be made.
 pub async fn start_all(all: Vec<Settings>) -> std::io::Result<Vec<Simulator>> {
-    let keys = make_keys().await?;
+    let keys = make_keys(
+        all.first()
+            .map(|first| first.id_token_alg)
+            .unwrap_or_default(),
+    )
+    .await?;
     let mut started = Vec::with_capacity(all.len());
     for settings in all {
         started.push(start_with(settings, Arc::clone(&keys)).await?);
@@ -123,8 +135,8 @@ pub async fn start_all(all: Vec<Settings>) -> std::io::Result<Vec<Simulator>> {
     Ok(started)
 }
 
-async fn make_keys() -> std::io::Result<Arc<Keys>> {
-    tokio::task::spawn_blocking(Keys::generate)
+async fn make_keys(alg: IdTokenAlg) -> std::io::Result<Arc<Keys>> {
+    tokio::task::spawn_blocking(move || Keys::generate(alg))
         .await
         .map_err(std::io::Error::other)?
         .map(Arc::new)

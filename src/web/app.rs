@@ -7,12 +7,11 @@ use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
-use moka::future::Cache;
 use uuid::Uuid;
 
 use crate::clock::{Clock, Time};
 use crate::config::Config;
+use crate::newest::Newest;
 use crate::operator::ranges::Ranges;
 use crate::operator::{LiveFinder, Operators};
 use crate::outbound::Outbound;
@@ -25,11 +24,13 @@ use crate::store::operators::{self, Credentials, Mode, Operator};
 use crate::store::ranges;
 use crate::token::keyring::LiveKeyring;
 use crate::token::subject::SubjectKey;
+use crate::token::{KeyError, lifecycle};
 use crate::web::brand::Logos;
 use crate::web::client_authorities::ClientAuthorities;
 use crate::web::client_keys::ClientKeys;
 use crate::web::cookies::Cookies;
 use crate::web::inward::Inward;
+use crate::web::known_clients::KnownClients;
 use crate::web::limits::Throttles;
 use crate::web::secret_uses::SecretUses;
 use crate::web::unfinished::Unfinished;
@@ -81,8 +82,8 @@ pub struct Parts {
     pub logos: Logos,
     /// What the admin API's document says, for the console to show.
     pub api_document: OnceLock<serde_json::Value>,
-    clients: Cache<String, Option<Arc<Client>>>,
-    registry: ArcSwap<Registry>,
+    clients: KnownClients,
+    registry: Newest<Registry>,
 }
 
 /// Everybody else, as this server reaches and knows them.
@@ -187,11 +188,8 @@ impl App {
             api_token_uses: SecretUses::default(),
             client_keys: ClientKeys::new(outbound.clone()),
             outbound,
-            clients: Cache::builder()
-                .max_capacity(50_000)
-                .time_to_live(STALE_FOR)
-                .build(),
-            registry: ArcSwap::default(),
+            clients: KnownClients::new(STALE_FOR),
+            registry: Newest::new(Registry::default()),
         }))
     }
 
@@ -201,16 +199,12 @@ impl App {
     /// # Errors
     /// If the database cannot be read.
     pub async fn client(&self, client_id: &str) -> Result<Option<Arc<Client>>, Arc<StoreError>> {
-        if let Some(known) = self.clients.get(client_id).await {
-            return Ok(known);
-        }
         let read = async {
             let mut db = self.db.relaxed().acquire().await?;
             let client = clients::find(&mut db, client_id).await?;
-            Ok::<_, StoreError>(client.filter(|c| c.disabled_at.is_none()).map(Arc::new))
+            Ok(client.filter(|c| c.disabled_at.is_none()).map(Arc::new))
         };
-        // Boxed, for it is large and rare, and whoever asks carries it with it.
-        Box::pin(self.clients.try_get_with(client_id.to_owned(), read)).await
+        self.clients.find(client_id, read).await
     }
 
     /// The operators as they are now.
@@ -218,7 +212,7 @@ impl App {
     /// # Errors
     /// If they were never read and the database cannot be.
     pub async fn registry(&self) -> Result<Arc<Registry>, StoreError> {
-        let known = self.registry.load_full();
+        let known = self.registry.current();
         let now = self.clock.now();
         let fresh = known.read_at.is_some_and(|at| {
             now.signed_duration_since(at)
@@ -240,6 +234,7 @@ impl App {
     }
 
     async fn read_registry(&self, now: Time) -> Result<Arc<Registry>, StoreError> {
+        let begun = self.registry.begin();
         let mut db = self.db.relaxed().acquire().await?;
         let mut registry = Registry {
             read_at: Some(now),
@@ -266,7 +261,7 @@ impl App {
                 }),
             );
         }
-        let known = self.registry.load_full();
+        let known = self.registry.current();
         registry.range_revisions = ranges::revisions(&mut db).await?;
         let others = network_ranges::revisions(&mut db).await?;
         registry.range_revisions.extend(others);
@@ -285,9 +280,7 @@ impl App {
             Arc::new(Ranges::new(of_operators.chain(of_others)))
         };
         registry.finder = self.read_finder(finder::find(&mut db).await?);
-        let registry = Arc::new(registry);
-        self.registry.store(registry.clone());
-        Ok(registry)
+        Ok(self.registry.replace(begun, registry))
     }
 
     fn read_finder(&self, finder: Option<finder::Finder>) -> Option<Arc<LiveFinder>> {
@@ -301,20 +294,31 @@ impl App {
         }
     }
 
-    /// Forgets what is cached of a table that a notification named.
-    pub async fn forget(&self, table: &str) {
-        match table {
-            "clients" => self.clients.invalidate_all(),
-            "operators" => {
-                if let Err(error) = self.read_registry(self.clock.now()).await {
-                    tracing::warn!(%error, "the operators could not be read again");
-                }
+    /// Forgets what is cached of a table that a notification named. Says whether what holds now is what
+    /// the table says; if it could not be read, what was known goes on to hold.
+    pub async fn forget(&self, table: &str) -> bool {
+        let read = match table {
+            "clients" => {
+                self.clients.forget();
+                Ok(())
             }
-            "keys" => match crate::token::lifecycle::load(&self.db, &self.vault).await {
-                Ok(keyring) => self.keyring.replace(keyring),
-                Err(error) => tracing::warn!(%error, "the keys could not be read again"),
-            },
-            _ => {}
+            "operators" => {
+                let read = self.read_registry(self.clock.now()).await;
+                read.map(drop).map_err(KeyError::from)
+            }
+            "keys" => self.read_keys().await,
+            _ => Ok(()),
+        };
+        if let Err(error) = &read {
+            tracing::warn!(table, %error, "what changed could not be read");
         }
+        read.is_ok()
+    }
+
+    async fn read_keys(&self) -> Result<(), KeyError> {
+        let begun = self.keyring.begin();
+        let keyring = lifecycle::load(&self.db, &self.vault).await?;
+        self.keyring.replace(begun, keyring);
+        Ok(())
     }
 }

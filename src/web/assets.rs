@@ -70,6 +70,16 @@ static WAIT: LazyLock<Asset> = LazyLock::new(|| {
 });
 
 static WAIT_PATH: LazyLock<String> = LazyLock::new(|| format!("/static/{}", WAIT.name));
+static COPY: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new(
+        "copy",
+        "js",
+        "text/javascript; charset=utf-8",
+        include_bytes!("../../static/copy.js"),
+    )
+});
+
+static COPY_PATH: LazyLock<String> = LazyLock::new(|| format!("/static/{}", COPY.name));
 static CONSOLE_STYLESHEET: LazyLock<Asset> = LazyLock::new(|| {
     Asset::new(
         "console",
@@ -124,6 +134,12 @@ pub fn wait_script() -> &'static str {
     &WAIT_PATH
 }
 
+/// The path of the script that copies an address.
+#[must_use]
+pub fn copy_script() -> &'static str {
+    &COPY_PATH
+}
+
 /// The icon's path.
 #[must_use]
 pub fn icon() -> &'static str {
@@ -159,6 +175,7 @@ async fn serve(Path(name): Path<String>) -> Response {
         &*ICON,
         &*WATCH,
         &*WAIT,
+        &*COPY,
         &*CONSOLE_STYLESHEET,
         &*CONSOLE_SCRIPT,
         &*PASSKEY_SCRIPT,
@@ -193,6 +210,7 @@ mod tests {
             (icon(), "image/svg+xml"),
             (watch(), "text/javascript; charset=utf-8"),
             (wait_script(), "text/javascript; charset=utf-8"),
+            (copy_script(), "text/javascript; charset=utf-8"),
             (console_stylesheet(), "text/css; charset=utf-8"),
             (console_script(), "text/javascript; charset=utf-8"),
             (passkey_script(), "text/javascript; charset=utf-8"),
@@ -216,6 +234,6 @@ mod tests {
 
     #[test]
     fn the_stylesheet_stays_small() {
-        assert!(STYLESHEET.bytes.len() < 9 * 1024);
+        assert!(STYLESHEET.bytes.len() < 10 * 1024);
     }
 }

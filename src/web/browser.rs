@@ -15,7 +15,7 @@ use crate::web::app::App;
 use crate::web::client_certificate::ClientCertificate;
 use crate::web::cookies::Received;
 use crate::web::text::Language;
-use crate::web::wishes::Wishes;
+use crate::web::wishes::{Wishes, countries};
 
 /// The other end of a request's connection; the listener puts it into the request's extensions.
 #[derive(Clone, Copy, Debug)]
@@ -149,13 +149,21 @@ impl Browser {
         })
     }
 
+    /// The countries that its languages name, two capital letters each, most wanted first.
+    #[must_use]
+    pub fn countries(&self) -> Vec<String> {
+        countries(self.accept_language().unwrap_or_default())
+    }
+
+    fn accept_language(&self) -> Option<&str> {
+        let value = self.headers.get(http::header::ACCEPT_LANGUAGE)?;
+        value.to_str().ok()
+    }
+
     /// The same for a client's request.
     #[must_use]
     pub fn language_for(&self, asked: &LanguageWish<'_>) -> Language {
-        let accept_language = self
-            .headers
-            .get(http::header::ACCEPT_LANGUAGE)
-            .and_then(|value| value.to_str().ok());
+        let accept_language = self.accept_language();
         let chosen = self.chosen_language;
         let is_now = |at: i64| asked.since.is_some_and(|since| at >= since.timestamp());
         let now = chosen.filter(|(_, at)| is_now(*at));

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use axum::extract::{Request, State};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::RETRY_AFTER;
 use http::{HeaderValue, StatusCode};
@@ -9,6 +11,8 @@ use uuid::Uuid;
 
 use crate::secret::{Unsealable, random};
 use crate::store::db::StoreError;
+use crate::web::app::App;
+use crate::web::browser::Browser;
 use crate::web::headers::PageClass;
 use crate::web::page::{Form, Frame, render};
 use crate::web::plain::{ErrorPage, Problem};
@@ -98,8 +102,10 @@ impl From<Unsealable> for Failure {
     }
 }
 
-impl IntoResponse for Failure {
-    fn into_response(self) -> Response {
+impl Failure {
+    /// The page about it, in this frame.
+    #[must_use]
+    pub fn page(self, frame: Frame) -> Response {
         let problem = if self.status == StatusCode::SERVICE_UNAVAILABLE {
             Problem::Unavailable
         } else {
@@ -113,7 +119,7 @@ impl IntoResponse for Failure {
             frame: Frame {
                 form,
                 reference: Some(self.reference.clone()),
-                ..Frame::plain_page("Numbercloak", Language::default())
+                ..frame
             },
             problem,
         };
@@ -125,5 +131,30 @@ impl IntoResponse for Failure {
         }
         response.extensions_mut().insert(self);
         response
+    }
+}
+
+/// In English, because nobody knows the browser here; for pages [`in_their_language`] says it once more.
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        self.page(Frame::plain_page("Numbercloak", Language::default()))
+    }
+}
+
+/// A failure of ours is told in the language of its person, under this deployment's name, with the way back
+/// that is known by then.
+pub async fn in_their_language(
+    State(app): State<App>,
+    browser: Browser,
+    request: Request,
+    next: Next,
+) -> Response {
+    let mut response = next.run(request).await;
+    match response.extensions_mut().remove::<Failure>() {
+        Some(failure) => {
+            let language = browser.language(None);
+            failure.page(Frame::branded(&app.config.branding, language))
+        }
+        None => response,
     }
 }

@@ -23,6 +23,7 @@ pub struct Throttles {
     logins: PerMinute<Option<IpAddr>>,
     refused_pushes: PerMinute<String>,
     client_failures: PerMinute<(String, Option<IpAddr>)>,
+    recorded_refusals: PerMinute<(&'static str, Option<IpAddr>)>,
     codes: PerMinute<Option<IpAddr>>,
 }
 
@@ -38,6 +39,7 @@ impl Throttles {
             logins: PerMinute::new(limits.logins_per_address_per_minute),
             refused_pushes: PerMinute::new(RECORDED_REFUSALS),
             client_failures: PerMinute::new(limits.client_failures_per_minute),
+            recorded_refusals: PerMinute::new(limits.client_failures_per_minute),
             codes: PerMinute::new(limits.handoff_codes_per_address_per_minute),
         }
     }
@@ -69,6 +71,13 @@ impl Throttles {
         self.client_failures.count(&(name, address.map(network)))
     }
 
+    /// Whether one more refusal of this event to an address is recorded. It is refused either way.
+    #[must_use]
+    pub fn records_refusal(&self, event: &'static str, address: Option<IpAddr>) -> bool {
+        let key = (event, address.map(network));
+        self.recorded_refusals.count(&key).is_ok()
+    }
+
     /// Counts a short code that somebody types. Every try counts, right or wrong: a guess that is right
     /// must not pass because it was the first.
     ///
@@ -87,6 +96,8 @@ impl Throttles {
         self.refused_pushes.0.shrink_to_fit();
         self.client_failures.0.retain_recent();
         self.client_failures.0.shrink_to_fit();
+        self.recorded_refusals.0.retain_recent();
+        self.recorded_refusals.0.shrink_to_fit();
         self.codes.0.retain_recent();
         self.codes.0.shrink_to_fit();
     }
@@ -169,6 +180,19 @@ mod tests {
         assert!(fail("a", "192.0.2.1").is_err());
         assert_eq!(fail("b", "192.0.2.1"), Ok(()));
         assert_eq!(fail("a", "192.0.2.2"), Ok(()));
+    }
+
+    #[test]
+    fn what_is_recorded_of_an_address_locks_out_no_client_that_is_called_like_the_event() {
+        let throttles = throttles();
+        let records = |address| throttles.records_refusal("REVOKE_GRANT_ERROR", from(address));
+        assert_eq!(
+            [(); 4].map(|()| records("192.0.2.1")),
+            [true, true, true, false]
+        );
+        assert!(records("192.0.2.2"));
+        let failed = throttles.client_failed("REVOKE_GRANT_ERROR", from("192.0.2.1"));
+        assert_eq!(failed, Ok(()));
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub mod export_file;
 pub mod failure;
 pub mod headers;
 pub mod inward;
+pub mod known_clients;
 pub mod limits;
 pub mod page;
 pub mod plain;

@@ -2,6 +2,7 @@
 
 use askama::Template;
 use axum::response::{Html, IntoResponse as _, Response};
+use chrono::TimeDelta;
 use http::StatusCode;
 
 use super::assets;
@@ -39,6 +40,41 @@ pub struct Form {
     pub csrf: String,
 }
 
+/// The end of a login, as its pages tell of it: shortly before, and without a script.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ends {
+    /// Minutes until a page tells of it.
+    pub told_in: u8,
+    /// Whether the person may have more time.
+    pub may_extend: bool,
+}
+
+impl Ends {
+    /// The last minutes, in which it is told.
+    pub const LAST: TimeDelta = TimeDelta::minutes(3);
+
+    /// Of a login that ends in so long.
+    #[must_use]
+    pub fn new(left: TimeDelta, may_extend: bool) -> Self {
+        // Rounded up: told a little later is still true.
+        let seconds = (left - Self::LAST).num_seconds().max(0);
+        let minutes = seconds.unsigned_abs().div_ceil(60).min(63);
+        Self {
+            told_in: u8::try_from(minutes).unwrap_or_default(),
+            may_extend,
+        }
+    }
+
+    /// The classes that add up to these minutes, each after a space.
+    #[must_use]
+    pub fn classes(self) -> String {
+        let bits = (0..6).map(|bit| 1 << bit);
+        bits.filter(|bit| self.told_in & bit != 0)
+            .map(|bit| format!(" m{bit}"))
+            .collect()
+    }
+}
+
 /// What surrounds every page.
 #[derive(Clone)]
 pub struct Frame {
@@ -65,6 +101,12 @@ pub struct Frame {
     /// The path of this page, for a browser that comes back to it in another language. A page that
     /// cannot be asked for again has none, and no choice of languages.
     pub here: Option<String>,
+    /// When the login ends, on a page that waits for its person.
+    pub ends: Option<Ends>,
+    /// Whether it was given more time just now.
+    pub was_extended: bool,
+    /// The number that stood typed on the page before.
+    pub typed: Option<String>,
 }
 
 impl Frame {
@@ -92,7 +134,22 @@ impl Frame {
             support: None,
             in_app: None,
             here: None,
+            ends: None,
+            was_extended: false,
+            typed: None,
         }
+    }
+
+    /// What a field for a number holds: what was typed, else this.
+    #[must_use]
+    pub fn typed_or<'a>(&'a self, value: &'a str) -> &'a str {
+        self.typed.as_deref().unwrap_or(value)
+    }
+
+    /// Whether a number was being typed.
+    #[must_use]
+    pub fn has_typed(&self) -> bool {
+        self.typed.as_ref().is_some_and(|typed| !typed.is_empty())
     }
 
     /// The languages there are to choose from.
@@ -147,6 +204,12 @@ impl Frame {
     #[must_use]
     pub fn watch(&self) -> &'static str {
         assets::watch()
+    }
+
+    /// The path of the script that copies an address.
+    #[must_use]
+    pub fn copy_script(&self) -> &'static str {
+        assets::copy_script()
     }
 
     /// The path of the script that counts down.

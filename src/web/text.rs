@@ -189,10 +189,15 @@ impl Language {
     #[must_use]
     pub fn date(self, at: Time) -> String {
         let month = MONTHS[usize::try_from(at.month0()).unwrap_or(0)];
+        // Some count the first and number the others: 1er mars, 2 mars.
+        let day = match at.day() {
+            1 => self.text("first_day").to_owned(),
+            day => day.to_string(),
+        };
         self.plain(
             "date",
             &[
-                ("day", &at.day().to_string()),
+                ("day", &day),
                 ("month", self.text(month)),
                 ("year", &at.year().to_string()),
             ],
@@ -411,12 +416,19 @@ mod tests {
             ("de", "60 Sekunden", "2 Minuten", "1. März 2026"),
             ("es", "60 segundos", "2 minutos", "1 de marzo de 2026"),
             ("ar", "60 ثانية", "دقيقتين", "1 مارس 2026"),
+            ("fr", "60 secondes", "2 minutes", "1er mars 2026"),
+            ("it", "60 secondi", "2 minuti", "1º marzo 2026"),
+            ("pt-BR", "60 segundos", "2 minutos", "1º de março de 2026"),
         ] {
             assert_eq!(language(tag).duration(60), seconds);
             assert_eq!(language(tag).duration(120), minutes);
             assert_eq!(language(tag).date(at), day);
         }
         assert_eq!(language("ar").duration(10), "10 ثوانٍ");
+        assert_eq!(
+            language("fr").date("2026-03-02T00:00:00Z".parse().unwrap()),
+            "2 mars 2026"
+        );
         assert_eq!(language("ar").duration(600), "10 دقائق");
         assert_eq!(language("ar").duration(660), "11 دقيقة");
         for language in Language::all() {

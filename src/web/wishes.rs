@@ -53,6 +53,22 @@ fn by_preference(header: &str) -> Vec<&str> {
     wishes.into_iter().map(|(tag, _)| tag).collect()
 }
 
+/// The countries that the tags of an `Accept-Language` header name, two capital letters each (ISO 3166),
+/// most wanted first: `es-ES, en-GB;q=0.8` names ES and GB. Where a person reads, not where they are.
+pub(super) fn countries(header: &str) -> Vec<String> {
+    let mut named: Vec<String> = Vec::new();
+    for tag in by_preference(header) {
+        // Language, perhaps a script of four letters, then the region (RFC 5646 section 2.1).
+        let region = tag
+            .split('-')
+            .skip(1)
+            .find(|part| part.len() == 2 && part.bytes().all(|b| b.is_ascii_alphabetic()));
+        let region = region.map(str::to_ascii_uppercase);
+        named.extend(region.filter(|region| !named.contains(region)));
+    }
+    named
+}
+
 /// The first wish we can meet (RFC 4647, 3.4): the tag itself, else cut from its end
 /// (`de-CH` finds `de`), else ours that begins with it (`pt` finds `pt-BR`).
 pub(super) fn best(wanted: &[&str], ours: &[&str]) -> Option<usize> {
@@ -126,5 +142,19 @@ mod tests {
                 .iter()
                 .all(|tag| tag.is_empty())
         );
+    }
+
+    #[test]
+    fn the_countries_of_a_browsers_languages_are_told_in_its_order() {
+        for (header, expected) in [
+            ("es-ES,es;q=0.9,en-GB;q=0.8", vec!["ES", "GB"]),
+            ("en-gb;q=0.2, de-CH, de-ch", vec!["CH", "GB"]),
+            ("zh-Hant-TW, sr-Latn", vec!["TW"]),
+            ("en, *, de;q=0", vec![]),
+            ("es-419, x-ES1, e-S, -", vec![]),
+            ("", vec![]),
+        ] {
+            assert_eq!(countries(header), expected, "{header}");
+        }
     }
 }

@@ -12,7 +12,7 @@ use crate::login::entry::{Entry, posted};
 use crate::login::handoff::code;
 use crate::login::opening::{about, seal_number};
 use crate::login::release::number_hashes;
-use crate::login::{depart, go_on, handoff, show};
+use crate::login::{depart, handoff, policy, show};
 use crate::phone::PhoneNumber;
 use crate::secret::{Token, new_id};
 use crate::store::audit::Appended;
@@ -57,7 +57,7 @@ pub async fn from_page(
     let open = matches!(login.stage, Stage::Open | Stage::Away | Stage::Problem)
         && now < login.expires_at
         && login.handoff_id.is_none()
-        && go_on::may_depart(login)
+        && policy::may_depart(login)
         && handoff::is_allowed(&entry.client, &login.request);
     if !open {
         return show::of(app, browser, entry).await;

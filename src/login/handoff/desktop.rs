@@ -1,18 +1,22 @@
-//! What the desktop shows while a phone is awaited, busy, or done. Its script hears of changes; without
-//! it the pages refresh by themselves, but for the one that somebody types into.
+//! What the desktop shows while a phone is awaited, busy, or done. Its script hears of changes. Without it
+//! there is a link, and for those who want it `GET /login/{id}/waiting`: the same pages, reloading by
+//! themselves, but for the one that somebody types into.
 
 use askama::Template;
+use axum::extract::{Path, State};
 use axum::response::Response;
 use http::StatusCode;
 use uuid::Uuid;
 
-use crate::login::answer;
+use crate::login::entry::enter;
 use crate::login::handoff::view::{Digits, OnPhone, Scan, Stopped};
 use crate::login::handoff::{live, qr};
+use crate::login::{answer, show};
 use crate::store::handoffs::{self, Handoff, HandoffStage};
 use crate::store::logins::{Login, Stage};
 use crate::verdict::Outcome;
 use crate::web::app::App;
+use crate::web::browser::Browser;
 use crate::web::failure::Failure;
 use crate::web::headers::PageClass;
 use crate::web::page::{Frame, render};
@@ -23,6 +27,7 @@ pub async fn page(
     frame: &Frame,
     login: &Login,
     handoff: Uuid,
+    refreshes: bool,
 ) -> Result<Option<Response>, Failure> {
     if login.stage == Stage::Ended {
         return Ok((login.outcome == Some(Outcome::HandoffStopped)).then(|| {
@@ -45,13 +50,39 @@ pub async fn page(
                 .max(0)
                 .unsigned_abs(),
         }),
-        (Stage::Open, HandoffStage::Waiting) => watching(&scan(app, frame, login, &found)?),
+        (Stage::Open, HandoffStage::Waiting) => watching(&Scan {
+            refreshes,
+            ..scan(app, frame, login, &found)?
+        }),
         _ => watching(&OnPhone {
             frame: frame.clone(),
             login: login.id,
             state: live::state(login),
+            refreshes,
         }),
     }))
+}
+
+/// The page that waits, reloading by itself where no scripts run.
+pub async fn waiting(
+    State(app): State<App>,
+    browser: Browser,
+    Path(id): Path<String>,
+) -> Result<Response, Failure> {
+    let entry = match enter(&app, &browser, &id).await {
+        Ok(entry) => entry,
+        Err(answer) => return Ok(answer),
+    };
+    let login = &entry.login;
+    let over = entry.now >= login.expires_at;
+    if let Some(handoff) = login.handoff_id
+        && !over
+        && !matches!(login.stage, Stage::Confirm | Stage::Ended)
+        && let Some(page) = page(&app, &entry.frame(&app, &browser), login, handoff, true).await?
+    {
+        return Ok(page);
+    }
+    Ok(show::again(login.id))
 }
 
 fn scan(app: &App, frame: &Frame, login: &Login, found: &Handoff) -> Result<Scan, Failure> {
@@ -71,6 +102,7 @@ fn scan(app: &App, frame: &Frame, login: &Login, found: &Handoff) -> Result<Scan
             .split_once("://")
             .map_or(typed.clone(), |(_, rest)| rest.to_owned()),
         seconds_left: left.num_seconds().max(0).unsigned_abs(),
+        refreshes: false,
     })
 }
 

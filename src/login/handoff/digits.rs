@@ -67,25 +67,21 @@ pub async fn post(
     if now >= login.expires_at {
         return show::of(&app, &browser, &entry).await;
     }
-    let frame = || entry.frame(&app, &browser);
-    let tries_left = async || {
+    let refused = async |error| {
         let found = handoffs::find(app.db.relaxed_steps(), handoff).await?;
         let tries = found.map_or(0, |found| found.digit_tries);
-        Ok::<_, Failure>((handoffs::DIGIT_TRIES - tries).max(0).unsigned_abs())
+        let page = Digits {
+            error: Some(error),
+            tries_left: (handoffs::DIGIT_TRIES - tries).max(0).unsigned_abs(),
+            login: login.id,
+            frame: entry.frame(&app, &browser),
+        };
+        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        Ok::<_, Failure>(render(status, PageClass::Watching, &page))
     };
     let Some(digits) = read(form.get("digits").unwrap_or_default()) else {
         // Not a guess: costs nothing.
-        let page = Digits {
-            error: Some("handoff_digits_four"),
-            tries_left: tries_left().await?,
-            login: login.id,
-            frame: frame(),
-        };
-        return Ok(render(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            PageClass::Watching,
-            &page,
-        ));
+        return refused("handoff_digits_four").await;
     };
     let outcome = Outcome::HandoffStopped;
     let recorder = browser.recorder(&app, now);
@@ -121,30 +117,18 @@ pub async fn post(
     .await;
     match tried {
         Ok(Tried::Proven) => release::held(&app, &browser, &entry).await,
-        Ok(Tried::Wrong) => {
-            let page = Digits {
-                error: Some("handoff_digits_wrong"),
-                tries_left: tries_left().await?,
-                login: login.id,
-                frame: frame(),
-            };
-            Ok(render(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                PageClass::Watching,
-                &page,
-            ))
-        }
+        Ok(Tried::Wrong) => refused("handoff_digits_wrong").await,
         Ok(Tried::Stopped) => {
             counted::end(outcome);
             Ok(show::again(login.id))
         }
         Err(StoreError::Stale) => {
-            // Typed right before, and the release failed: it may be done now.
             let found = handoffs::find(app.db.relaxed_steps(), handoff).await?;
-            match found {
-                Some(found) if found.stage == HandoffStage::Proven => {
-                    release::held(&app, &browser, &entry).await
-                }
+            match found.map(|found| found.stage) {
+                // Typed right before, and the release failed: it may be done now.
+                Some(HandoffStage::Proven) => release::held(&app, &browser, &entry).await,
+                // The same wrong ones, sent twice.
+                Some(HandoffStage::Matched) => refused("handoff_digits_wrong").await,
                 _ => Ok(show::again(login.id)),
             }
         }

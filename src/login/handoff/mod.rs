@@ -15,7 +15,7 @@
 //! | route | file |
 //! |---|---|
 //! | `POST /login/{id}/handoff`, `/renew`, `/here` | `begin` |
-//! | `GET /login/{id}` while a phone is awaited or busy | `desktop` |
+//! | `GET /login/{id}` while a phone is awaited or busy, `GET /login/{id}/waiting` | `desktop` |
 //! | `GET /login/{id}/events`, `/status` | `live` |
 //! | `POST /login/{id}/digits` | `digits` |
 //! | `GET`, `POST /go`; `GET /go/{ticket}`, `POST /go/{ticket}/yes`, `/no`, `/report` | `ticket` |
@@ -62,6 +62,7 @@ pub fn desktop_routes() -> Router<App> {
         .route("/login/{id}/renew", post(begin::renew).get(show::get))
         .route("/login/{id}/here", post(begin::here).get(show::get))
         .route("/login/{id}/digits", post(digits::post).get(show::get))
+        .route("/login/{id}/waiting", get(desktop::waiting))
         .route("/login/{id}/events", get(live::events))
         .route("/login/{id}/status", get(live::status))
 }

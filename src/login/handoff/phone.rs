@@ -143,8 +143,16 @@ pub async fn page(
                     return Ok(choose::page(frame, &offered, number.as_ref(), false, why));
                 }
             }
+            if matches!(
+                outcome,
+                Outcome::OperatorTimeout
+                    | Outcome::OperatorUnavailable
+                    | Outcome::OperatorRateLimited
+            ) {
+                return show::operator_down(app, frame, login).await;
+            }
             let operator_name = show::operator_name(app, &frame, login).await?;
-            let may_try = again_with::may_depart(login) && login.mismatches < policy::MISMATCHES;
+            let may_try = policy::may_depart(login) && login.mismatches < policy::MISMATCHES;
             step(frame, problem_texts(outcome), operator_name, may_try, true)
         }
     })
@@ -157,12 +165,8 @@ fn problem_texts(outcome: Outcome) -> (&'static str, &'static str) {
         Outcome::OperatorUnknown | Outcome::OperatorUnsupportedNumber => {
             ("unsupported_title", "unsupported_lead")
         }
-        Outcome::ConsentDenied | Outcome::ConsentRequired => {
-            ("operator_consent_title", "operator_consent_lead")
-        }
-        Outcome::OperatorTimeout | Outcome::OperatorUnavailable | Outcome::OperatorRateLimited => {
-            ("operator_down_title", "operator_down_soon")
-        }
+        Outcome::ConsentDenied => ("operator_consent_title", "operator_consent_lead"),
+        Outcome::ConsentRequired => ("operator_consent_title", "operator_consent_missing_lead"),
         Outcome::RateLimited => ("too_many_title", "handoff_too_many_lead"),
         Outcome::BrowserMismatch | Outcome::Abandoned | Outcome::Expired => {
             ("handoff_ready_title", "handoff_ready_lead")
@@ -242,7 +246,7 @@ fn may_go_on(entry: &Entry) -> bool {
     matches!(login.stage, Stage::Open | Stage::Away | Stage::Problem)
         && entry.now < login.expires_at
         && !waits
-        && again_with::may_depart(login)
+        && policy::may_depart(login)
 }
 
 /// Continue, or try again.

@@ -10,7 +10,7 @@ use http::header::{CACHE_CONTROL, LOCATION, RETRY_AFTER, SET_COOKIE};
 
 use crate::audit::event::Event;
 use crate::login::handoff::view::{End, Gone, GonePage, PhoneEnd, Question, SameDevice, TypeCode};
-use crate::login::handoff::{code, phone, stop};
+use crate::login::handoff::{self, code, phone, stop};
 use crate::login::opening::{about, cookie_lifetime};
 use crate::login::{entry, show};
 use crate::oauth::params::Params;
@@ -167,6 +167,9 @@ impl Brought {
             Some(("used", Gone::Used))
         } else if now >= self.handoff.ticket_expires_at || now >= self.login.expires_at {
             Some(("expired", Gone::Expired))
+        } else if !handoff::is_allowed(&self.client, &self.login.request) {
+            // An admin has turned it off since: what waits is no way around.
+            Some(("not_allowed", Gone::Expired))
         } else if self.login.stage != Stage::Open {
             Some(("not_waiting", Gone::Expired))
         } else {
@@ -192,7 +195,10 @@ impl Brought {
             let record = recorder.record(about(&self.login), &event);
             audit::append(app.db.relaxed(), [record]).await?;
         }
-        let frame = plain_frame(app, browser);
+        let frame = Frame {
+            reference: Some(entry::reference(self.login.id)),
+            ..plain_frame(app, browser)
+        };
         let page = GonePage { frame, why };
         Ok(render(StatusCode::GONE, PageClass::Journey, &page))
     }
@@ -257,6 +263,7 @@ pub async fn get(
         frame: brought.frame(&app, &browser, &scanner),
         desktop: brought.handoff.ticket(&app.vault)?.desktop,
         number_masked: number.map(|number| number.masked()).unwrap_or_default(),
+        began_s: show::seconds_until(app.clock.now(), brought.login.opened_at),
     };
     let mut response = render(StatusCode::OK, PageClass::Journey, &page);
     let kept = app.config.login.login;

@@ -26,6 +26,14 @@ pub struct Scan {
     pub typed: String,
     /// How long the ticket is good; 0 if it is not.
     pub seconds_left: u64,
+    /// Whether it reloads by itself where no scripts run.
+    pub refreshes: bool,
+}
+
+impl Scan {
+    fn left(&self) -> String {
+        self.frame.language.duration(self.seconds_left)
+    }
 }
 
 /// Desktop: a phone has it. Posts to `here`, `cancel`.
@@ -38,6 +46,8 @@ pub struct OnPhone {
     pub login: Uuid,
     /// Where it stands.
     pub state: &'static str,
+    /// Whether it reloads by itself where no scripts run.
+    pub refreshes: bool,
 }
 
 impl OnPhone {
@@ -100,6 +110,14 @@ pub struct Question {
     pub desktop: String,
     /// The number, masked.
     pub number_masked: String,
+    /// How long ago the sign-in began, seconds.
+    pub began_s: u64,
+}
+
+impl Question {
+    fn ago(&self) -> String {
+        self.frame.language.duration(self.began_s)
+    }
 }
 
 /// Phone: this very browser shows the code. Posts to the login's `here`.

@@ -68,6 +68,7 @@ fn titles_tell_the_pages_apart() {
         "mismatch-pinned",
         "mismatch-over",
         "operator-down-soon",
+        "operator-consent-missing",
         "too-many-numbers",
     ];
     let mut seen = BTreeSet::new();
@@ -203,7 +204,6 @@ fn the_number_may_be_changed_only_where_the_client_allows_it() {
     for (name, may_change) in [
         ("go-ahead", true),
         ("go-ahead-pinned", false),
-        ("go-ahead-share", false),
         ("mismatch", true),
         ("mismatch-pinned", false),
         ("mismatch-over", false),

@@ -125,7 +125,7 @@ impl Fake {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, app).await });
-        let clock = Clock::movable();
+        let clock = Clock::by_hand();
         let outbound = Outbound::new(&Rules {
             allow_private: vec!["127.0.0.0/8".parse().unwrap()],
             ..Rules::default()

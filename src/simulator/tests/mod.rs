@@ -59,7 +59,7 @@ impl World {
             jwks,
             redirect_uris: vec![CALLBACK.to_owned(), format!("{CALLBACK}?tenant=1")],
         };
-        let clock = Clock::movable();
+        let clock = Clock::by_hand();
         let simulator = start(Settings {
             clients: vec![
                 client("app", Some(SECRET), None),

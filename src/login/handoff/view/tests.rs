@@ -55,6 +55,7 @@ fn desktops() -> Vec<(&'static str, String)> {
             code: "K7P4-QM9T".into(),
             typed: "id.example.com/go".into(),
             seconds_left,
+            refreshes: true,
         })
     };
     let on_phone = |state| {
@@ -62,6 +63,7 @@ fn desktops() -> Vec<(&'static str, String)> {
             frame: desktop(),
             login: LOGIN,
             state,
+            refreshes: true,
         })
     };
     let digits = |error| {
@@ -141,6 +143,7 @@ fn phones() -> Vec<(&'static str, String)> {
                 frame: ticket(),
                 desktop: "Chrome, Windows".into(),
                 number_masked: masked.into(),
+                began_s: 40,
             }),
         ),
         ("phone-expired", gone(Gone::Expired)),
@@ -245,4 +248,16 @@ fn no_is_as_large_as_yes_and_comes_first() {
         "{page}"
     );
     assert!(page.contains("<button class=\"\">Yes, continue</button>"));
+}
+
+#[test]
+fn nothing_reloads_by_itself_unless_somebody_asked_for_it() {
+    let page = html(&OnPhone {
+        frame: desktop(),
+        login: LOGIN,
+        state: "checking",
+        refreshes: false,
+    });
+    assert!(!page.contains("http-equiv"), "{page}");
+    assert!(page.contains(&format!("href=\"/login/{LOGIN}/waiting\"")));
 }

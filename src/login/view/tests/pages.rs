@@ -39,12 +39,11 @@ fn operator() -> String {
 /// Every page under a name, journey pages with all their parts.
 pub(super) fn pages() -> Vec<(&'static str, String)> {
     let html = |page: &dyn askama::DynTemplate| page.dyn_render().unwrap();
-    let go_ahead = |number: Option<&str>, may_change, method| {
+    let go_ahead = |may_change| {
         html(&GoAhead {
             frame: frame(),
-            number_masked: number.map(Into::into),
+            number_masked: MASKED.into(),
             may_change,
-            method,
             to_phone: false,
         })
     };
@@ -107,6 +106,7 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
             operator_name: operator(),
             retry_after_s,
             is_busy: false,
+            on_phone: false,
         })
     };
     let back = || Some(BACK.to_owned());
@@ -120,15 +120,8 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
         })
     };
     vec![
-        ("go-ahead", go_ahead(Some(MASKED), true, Method::Verify)),
-        (
-            "go-ahead-pinned",
-            go_ahead(Some(MASKED), false, Method::Verify),
-        ),
-        (
-            "go-ahead-share",
-            go_ahead(None, false, Method::DevicePhoneNumber),
-        ),
+        ("go-ahead", go_ahead(true)),
+        ("go-ahead-pinned", go_ahead(false)),
         ("number", number("", None)),
         (
             "number-error",
@@ -184,6 +177,7 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
                 operator_name: operator(),
                 retry_after_s: Some(30),
                 is_busy: true,
+                on_phone: false,
             }),
         ),
         (
@@ -198,6 +192,15 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
             html(&OperatorConsentDenied {
                 frame: frame(),
                 operator_name: operator(),
+                refused: true,
+            }),
+        ),
+        (
+            "operator-consent-missing",
+            html(&OperatorConsentDenied {
+                frame: frame(),
+                operator_name: operator(),
+                refused: false,
             }),
         ),
         (
