@@ -29,8 +29,12 @@ pub struct World {
     pub until: Time,
     /// A number that signed in now and then.
     pub number: String,
+    /// The number of a monitor, which signs in all the time: a quarter of all logins.
+    pub monitor: String,
     /// A network that many came from.
     pub network: ipnet::IpNet,
+    /// The network behind which a carrier hides half of them.
+    pub carrier: ipnet::IpNet,
     /// A login in the middle,
     pub login: Uuid,
     /// and what its person reads.
@@ -49,9 +53,11 @@ fn number(person: i64) -> String {
     format!("+9907{person:08}")
 }
 
+/// A network, and behind the last one the carrier's.
 fn network(n: i64) -> ipnet::IpNet {
     let (high, low) = (n / 256 % 256, n % 256);
-    let text = format!("10.{high}.{low}.0/24");
+    let length = if n == NETWORKS { 16 } else { 24 };
+    let text = format!("10.{high}.{low}.0/{length}");
     text.parse().expect("it is a network")
 }
 
@@ -69,7 +75,9 @@ pub async fn fill(
         from,
         until: now,
         number: number(4711 % PEOPLE),
+        monitor: number(0),
         network: network(17),
+        carrier: network(NETWORKS),
         login: Uuid::nil(),
         reference: format!("{middle:08x}"),
     };
@@ -88,7 +96,7 @@ pub async fn fill(
     let mut at = 0;
     while at < records {
         let until = records.min(at + BATCH);
-        for statement in [RECORDS, PERSONAL, WORDS, REFERENCES] {
+        for statement in [RECORDS, PERSONAL, WORDS, CARRIER, REFERENCES] {
             let mut sql = statement
                 .replace("$first", &at.to_string())
                 .replace("$last", &(until - 1).to_string());
@@ -100,6 +108,7 @@ pub async fn fill(
         at = until;
         eprintln!("{at} of {records}");
     }
+    run(db, KINDS).await?;
     run(db, "vacuum analyze").await?;
     Ok(world)
 }
@@ -147,7 +156,7 @@ async fn people(db: &mut PgConnection, vault: &Vault) -> anyhow::Result<()> {
     let hash = |text: &str| vault.search_hashes(text).remove(0).1;
     let numbers: Vec<Vec<u8>> = (0..PEOPLE).map(|n| hash(&number(n))).collect();
     let word = |n| networks::word(&network(n)).unwrap_or_default();
-    let words: Vec<Vec<u8>> = (0..NETWORKS).map(|n| hash(&word(n))).collect();
+    let words: Vec<Vec<u8>> = (0..=NETWORKS).map(|n| hash(&word(n))).collect();
     for (table, hashes) in [("bench_people", numbers), ("bench_networks", words)] {
         let sql = format!(
             "insert into {table} select n - 1, hash from unnest($1::bytea[]) with ordinality as given (hash, n)"
@@ -215,7 +224,7 @@ insert into audit_personal (record_id, salt, key_id, number_hash, sealed)
 select (left(uuid_floor(to_timestamp(($from_ms + $step * g) / 1000.0))::text, 24) || lpad(to_hex(g), 12, '0'))::uuid,
     sha256(int8send(g)), 'bench', case when g % $per_login = 2 then p.hash end, sha512(int8send(g)) || sha512(int8send(-g))
 from generate_series($first::bigint, $last::bigint) as g
-join bench_people p on p.n = (g / $per_login * 7919) % $people
+join bench_people p on p.n = case when (g / $per_login) % 4 = 0 then 0 else (g / $per_login * 7919) % $people end
 where g % $per_login in (0, 2)
 "#;
 
@@ -227,6 +236,23 @@ from generate_series($first::bigint, $last::bigint) as g
 join bench_networks w on w.n = (g / $per_login * 104729) % $networks
 where g % $per_login = 0
 "#;
+
+/// Every other login began behind the carrier.
+const CARRIER: &str = r#"
+insert into record_words (record_id, word)
+select (left(uuid_floor(to_timestamp(($from_ms + $step * g) / 1000.0))::text, 24) || lpad(to_hex(g), 12, '0'))::uuid,
+    (select hash from bench_networks where n = $networks)
+from generate_series($first::bigint, $last::bigint) as g
+where g % $per_login = 0 and (g / $per_login) % 2 = 0
+"#;
+
+/// What the hours that are over have records of, as the job that counts them writes it.
+const KINDS: &str = "
+insert into record_kinds (type, operator, outcome)
+select distinct type, coalesce(operator, ''), coalesce(outcome, '') from audit_records;
+insert into rollup_closed_hours (hour, closed_at)
+select date_trunc('hour', max(at), 'UTC'), now() from audit_records;
+";
 
 const REFERENCES: &str = r#"
 insert into login_references (login_id, reference)

@@ -19,6 +19,7 @@ const PAGES: usize = 100;
 fn questions(world: &World) -> Vec<(&'static str, Query)> {
     let all = Query::default;
     let number = PhoneNumber::from_e164(&world.number).ok();
+    let monitor = PhoneNumber::from_e164(&world.monitor).ok();
     let middle = world.time_of(world.records / 2);
     let month = |query: Query| Query {
         since: Some(middle),
@@ -72,6 +73,62 @@ fn questions(world: &World) -> Vec<(&'static str, Query)> {
             },
         ),
         ("number, in a month", month(Query { number, ..all() })),
+        (
+            "number of a monitor",
+            Query {
+                number: monitor,
+                ..all()
+            },
+        ),
+        (
+            "network of a carrier",
+            Query {
+                network: Some(world.carrier),
+                ..all()
+            },
+        ),
+        (
+            "network of a carrier, client",
+            Query {
+                network: Some(world.carrier),
+                ..client("app-0")
+            },
+        ),
+        (
+            "number of a monitor, actor: few, never together",
+            Query {
+                number: PhoneNumber::from_e164(&world.monitor).ok(),
+                ..actor("auditor-3@example.com")
+            },
+        ),
+        (
+            "number of a monitor, type: never together",
+            Query {
+                number: PhoneNumber::from_e164(&world.monitor).ok(),
+                ..kind("CODE_TO_TOKEN")
+            },
+        ),
+        (
+            "network of a carrier, outcome: never together",
+            Query {
+                network: Some(world.carrier),
+                ..outcome(Outcome::Verified)
+            },
+        ),
+        (
+            "type, outcome: never together",
+            Query {
+                outcome: Some(Outcome::Verified),
+                ..kind("CODE_TO_TOKEN")
+            },
+        ),
+        (
+            "type, operator: never together",
+            Query {
+                kind: Some("LOGIN".to_owned()),
+                ..operator()
+            },
+        ),
         (
             "login",
             Query {
@@ -163,10 +220,12 @@ async fn timed(desk: &Desk, query: &Query, times: usize) -> anyhow::Result<f64> 
 async fn page_through(desk: &Desk, query: &Query) -> anyhow::Result<(Query, usize)> {
     let mut cursor = query.clone();
     for page in 1..PAGES {
-        let entries = audit::list(desk, cursor.clone(), PAGE).await?;
-        match entries.last() {
-            Some(last) if entries.len() == usize::from(PAGE) => cursor.before = Some(last.id),
-            _ => return Ok((cursor, page)),
+        let found = audit::list(desk, cursor.clone(), PAGE).await?;
+        let is_full = found.entries.len() == usize::from(PAGE);
+        let last = found.entries.last().filter(|_| is_full);
+        match found.looked_back_to.or(last.map(|entry| entry.id)) {
+            Some(next) => cursor.before = Some(next),
+            None => return Ok((cursor, page)),
         }
     }
     Ok((cursor, PAGES))

@@ -4,9 +4,11 @@
 //! ```text
 //! cargo bench --bench logins -- --seconds 20 --mode silent --alg RS256            # 32 at a time
 //! cargo bench --bench logins -- --seconds 20 --mode page --alg ES256 --rate 100   # 100 a second
+//! cargo bench --bench logins -- --rate 100 --beside export                        # what exporting costs them
 //! cargo bench --bench logins -- --all                                             # the tables of docs/performance.md
 //! ```
 
+mod beside;
 mod http;
 mod id_token;
 mod load;
@@ -21,6 +23,7 @@ use clap::{Parser, ValueEnum};
 use numbercloak::oauth::signing_alg::SigningAlg;
 use serde_json::json;
 
+use beside::{Beside, Work};
 use load::Arrivals;
 use meters::{Memory, Reading};
 use person::Target;
@@ -54,6 +57,9 @@ struct Options {
     /// Milliseconds the operator takes for each answer.
     #[arg(long, default_value_t = 0)]
     operator_ms: u64,
+    /// What goes on beside them.
+    #[arg(long, value_enum)]
+    beside: Option<Beside>,
     /// Both modes and algorithms at the fixed concurrency, and at half and four fifths of the rate
     /// that this gave.
     #[arg(long)]
@@ -185,9 +191,16 @@ async fn one(
     for (what, count) in first.failures.iter().chain(&warm.failures) {
         eprintln!("warm-up: {count} x {what}");
     }
+    let work = match options.beside {
+        Some(beside) => Some(Work::begin(stack, beside).await?),
+        None => None,
+    };
     let before = Reading::take(stack).await?;
     let outcome = load::run(target, &crowd, arrivals, fresh);
     let after = Reading::take(stack).await?;
+    if let Some(work) = work {
+        eprintln!("beside the logins: {}", work.end()?);
+    }
     let txns: Vec<_> = outcome.logins.iter().map(|done| done.login.txn).collect();
     Ok(Run {
         mode: match mode {

@@ -55,13 +55,15 @@ pub struct Stack {
     pub simulator_pid: u32,
     /// The postmaster's process.
     pub postmaster_pid: u32,
-    server: SocketAddr,
+    /// Where the server listens.
+    pub server: SocketAddr,
+    /// To register and to look.
+    pub desk: Desk,
     simulator: SocketAddr,
     issuer: String,
-    desk: Desk,
     // Dropped in this order: the server first, its database last.
     _processes: (Killed, Killed),
-    _cluster: Cluster,
+    cluster: Cluster,
 }
 
 /// A child process that ends with its handle.
@@ -119,7 +121,7 @@ impl Stack {
             issuer,
             desk,
             _processes: (server_process, simulator_process),
-            _cluster: cluster,
+            cluster,
         })
     }
 
@@ -175,6 +177,11 @@ impl Stack {
         Ok(())
     }
 
+    /// The database, as the server's role.
+    pub fn app_url(&self) -> String {
+        self.cluster.url(APP_ROLE, DATABASE)
+    }
+
     /// Makes the operator take this long for every answer.
     pub fn slow_operator(&self, milliseconds: u64) -> anyhow::Result<()> {
         let body = format!("{{\"milliseconds\":\"{milliseconds}\"}}");
@@ -222,6 +229,8 @@ fn numbercloak() -> Command {
 fn start_simulator(secret: &str, callback: &str) -> anyhow::Result<(Killed, SocketAddr)> {
     let mut child = numbercloak()
         .args(["simulator", "--no-journal", "--listen", "127.0.0.2:0"])
+        // Its own work is none of ours, and shares our processors.
+        .args(["--id-token-alg", "ES256"])
         .args(["--clients-file", "-"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -310,7 +319,7 @@ async fn register_operator(
             client_id: "numbercloak".to_owned(),
             login_hint: HintForm::Tel,
             id_token: IdTokenRule::Required,
-            id_token_algs: vec![SigningAlg::RS256],
+            id_token_algs: vec![SigningAlg::ES256],
             require_iss: true,
             prefixes: vec!["990".to_owned()],
             ..OperatorSettings::default()

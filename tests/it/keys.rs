@@ -11,7 +11,7 @@ use numbercloak::store::keys::{self, SigningKeyRow, Status};
 use numbercloak::token::keyring::Keyring;
 use numbercloak::token::lifecycle::{self, ALGS, RELOAD_LIMIT, Rotation};
 use numbercloak::token::root::{Rewrapped, check_root, rewrap, subject_key};
-use numbercloak::token::{KeyError, root};
+use numbercloak::token::{KeyError, root, schedule};
 
 use crate::support::database::Database;
 
@@ -176,6 +176,35 @@ async fn two_rotations_at_once_rotate_once() {
     let (a, b) = tokio::join!(rotate(), rotate());
     assert!(a.is_ok() != b.is_ok());
     assert!(matches!(a.and(b), Err(KeyError::TooEarly { .. })));
+}
+
+/// When the calendar says so, replicas rotate every algorithm once between them, with a record each.
+#[tokio::test]
+async fn what_is_due_is_rotated_once_and_recorded() {
+    const DAY: Duration = Duration::from_secs(86_400);
+    let db = &Database::migrated().await.open();
+    let start = Clock::system().now();
+    let vault = Vault::new(&[RootKey::generate(start)]);
+    lifecycle::ensure(db, &vault, start).await.unwrap();
+    let due = async |every, now| schedule::rotate_due(db, &vault, every, now).await.unwrap();
+    assert_eq!(due(90 * DAY, start + 90 * DAY - HOUR).await, []);
+    assert_eq!(due(Duration::ZERO, start + 400 * DAY).await, []);
+    let before = lifecycle::load(db, &vault).await.unwrap();
+    let now = start + 90 * DAY;
+    let (a, b) = tokio::join!(due(90 * DAY, now), due(90 * DAY, now));
+    assert_eq!(a.len() + b.len(), ALGS.len());
+    for (_, rotated) in a.iter().chain(&b) {
+        assert!(published(&before).contains(&rotated.active));
+    }
+    assert_eq!(due(90 * DAY, now).await, []);
+    let of = |rows: &[SigningKeyRow], status| rows.iter().filter(|r| r.status == status).count();
+    let moved = rows(db).await;
+    for status in [Status::Active, Status::Next, Status::Retiring] {
+        assert_eq!(of(&moved, status), ALGS.len(), "{status:?}");
+    }
+    // However short the calendar, a key that nobody may know yet does not sign.
+    assert_eq!(due(HOUR, now + 2 * HOUR).await, []);
+    assert_eq!(due(HOUR, now + DAY).await.len(), ALGS.len());
 }
 
 /// A root key is replaced without a stop and only taken away when nothing hangs on it.

@@ -26,6 +26,7 @@ const LAYERS: &[(&str, Option<u8>)] = &[
     ("accent", Some(0)),
     ("config", Some(0)),
     ("clock", Some(0)),
+    ("newest", Some(0)),
     ("secret", Some(0)),
     ("phone", Some(0)),
     ("verdict", Some(0)),

@@ -163,9 +163,7 @@ async fn records_are_found_by_reference_actor_and_network() {
     let none = ok(auditor.get("/audit/records?actor=nobody").await);
     assert_eq!(none["items"], json!([]));
     app.clock.advance(Duration::from_secs(600));
-    numbercloak::admin::record_index::run(&app.desk())
-        .await
-        .unwrap();
+    app.index_records().await;
     let search = json!({ "network": "127.0.0.0/24" });
     let found = ok(auditor.post("/audit/records/find", search).await);
     assert_eq!(found["items"][0]["record"]["type"], "LOGIN_STARTED");

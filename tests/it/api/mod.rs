@@ -4,8 +4,10 @@ mod apply;
 mod audit;
 mod contract;
 mod edits;
+mod looking;
 mod once;
 mod paging;
+mod privacy;
 mod rights;
 mod routes;
 mod tokens;
@@ -35,7 +37,7 @@ impl Program {
     }
 
     /// One that may do so much.
-    async fn with(app: &App, name: &str, role: Role, scopes: &[&str]) -> Self {
+    pub async fn with(app: &App, name: &str, role: Role, scopes: &[&str]) -> Self {
         let new = NewToken {
             name: name.to_owned(),
             role,
@@ -55,7 +57,7 @@ impl Program {
         http().request(method, uri).bearer_auth(&self.token)
     }
 
-    async fn get(&self, path: &str) -> Raw {
+    pub async fn get(&self, path: &str) -> Raw {
         Raw::of(self.request(Method::GET, path)).await
     }
 
@@ -64,7 +66,8 @@ impl Program {
     }
 
     pub async fn put(&self, path: &str, body: Value) -> Raw {
-        Raw::of(self.request(Method::PUT, path).json(&body)).await
+        let request = self.request(Method::PUT, path);
+        Raw::of(request.header("if-match", "*").json(&body)).await
     }
 
     pub async fn delete(&self, path: &str) -> Raw {
@@ -81,7 +84,7 @@ impl Program {
 
 /// The problem an answer tells: its status, its word and its field.
 #[track_caller]
-fn problem(answer: &Raw) -> (u16, String, String) {
+pub fn problem(answer: &Raw) -> (u16, String, String) {
     assert_eq!(
         answer.headers["content-type"], "application/problem+json",
         "{}",
@@ -100,7 +103,7 @@ fn problem(answer: &Raw) -> (u16, String, String) {
 }
 
 #[track_caller]
-fn ok(answer: Raw) -> Value {
+pub fn ok(answer: Raw) -> Value {
     assert!(
         (200..300).contains(&answer.status),
         "{} {}",

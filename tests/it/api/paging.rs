@@ -97,4 +97,17 @@ async fn the_last_page_of_ten_thousand_is_one_statement_from_an_index_and_quick(
     let of_list = sent.iter().filter(|one| one.sql.contains("clients c"));
     assert_eq!(of_list.count(), 1);
     assert!(took < Duration::from_millis(500), "{took:?}");
+    // Over the wire too, token and all, whatever is asked for.
+    let program = Program::owner(&app).await;
+    let pages = ["/clients", "/clients?search=crowd+9&after=app-05000"];
+    for page in pages {
+        ok(program.get(page).await);
+        app.statements.as_mut().unwrap().restart();
+        let started = Instant::now();
+        ok(program.get(page).await);
+        let took = started.elapsed();
+        let sent = app.statements.as_ref().unwrap().sent().len();
+        assert!(sent < 5, "{page}: {sent} statements");
+        assert!(took < Duration::from_millis(500), "{page}: {took:?}");
+    }
 }

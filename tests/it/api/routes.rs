@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::{Program, ok, problem};
 use crate::support::app::{App, NUMBER, OPERATOR};
+use crate::support::command::run;
 use crate::support::rp::Wish;
 
 #[tokio::test]
@@ -358,4 +359,56 @@ async fn what_was_used_is_told_per_day_as_a_table_too_and_quotas_alert_once() {
         .collect();
     percents.sort_unstable();
     assert_eq!(percents, [Some(80), Some(100)]);
+}
+
+#[tokio::test]
+async fn code_settings_and_hiding_networks_are_told_as_by_the_command_line() {
+    let app = App::start().await;
+    let program = Program::owner(&app).await;
+    let told = ok(program.get("/clients/shop/snippets").await);
+    let line = ["client", "snippet", "shop", "--json"];
+    assert_eq!(told["snippets"], run(&app, &line, "").await.json());
+    assert!(
+        told["environment"]
+            .as_str()
+            .unwrap()
+            .contains("OIDC_CLIENT_ID=shop")
+    );
+    let missing = program.get("/clients/nobody/snippets").await;
+    assert_eq!(problem(&missing).0, 404);
+
+    let settings = ok(program.get("/settings").await);
+    let of = |section: &str, key: &str| {
+        let all = settings["items"].as_array().unwrap();
+        let found = all
+            .iter()
+            .find(|one| one["section"] == section && one["key"] == key);
+        found.unwrap().clone()
+    };
+    assert_eq!(of("keys", "rotate_every")["value"], "\"0s\"");
+    assert_eq!(of("keys", "root_key")["value"], "\"[redacted]\"");
+    assert!(!settings.to_string().contains(&app.database.root().reveal()));
+
+    let networks = json!({ "networks": ["192.0.2.0/24", "198.51.100.7"] });
+    assert_eq!(
+        program.put("/networks/vpn", networks.clone()).await.status,
+        204
+    );
+    let listed = ok(program.get("/networks").await);
+    assert_eq!(listed["items"][0]["kind"], "vpn");
+    assert_eq!(listed["items"][0]["networks"], 2);
+    let by_line = run(&app, &["network", "list", "--json"], "").await.json();
+    assert_eq!(by_line[0]["networks"], 2);
+    assert_eq!(
+        problem(&program.put("/networks/tor", networks).await).0,
+        404
+    );
+    let bad = json!({ "networks": ["192.0.2.0/24\n10.0.0.0/8"] });
+    assert_eq!(
+        problem(&program.put("/networks/vpn", bad).await).2,
+        "networks"
+    );
+    assert_eq!(program.delete("/networks/vpn").await.status, 204);
+    let listed = ok(program.get("/networks").await);
+    assert_eq!(listed["items"][0]["networks"], 0);
 }

@@ -7,6 +7,7 @@ use numbercloak::admin::Refused;
 use numbercloak::admin::api_tokens::{self, NewToken};
 use numbercloak::admin::audit::Query;
 use numbercloak::admin::page::Wanted;
+use numbercloak::admin::scopes::Scope;
 use numbercloak::store::staff::Role;
 use reqwest::Method;
 use serde_json::json;
@@ -200,6 +201,39 @@ async fn nobody_hands_out_more_than_they_have() {
             ..
         }
     ));
+}
+
+/// Whoever sets the password is the account, with the right that one person was given.
+#[tokio::test]
+async fn nobody_becomes_the_auditor_who_sees_numbers_without_that_right() {
+    let app = App::start().await;
+    let owner = Program::owner(&app).await;
+    let ann = "/staff/ann@example.com";
+    let new = json!({"email": "ann@example.com", "role": "auditor"});
+    assert_eq!(owner.post("/staff", new).await.status, 201);
+    let may = async |may: bool| {
+        let request = owner.request(Method::PUT, &format!("{ann}/unmask"));
+        let request = request.header("if-match", "*").json(&json!({"may": may}));
+        ok(Raw::of(request).await);
+    };
+    may(true).await;
+    let scopes = Scope::ALL
+        .into_iter()
+        .filter(|scope| *scope == Scope::StaffWrite || Role::Auditor.may(*scope))
+        .map(Scope::as_str);
+    let scopes: Vec<&str> = scopes.collect();
+    let program = Program::with(&app, "program", Role::Owner, &scopes).await;
+    for act in ["setup-link", "enable"] {
+        let answer = program.post(&format!("{ann}/{act}"), json!({})).await;
+        assert_eq!(
+            problem(&answer),
+            (422, "invalid".into(), "email".into()),
+            "{act}"
+        );
+    }
+    may(false).await;
+    let answer = program.post(&format!("{ann}/setup-link"), json!({})).await;
+    assert_eq!(answer.status, 201, "{}", answer.body);
 }
 
 #[tokio::test]

@@ -44,6 +44,23 @@ async fn a_verdict_that_cannot_be_recorded_gives_no_code() {
 }
 
 #[tokio::test]
+async fn a_fault_of_ours_is_told_in_the_language_of_its_person() {
+    let app = App::start().await;
+    let mut browser = app.browser();
+    browser.languages = "de-CH, en;q=0.5";
+    let departure = app.open(&mut browser, &Wish::of(NUMBER)).await;
+    let login = browser.login();
+    no_room(&app, "audit_records").await;
+    browser.press("Weiter").await;
+    assert_eq!(browser.page().status.as_u16(), 500);
+    assert_eq!(browser.title(), "Bei uns ist etwas schiefgegangen");
+    room_again(&app).await;
+    browser.follow(&format!("/login/{login}")).await;
+    browser.press("Weiter").await;
+    app.redeem(&browser, &departure).await;
+}
+
+#[tokio::test]
 async fn a_redemption_that_cannot_be_recorded_gives_no_token_and_leaves_the_code() {
     for table in ["audit_records", "audit_pending"] {
         let app = App::start().await;

@@ -166,7 +166,7 @@ async fn start(database: &Database, allow_test: &str) -> Result<(), String> {
     )
     .unwrap();
     let started = server::start(Start {
-        clock: Clock::movable(),
+        clock: Clock::by_hand(),
         migrate: false,
         ..Start::new(config)
     })

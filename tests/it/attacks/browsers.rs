@@ -265,7 +265,7 @@ async fn a_login_s_pages_show_nothing_without_its_cookie() {
         browser.open(&page).await;
         assert_eq!(browser.title(), "We lost track of this sign-in");
         away.shows_nothing(&browser.page().source);
-        for form in ["continue", "number", "cancel", "return"] {
+        for form in ["continue", "number", "cancel", "return", "more-time"] {
             let answer = Raw::of(http().post(format!("{page}/{form}")).body("csrf=x")).await;
             assert_eq!(answer.status, 400, "{form}");
             away.shows_nothing(&answer.body);

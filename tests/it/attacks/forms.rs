@@ -47,7 +47,14 @@ async fn a_form_counts_only_with_its_own_token_and_from_our_own_page() {
         ),
     ];
     let before = count(&app, "audit_records").await;
-    for path in ["continue", "number", "operator", "cancel", "return"] {
+    for path in [
+        "continue",
+        "number",
+        "operator",
+        "cancel",
+        "return",
+        "more-time",
+    ] {
         for (body, headers) in &forged {
             let mut request = http()
                 .post(format!("{own}/login/{login}/{path}"))

@@ -99,6 +99,10 @@ async fn run(app: &App, new_browser: impl Fn() -> Browser) -> Batch {
         batch.keep(&departure.state);
         if typed {
             browser.submit("/number", &[("phone_number", WRONG)]).await;
+            // What stands typed is sent along by who wants more time, and comes back.
+            let fields = [("phone_number", number)];
+            browser.forge("more-time", &fields).await;
+            assert!(browser.page().source.contains(number));
             browser.submit("/number", &[("phone_number", number)]).await;
         } else {
             browser.press("Continue").await;

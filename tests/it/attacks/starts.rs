@@ -41,7 +41,7 @@ async fn start(database: &Database, root: &RootKey) -> anyhow::Result<Server> {
     )
     .unwrap();
     server::start(Start {
-        clock: Clock::movable(),
+        clock: Clock::by_hand(),
         ..Start::new(config)
     })
     .await

@@ -90,7 +90,7 @@ async fn token(State(fake): State<Fake>, headers: HeaderMap, body: Bytes) -> Res
 
 async fn set(app: &App, settings: Settings, secret: Option<&str>) {
     let secret = secret.map(Redacted::new);
-    finder::set(&app.desk(), settings, secret.as_ref())
+    finder::put(&app.desk(), settings, secret.as_ref(), (None, None))
         .await
         .unwrap();
     app.state().forget("operators").await;
@@ -319,7 +319,11 @@ async fn a_contract_that_cannot_work_is_refused() {
     };
     let set = |settings: Settings| {
         let desk = app.desk();
-        async move { finder::set(&desk, settings, None).await.is_ok() }
+        async move {
+            finder::put(&desk, settings, None, (None, None))
+                .await
+                .is_ok()
+        }
     };
     for bad in [
         Settings::default(),

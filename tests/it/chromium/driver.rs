@@ -1,7 +1,9 @@
 //! ChromeDriver: one per run of the tests, and few browsers at once.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::process::{Child, Command as Process, Stdio};
+use std::time::Duration;
 
 use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, ClientBuilder};
@@ -16,7 +18,8 @@ static TURNS: Semaphore = Semaphore::const_new(2);
 
 /// A running ChromeDriver.
 pub struct Driver {
-    url: String,
+    /// Where it listens, on this machine.
+    authority: String,
     /// Ends with us: its shell waits for the other end of this pipe to close.
     _process: Child,
 }
@@ -34,8 +37,9 @@ pub fn from_environment(name: &str) -> Option<String> {
 }
 
 fn start() -> Option<Driver> {
-    let script =
-        "chromedriver --port=0 --log-level=SEVERE & driver=$!; cat >/dev/null; kill $driver";
+    // Ends the driver's browsers too, for a run that is killed.
+    let script = "chromedriver --port=0 --log-level=SEVERE & driver=$!; cat >/dev/null; \
+        pkill -P $driver; kill $driver";
     let there = Process::new("chromedriver").arg("--version").output();
     if !there.is_ok_and(|told| told.status.success()) {
         eprintln!(
@@ -57,7 +61,7 @@ fn start() -> Option<Driver> {
         Some(port.trim_end_matches('.').to_owned())
     });
     Some(Driver {
-        url: format!("http://127.0.0.1:{}", port.expect("chromedriver starts")),
+        authority: format!("127.0.0.1:{}", port.expect("chromedriver starts")),
         _process: process,
     })
 }
@@ -69,7 +73,7 @@ impl Driver {
     }
 
     /// Starts a browser.
-    pub async fn session(&self, kind: Kind) -> Client {
+    pub async fn session(&self, kind: Kind) -> (Client, Session) {
         let (width, height) = kind.size();
         let mut args = vec![
             "--headless=new".to_owned(),
@@ -92,10 +96,7 @@ impl Driver {
             ]),
             None => args.push("--no-proxy-server".to_owned()),
         }
-        let mut prefs = json!({"intl.accept_languages": "en"});
-        if !kind.scripts {
-            prefs["profile.managed_default_content_settings.javascript"] = json!(2);
-        }
+        let prefs = json!({"intl.accept_languages": "en"});
         let options = json!({"args": args, "prefs": prefs});
         let capabilities: Map<String, Value> = json!({
             "browserName": "chrome",
@@ -109,8 +110,49 @@ impl Driver {
         .unwrap()
         .clone();
         let mut builder = ClientBuilder::new(HttpConnector::new());
-        let started = builder.capabilities(capabilities).connect(&self.url);
-        in_time("a browser", started).await.unwrap()
+        let url = format!("http://{}", self.authority);
+        let started = builder.capabilities(capabilities).connect(&url);
+        let client = in_time("a browser", started).await.unwrap();
+        let id = client.session_id().await.unwrap();
+        let session = Session {
+            driver: self.authority.clone(),
+            id: id.expect("a browser that runs has a session"),
+        };
+        (client, session)
+    }
+
+    /// The ids of the sessions that there are.
+    pub async fn sessions(&self) -> Vec<String> {
+        let told = crate::support::wire::http().get(format!("http://{}/sessions", self.authority));
+        let told = crate::support::wire::Raw::of(told).await.json();
+        let all = told["value"].as_array().unwrap().iter();
+        all.map(|one| one["id"].as_str().unwrap().to_owned())
+            .collect()
+    }
+}
+
+/// A browser's session: the browser ends with it, also when its test panics.
+pub struct Session {
+    driver: String,
+    /// ChromeDriver's name for it.
+    pub id: String,
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // Without the runtime, which may be on its way out itself. A session that is over already is not
+        // found, and that is as good.
+        let Ok(mut stream) = TcpStream::connect(&self.driver) else {
+            return;
+        };
+        let (driver, id) = (&self.driver, &self.id);
+        let wish =
+            format!("DELETE /session/{id} HTTP/1.1\r\nHost: {driver}\r\nConnection: close\r\n\r\n");
+        let patience = stream.set_read_timeout(Some(Duration::from_secs(10)));
+        if patience.is_ok() && stream.write_all(wish.as_bytes()).is_ok() {
+            // The answer comes when the browser is gone.
+            let _ = stream.read(&mut [0; 64]);
+        }
     }
 }
 

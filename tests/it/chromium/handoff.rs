@@ -63,7 +63,7 @@ impl Pair {
 }
 
 /// What a camera reads off a picture.
-fn read(png: &[u8]) -> String {
+pub fn read(png: &[u8]) -> String {
     let picture = image::load_from_memory(png).unwrap().to_luma8();
     let (width, height) = (picture.width() as usize, picture.height() as usize);
     let mut seen = rqrr::PreparedImage::prepare_from_greyscale(width, height, |x, y| {
@@ -82,6 +82,12 @@ async fn digits_lead_back(desktop: Kind, phone: Kind) {
     let departure = pair.offer(true).await;
     computer.says("Do not send this code to anybody.").await;
     computer.look("handoff-2-scan").await;
+    if !desktop.scripts {
+        let waiting = computer.link("Refresh every few seconds").await;
+        computer.open(&waiting).await;
+        computer.shows(SCAN).await;
+        assert!(computer.link("Stop refreshing").await.contains("/login/"));
+    }
     pair.scan().await;
     let text = pair.phone.text().await;
     for words in ["shop", "127.0.0.1", "Nobody from support will ever ask you"] {
@@ -96,7 +102,7 @@ async fn digits_lead_back(desktop: Kind, phone: Kind) {
     pair.phone.look("handoff-4-digits").await;
     let digits = pair.phone.text_of(".digits").await;
 
-    // Nobody touches the desktop: it goes on by itself.
+    // Nobody touches the desktop: it goes on by itself, without scripts for who asked for that.
     computer.shows("Type the digits from your phone").await;
     computer.look("handoff-5-type").await;
     let other = format!("{:04}", (digits.parse::<u16>().unwrap() + 1) % 10_000);

@@ -42,21 +42,28 @@ impl Chromium {
             self.measure(name, Some(NARROWEST)).await;
         }
         for scheme in ["light", "dark"] {
-            let feature = json!({"name": "prefers-color-scheme", "value": scheme});
-            let features = json!({"features": [feature]});
-            self.devtools("Emulation.setEmulatedMedia", features).await;
+            self.prefers(Some(scheme)).await;
             if let Some(folder) = from_environment("NUMBERCLOAK_GALLERY") {
                 let file = format!("{name}-{}-{scheme}.png", self.kind.name());
                 let file = Path::new(&folder).join(file);
                 std::fs::write(file, self.picture().await).unwrap();
             }
-            // Its own work needs scripts to run.
-            if let Some(axe) = axe.as_ref().filter(|_| self.kind.scripts) {
+            if let Some(axe) = &axe {
+                // Its own work needs scripts. The page's stay as they are: they were not read.
+                self.run_scripts(true).await;
                 self.judge(name, scheme, axe).await;
+                self.run_scripts(self.kind.scripts).await;
             }
         }
-        let features = json!({"features": []});
-        self.devtools("Emulation.setEmulatedMedia", features).await;
+        self.prefers(None).await;
+    }
+
+    /// Whoever looks prefers this colour scheme, or has said nothing.
+    pub async fn prefers(&self, scheme: Option<&str>) {
+        let feature = |scheme| json!({"name": "prefers-color-scheme", "value": scheme});
+        let features: Vec<_> = scheme.into_iter().map(feature).collect();
+        let media = json!({"features": features});
+        self.devtools("Emulation.setEmulatedMedia", media).await;
     }
 
     /// Shows a page that leads on at once as if it stood still.
@@ -111,15 +118,18 @@ impl Chromium {
         bytes.unwrap()
     }
 
-    async fn judge(&self, name: &str, scheme: &str, axe: &str) {
+    /// Has axe-core, a script of this path, judge the page.
+    pub async fn judge(&self, name: &str, scheme: &str, axe: &str) {
         let script = std::fs::read_to_string(axe).unwrap();
-        if self.compute("return !window.axe").await == Value::Bool(true) {
-            // By the browser's tools: the page's own policy lets no script in.
-            let source = json!({"expression": script});
-            self.devtools("Runtime.evaluate", source).await;
-        }
-        let judged = self.client.execute_async(JUDGE, Vec::new());
-        let found = super::in_time("axe", judged).await.unwrap();
-        assert_eq!(found, json!([]), "{name}, {scheme}");
+        // Once more where the page has refreshed itself meanwhile.
+        let found = self.wait_for("axe", async || {
+            if self.compute("return !window.axe").await == Value::Bool(true) {
+                // By the browser's tools: the page's own policy lets no script in.
+                let source = json!({"expression": script});
+                self.devtools("Runtime.evaluate", source).await;
+            }
+            self.client.execute_async(JUDGE, Vec::new()).await.ok()
+        });
+        assert_eq!(found.await, json!([]), "{name}, {scheme}");
     }
 }

@@ -3,6 +3,7 @@
 //! through operators on other sites included. Without Chromium or ChromeDriver they say so and do nothing;
 //! `./test` installs both where it can.
 
+mod console;
 mod driver;
 mod handoff;
 mod landing;
@@ -21,7 +22,7 @@ use serde_json::{Value, json};
 use tokio::sync::SemaphorePermit;
 use url::Url;
 
-use driver::{Command, Driver};
+use driver::{Command, Driver, Session};
 
 /// Longer than any page takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -85,6 +86,7 @@ impl Kind {
 pub struct Chromium {
     pub client: Client,
     pub kind: Kind,
+    pub session: Session,
     _turns: Option<SemaphorePermit<'static>>,
 }
 
@@ -105,11 +107,14 @@ impl Chromium {
     }
 
     async fn in_turn(driver: &Driver, kind: Kind, turns: Option<SemaphorePermit<'static>>) -> Self {
+        let (client, session) = driver.session(kind).await;
         let browser = Self {
-            client: driver.session(kind).await,
+            client,
             kind,
+            session,
             _turns: turns,
         };
+        browser.run_scripts(kind.scripts).await;
         let (width, height) = kind.size();
         browser.resize(width, height).await;
         if let Some(agent) = kind.agent() {
@@ -123,6 +128,13 @@ impl Chromium {
                 .await;
         }
         browser
+    }
+
+    /// Lets pages run scripts from now on, or not: what is there already stays as it was read.
+    pub async fn run_scripts(&self, scripts: bool) {
+        let off = json!({"value": !scripts});
+        self.devtools("Emulation.setScriptExecutionDisabled", off)
+            .await;
     }
 
     /// Has the browser's own tools do something. A page that just then gives way to the next one is no

@@ -3,8 +3,8 @@
 use numbercloak::store::checks::{CheckContract, Policy};
 
 use super::tour::{Tour, error};
-use super::{DESKTOP, Kind, PHONE, PHONE_WITHOUT_SCRIPTS};
-use crate::support::app::NUMBER;
+use super::{Chromium, DESKTOP, Kind, PHONE, PHONE_WITHOUT_SCRIPTS, driver};
+use crate::support::app::{NUMBER, OTHER_NUMBER};
 use crate::support::rp::Wish;
 
 async fn every_screen(kind: Kind) {
@@ -67,6 +67,62 @@ async fn a_sim_that_is_too_new_is_explained() {
     tour.browser.end().await;
 }
 
+/// Shows the page of a login once more, 13 minutes later.
+async fn almost_over(tour: &Tour) {
+    let place = "return document.querySelector('form').action.replace(/[/][^/]*$/, '')";
+    let here = tour.browser.compute(place).await;
+    let minutes = std::time::Duration::from_secs(13 * 60);
+    tour.app.clock.advance(minutes);
+    tour.browser.open(here.as_str().unwrap()).await;
+    tour.browser.says("ends in less than 3 minutes").await;
+}
+
+async fn ending(kind: Kind) {
+    let Some(tour) = Tour::start(kind).await else {
+        return;
+    };
+    let browser = &tour.browser;
+    let departure = tour.open(&Wish::new()).await;
+    browser.shows("Your mobile number").await;
+    let text = browser.text().await;
+    assert!(!text.contains("ends in less than"), "not yet: {text}");
+    // The classes of the notice add up: 12 minutes from now.
+    let delay = "return getComputedStyle(document.querySelector('.ends')).animationDelay";
+    assert_eq!(browser.compute(delay).await, "720s");
+    almost_over(&tour).await;
+    browser.look("s02-number-ends-soon").await;
+    browser.write("phone_number", "+99 0").await;
+    browser.press("I need more time").await;
+    browser.says("You have more time now.").await;
+    let field = "return document.getElementById('phone_number').value";
+    assert_eq!(browser.compute(field).await, "+99 0", "nothing is lost");
+    let text = browser.text().await;
+    assert!(!text.contains("ends in less than"), "not now: {text}");
+    browser.look("s02-number-more-time").await;
+    browser.write("phone_number", NUMBER).await;
+    browser.press("Continue").await;
+    let code = tour.answer(&departure).await;
+    tour.app.shop.redeem(&departure, code.code()).await;
+
+    let departure = tour.open(&Wish::of(OTHER_NUMBER)).await;
+    browser.shows("Check your number").await;
+    almost_over(&tour).await;
+    browser.look("s01-go-ahead-ends-soon").await;
+    tour.returns(&departure, "Cancel", ("access_denied", "user_cancelled"))
+        .await;
+    tour.browser.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sign_in_that_ends_soon_says_so_and_gives_more_time() {
+    ending(PHONE).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sign_in_that_ends_soon_says_so_and_gives_more_time_without_scripts() {
+    ending(PHONE_WITHOUT_SCRIPTS).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_browser_inside_another_app_is_told_where_it_is() {
     let inside = Kind {
@@ -84,6 +140,8 @@ async fn a_browser_inside_another_app_is_told_where_it_is() {
     let text = tour.browser.text().await;
     assert!(text.contains("inside another app"), "{text}");
     tour.browser.look("s20-inside-another-app").await;
+    tour.browser.press("Copy the link").await;
+    tour.browser.says("Copied.").await;
     tour.browser.press("Continue").await;
     let code = tour.answer(&departure).await;
     tour.app.shop.redeem(&departure, code.code()).await;
@@ -132,4 +190,22 @@ async fn a_broken_policy_is_noticed() {
         "{complaints:?}"
     );
     tour.browser.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_browser_ends_with_its_test_also_when_that_panics() {
+    let Some(driver) = driver::driver().await else {
+        return;
+    };
+    let (tell, told) = tokio::sync::oneshot::channel();
+    let here = tokio::task::LocalSet::new();
+    let test = here.spawn_local(async move {
+        let browser = Chromium::start(DESKTOP).await.unwrap();
+        tell.send(browser.session.id.clone()).unwrap();
+        panic!("on purpose");
+    });
+    let ended = here.run_until(test).await;
+    assert!(ended.is_err());
+    let id = told.await.unwrap();
+    assert!(!driver.sessions().await.contains(&id));
 }

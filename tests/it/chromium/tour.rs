@@ -274,10 +274,12 @@ impl Tour {
             .await;
         browser.shows("We lost track of this sign-in").await;
         browser.look("s19-lost").await;
+        let departure = self.app.shop.depart(&Wish::of(NUMBER)).await;
         browser
-            .open(format!("{issuer}/authorize?client_id=x"))
+            .open(departure.url.as_str().replace("callback", "elsewhere"))
             .await;
         browser.shows("This link is not valid").await;
+        assert!(browser.text().await.contains("Reference "));
         browser.look("s21-bad-link").await;
         browser.open(issuer).await;
         browser.shows("This is a sign-in service").await;
@@ -291,5 +293,14 @@ impl Tour {
         browser.press("Sign out").await;
         browser.shows("You are signed out").await;
         browser.look("signed-out").await;
+        // Its own person, whose cookies are gone.
+        self.open(&Wish::of(NUMBER)).await;
+        browser.shows("Check your number").await;
+        browser.client.delete_all_cookies().await.unwrap();
+        browser.press("Continue").await;
+        browser.shows("We lost track of this sign-in").await;
+        browser.look("s19-lost-way-back").await;
+        let home = browser.link("Return to the app").await;
+        assert!(self.landing.redirect_uri.starts_with(&home), "{home}");
     }
 }

@@ -95,7 +95,7 @@ async fn another_sector_is_another_sub_and_is_recorded() {
     assert_eq!(sub(&app).await, before);
     let served = Served::start(&json!([rp.redirect_uri])).await;
     let to = document(&app, &served).await.unwrap();
-    let changed = client_sector::change(&app.desk(), "shop", Some(&to))
+    let changed = client_sector::change(&app.desk(), "shop", Some(&to), None)
         .await
         .unwrap();
     assert_eq!(changed.sector, "127.0.0.1");
@@ -112,7 +112,7 @@ async fn another_sector_is_another_sub_and_is_recorded() {
     let last = &records.last().unwrap().body["details"];
     assert_eq!(last["action"], "change_sector");
     assert_eq!(last["before"]["sector"], "shop.example");
-    client_sector::change(&app.desk(), "shop", None)
+    client_sector::change(&app.desk(), "shop", None, None)
         .await
         .unwrap();
     app.state().forget("clients").await;

@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use numbercloak::admin::staff;
+use numbercloak::admin::{clients, staff};
+use numbercloak::store::checks::Policy;
+use numbercloak::store::clients::{Client, Confirm, Handoff};
 use numbercloak::store::staff::Role;
 
 use crate::support::app::{App, NUMBER};
@@ -24,6 +26,10 @@ async fn register(browser: &mut Browser, name: &str, kind: &str) {
         ("redirect_uris", REDIRECT_URI),
     ];
     browser.press_with("Register", &fields).await;
+}
+
+async fn shop(app: &App) -> Client {
+    clients::show(&app.desk(), "shop").await.unwrap()
 }
 
 /// The app that the page shows, with its secret if it has one.
@@ -200,26 +206,70 @@ async fn settings_are_saved_and_an_edit_of_what_somebody_changed_meanwhile_is_no
             &[
                 ("confirm", "always"),
                 ("post_logout_redirect_uris", "https://shop.example/bye"),
+                ("quota_per_month", "500"),
             ],
         )
         .await;
     assert!(browser.page().document.text.contains("Saved."));
-    let client = numbercloak::admin::clients::show(&app.desk(), "shop")
-        .await
-        .unwrap();
-    assert_eq!(
-        client.settings.confirm,
-        numbercloak::store::clients::Confirm::Always
-    );
+    let client = shop(&app).await;
+    assert_eq!(client.settings.quota_per_month, Some(500));
+    assert_eq!(client.settings.confirm, Confirm::Always);
     assert_eq!(
         client.settings.post_logout_redirect_uris,
         ["https://shop.example/bye"]
     );
     assert_eq!(client.settings.fresh_for_s, 0);
-    later.press_with("Save", &[("name", "Other")]).await;
+    // A form that was opened before is not saved over what came since, whatever else is wrong with it.
+    later
+        .press_with("Save", &[("name", "Other"), ("fresh_for_s", "soon")])
+        .await;
+    assert_eq!(later.page().status, 422);
+    assert!(later.page().source.contains("value=\"soon\""));
+    later.press_with("Save", &[("fresh_for_s", "60")]).await;
     assert_eq!(later.page().status, 409);
+    let text = &later.page().document.text;
+    assert!(text.contains("Somebody else changed it"), "{text}");
+    // It is not lost either.
+    later.press("Save").await;
+    let now = shop(&app).await;
+    assert_eq!((now.name.as_str(), now.settings.fresh_for_s), ("Other", 60));
     browser.follow("/admin/clients/shop/settings").await;
     browser.press_with("Save", &[("fresh_for_s", "9999")]).await;
     assert_eq!(browser.page().status, 422);
     assert!(browser.page().document.text.contains("fresh_for_s"));
+}
+
+#[tokio::test]
+async fn hand_off_and_extra_checks_are_set_by_the_form() {
+    let app = App::start().await;
+    let (mut browser, _) = signed_in(&app, Role::Admin).await;
+    browser.follow("/admin/clients/shop/settings").await;
+    let wanted = [
+        ("handoff", "yes"),
+        ("sim_swap", "require"),
+        ("sim_swap_hours", "2 days"),
+        ("sim_swap_fail_open", "yes"),
+        ("number_recycling", "report"),
+    ];
+    browser.press_with("Save", &wanted).await;
+    assert_eq!(browser.page().status, 422);
+    assert!(
+        browser
+            .page()
+            .document
+            .text
+            .contains("sim_swap_hours: write a whole number")
+    );
+    assert_eq!(shop(&app).await.settings.handoff, Handoff::Off);
+    // The rest was kept in the form.
+    browser
+        .press_with("Save", &[("sim_swap_hours", "48")])
+        .await;
+    let settings = shop(&app).await.settings;
+    let checks = settings.checks;
+    assert_eq!(settings.handoff, Handoff::On);
+    assert_eq!(checks.sim_swap.policy, Policy::Require);
+    assert_eq!(checks.sim_swap.max_age_hours, 48);
+    assert!(checks.sim_swap.fail_open && !checks.number_recycling.fail_open);
+    assert_eq!(checks.number_recycling.policy, Policy::Report);
 }

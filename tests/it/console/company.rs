@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use numbercloak::admin::audit::Query;
-use numbercloak::admin::staff;
+use numbercloak::admin::{staff, unmask_rights};
 use numbercloak::store::staff::{Role, Staff};
 use serde_json::{Value, json};
 
@@ -239,6 +239,16 @@ async fn nobody_is_raised_by_the_provider_but_lowered_at_once() {
         .iter()
         .filter(|record| record.body["details"]["action"] == "role_lowered");
     assert_eq!(changes.count(), 1);
+    // A right of one person goes with the role, and does not come back with it.
+    unmask_rights::set(&app.desk(), "bob@example.com", true, None)
+        .await
+        .unwrap();
+    let mut bob = ann(json!(["help"]));
+    (bob["sub"], bob["email"]) = (json!("0002"), json!("bob@example.com"));
+    provider.person(bob);
+    sign_in(&app).await;
+    let known = staff::show(&app.desk(), "bob@example.com").await.unwrap();
+    assert_eq!((known.role, known.may_unmask), (Role::Support, false));
 }
 
 #[tokio::test]

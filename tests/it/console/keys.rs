@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use numbercloak::admin::audit::Query;
 use numbercloak::clock::Time;
 use numbercloak::store::staff::Role;
+use numbercloak::token::{lifecycle, schedule};
+use serde_json::Value;
 
-use crate::api::Program;
+use crate::api::{Program, ok};
 use crate::support::app::{App, NUMBER};
 use crate::support::browser::Browser;
 use crate::support::command::run;
@@ -176,4 +179,91 @@ async fn a_key_is_revoked_by_the_api_and_each_step_is_recorded() {
     );
     // Made, ordered to go, gone.
     assert_eq!(count(&app, &of_it).await, 3);
+}
+
+/// The key that signs a new person's ID token.
+async fn signing(app: &App) -> String {
+    let signed = app.sign_in(&mut app.browser(), &Wish::of(NUMBER)).await;
+    let header = jsonwebtoken::decode_header(&signed.id_token);
+    header.unwrap().kid.unwrap()
+}
+
+/// Whoever is first moves what is due: the server's own task, or this.
+async fn let_the_calendar_turn(app: &App) {
+    let (db, vault, now) = (&app.state().db, &app.state().vault, app.clock.now());
+    let every = app.state().config.keys.rotate_every;
+    schedule::rotate_due(db, vault, every, now).await.unwrap();
+    let longest = lifecycle::longest_token(app.state().config.login.id_token);
+    lifecycle::retire(db, vault, now, longest).await.unwrap();
+    app.state().forget("keys").await;
+}
+
+#[tokio::test]
+async fn keys_rotate_by_the_calendar_and_every_step_is_told_and_recorded() {
+    const DAY: Duration = Duration::from_secs(86_400);
+    let app = App::builder()
+        .config("keys.rotate_every", "30d")
+        .start()
+        .await;
+    let (owner, _) = at_keys(&app).await;
+    let text = &owner.page().document.text;
+    assert!(text.contains("Every 30 days"), "{text}");
+    let rows = numbercloak::admin::keys::list(&app.desk()).await.unwrap();
+    let start = rows.iter().find_map(|row| row.activated_at).unwrap();
+    let until = (start + 30 * DAY).format("%Y-%m-%d");
+    assert!(text.contains(&format!("signs until {until}")), "{text}");
+    assert!(text.contains(&format!("signs from {until}")), "{text}");
+    let before = listed(&owner);
+    let kid = |keys: &[(String, String)], state: &str| {
+        let found = keys.iter().find(|(known, _)| known == state);
+        found.unwrap().1.clone()
+    };
+    let (first, second) = (kid(&before, "active"), kid(&before, "next"));
+    assert_eq!(signing(&app).await, first);
+
+    app.clock.advance(30 * DAY);
+    let_the_calendar_turn(&app).await;
+    assert_eq!(signing(&app).await, second);
+    assert!(published(&app).await.contains(&first));
+    let program = Program::owner(&app).await;
+    let keys = ok(program.get("/keys").await);
+    assert_eq!(keys["rotate_every_s"], 30 * 86_400);
+    let of = |kid: &str| {
+        let all = keys["signing_keys"].as_array().unwrap();
+        all.iter().find(|key| key["kid"] == kid).unwrap().clone()
+    };
+    assert_eq!(of(&first)["status"], "retiring");
+    assert_eq!(of(&second)["status"], "active");
+    let at = |value: &Value| value.as_str().unwrap().parse::<Time>().unwrap();
+    let active = of(&second);
+    assert_eq!(
+        at(&active["moves_at"]),
+        at(&active["activated_at"]) + 30 * DAY
+    );
+
+    // The day of the longest token, and replicas that may be late.
+    app.clock.advance(DAY + Duration::from_secs(300));
+    let_the_calendar_turn(&app).await;
+    assert!(!published(&app).await.contains(&first));
+    let acts: Vec<String> = app
+        .audit(Query {
+            kind: Some("ADMIN_EVENT".to_owned()),
+            actor: Some("system".to_owned()),
+            ..Query::default()
+        })
+        .await
+        .iter()
+        .filter(|record| {
+            record.body["resource_id"] == *first || record.body["resource_id"] == *second
+        })
+        .map(|record| {
+            record.body["details"]["action"]
+                .as_str()
+                .unwrap()
+                .to_owned()
+        })
+        .collect();
+    for act in ["create", "rotate", "retire"] {
+        assert!(acts.iter().any(|done| done == act), "{act}: {acts:?}");
+    }
 }

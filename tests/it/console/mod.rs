@@ -3,19 +3,28 @@
 
 mod apps;
 mod audit;
-mod branding;
+pub mod branding;
 mod company;
+mod endings;
+mod finder;
 mod keys;
+mod members;
+mod networks;
 mod operators;
 mod pages;
 mod passkeys;
 mod phone_test;
+mod privacy;
+mod protocol;
 mod recovery;
 mod reference;
 mod roles;
+mod sessions;
 mod setup;
 mod sign_in;
+mod tokens;
 mod trials;
+mod usage;
 
 use numbercloak::admin::audit::Query;
 use serde_json::Value;

@@ -75,9 +75,14 @@ async fn what_somebody_else_changed_meanwhile_is_not_lost() {
         .await;
     browser.press_with("Save", &[("notice", "Mine.")]).await;
     assert_eq!(browser.page().status, 409);
-    assert_eq!(browser.title(), "Somebody else changed it");
+    let text = &browser.page().document.text;
+    assert!(text.contains("Somebody else changed it"), "{text}");
     let now = operator(&app, OPERATOR).await;
     assert_eq!(now.settings.notice.as_deref(), Some("Theirs."));
+    // What was written stands in the form still, and may be saved knowingly.
+    browser.press("Save").await;
+    let now = operator(&app, OPERATOR).await;
+    assert_eq!(now.settings.notice.as_deref(), Some("Mine."));
 }
 
 #[tokio::test]
@@ -91,6 +96,7 @@ async fn what_cannot_be_is_named_and_what_was_written_stays_but_for_secrets() {
         ("accepted_amr", "sms"),
         ("token_endpoint", "http://op.example/token"),
         ("dialect", "klingon"),
+        ("name", ""),
     ] {
         browser.follow(SETTINGS).await;
         let fields = [
@@ -101,12 +107,12 @@ async fn what_cannot_be_is_named_and_what_was_written_stays_but_for_secrets() {
         browser.press_with("Save", &fields).await;
         assert_eq!(browser.page().status, 422, "{field}");
         let page = browser.page();
-        assert!(
-            page.document
-                .text
-                .contains(&format!("Nothing was saved. {field}:")),
-            "{field}"
-        );
+        let link = format!("Nothing was saved. <a href=\"#{field}\">");
+        assert!(page.source.contains(&link), "{field}");
+        let told = format!("<p class=\"error\" id=\"{field}-error\">");
+        assert!(page.source.contains(&told), "{field}");
+        let tied = format!("aria-invalid=\"true\" aria-describedby=\"{field}-error");
+        assert_eq!(page.source.matches(&tied).count(), 1, "{field}");
         assert!(page.source.contains("value=\"Kept.\""), "{field}");
         assert!(!page.source.contains("a new secret of theirs"), "{field}");
     }

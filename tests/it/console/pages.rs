@@ -1,4 +1,4 @@
-//! The other pages: operators, keys, sessions, staff, settings, and long lists.
+//! The other pages: operators, keys, new owners, staff, settings, and long lists.
 
 use numbercloak::store::staff::Role;
 
@@ -68,29 +68,33 @@ async fn an_operator_is_connected_from_a_preset() {
 }
 
 #[tokio::test]
-async fn peoples_sessions_are_found_by_number_shown_masked_and_ended() {
-    let app = App::builder()
-        .client(|client| client.settings.fresh_for_s = 900)
-        .start()
-        .await;
-    let mut person = app.browser();
-    let signed = app.sign_in(&mut person, &Wish::of(NUMBER)).await;
+async fn a_number_with_a_new_owner_is_somebody_else_to_every_app() {
+    let app = App::start().await;
+    let before = app.sign_in(&mut app.browser(), &Wish::of(NUMBER)).await;
     let (mut browser, _) = signed_in(&app, Role::Admin).await;
     browser.follow("/admin/sessions").await;
-    browser.press_with("Find", &[("number", NUMBER)]).await;
-    let text = browser.page().document.text.clone();
+    browser.follow("/admin/sessions/new-owner").await;
+    let (number, why) = (("number", NUMBER), ("reason", "the operator said so"));
+    for fields in [
+        &[number, why][..],
+        &[("number", "12"), why, ("sure", "yes")],
+    ] {
+        browser
+            .press_with("The number has a new owner", fields)
+            .await;
+        assert_eq!(browser.page().status, 422);
+    }
+    let fields = [number, why, ("sure", "yes")];
+    browser
+        .press_with("The number has a new owner", &fields)
+        .await;
+    let text = &browser.page().document.text;
     assert!(
-        text.contains("simulator") && text.contains("shop"),
+        text.contains("Everything of the owner before has ended."),
         "{text}"
     );
-    assert!(!browser.page().url.as_str().contains("990"));
-    browser.press("End all of them").await;
-    assert!(browser.page().document.text.contains("Ended."));
-    assert_eq!(app.shop.userinfo(&signed.access_token).await.0, 401);
-    browser.press_with("Find", &[("number", NUMBER)]).await;
-    assert!(browser.page().document.text.contains("None."));
-    browser.press_with("Find", &[("number", "nonsense")]).await;
-    assert_eq!(browser.page().status, 422);
+    let after = app.sign_in(&mut app.browser(), &Wish::of(NUMBER)).await;
+    assert_ne!(before.claims["sub"], after.claims["sub"]);
 }
 
 #[tokio::test]

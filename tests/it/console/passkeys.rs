@@ -6,11 +6,13 @@ use std::time::Duration;
 use numbercloak::admin::audit::Query;
 use numbercloak::admin::staff;
 use numbercloak::store::staff::Role;
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::api::{Program, ok, problem};
 use crate::support::app::App;
 use crate::support::authenticator::Authenticator;
 use crate::support::browser::Browser;
+use crate::support::command::run;
 use crate::support::console::{Account, set_up, signed_in};
 use crate::support::html::decode;
 
@@ -82,7 +84,8 @@ async fn refusals(app: &App) -> Vec<String> {
         .collect()
 }
 
-async fn with_passkey(app: &App, role: Role) -> (Browser, Account, Authenticator) {
+/// Somebody with this role who added one.
+pub(super) async fn with_passkey(app: &App, role: Role) -> (Browser, Account, Authenticator) {
     let (mut browser, account) = signed_in(app, role).await;
     let authenticator = add(app, &mut browser, "laptop").await;
     (browser, account, authenticator)
@@ -275,6 +278,79 @@ async fn adding_and_removing_need_a_fresh_proof_and_a_removed_passkey_signs_nobo
             && record.body["actor"] == account.email.as_str()
     });
     assert_eq!(removed.count(), 1);
+}
+
+#[tokio::test]
+async fn a_passkey_is_renamed_by_its_owner_and_seen_and_removed_by_owners_everywhere() {
+    let app = App::start().await;
+    let (mut mine, account, mut authenticator) = with_passkey(&app, Role::Admin).await;
+    let (mut owner, _) = signed_in(&app, Role::Owner).await;
+    mine.follow(LIST).await;
+    mine.press_with("Save", &[("called", "  blue key ")]).await;
+    let text = &mine.page().document.text;
+    assert!(
+        text.contains("It is called so.") && text.contains("blue key"),
+        "{text}"
+    );
+    mine.press_with("Save", &[("called", " ")]).await;
+    assert_eq!(mine.page().status, 422);
+    // Somebody else's form for it.
+    owner.follow("/admin").await;
+    let mut forged = mine.form("/rename");
+    forged.fields[0].1 = owner.form("/admin/logout").fields[0].1.clone();
+    owner.send(&forged, None, &[("called", "theirs")]).await;
+    assert_eq!(owner.page().status, 404);
+
+    let program = Program::owner(&app).await;
+    let path = format!("/staff/{}/passkeys", account.email);
+    let listed = ok(program.get(&path).await);
+    assert_eq!(listed["items"][0]["name"], "blue key");
+    let id = listed["items"][0]["id"].as_str().unwrap().to_owned();
+    let name = format!("{path}/{id}/name");
+    assert_eq!(
+        program
+            .put(&name, json!({ "name": "red key" }))
+            .await
+            .status,
+        204
+    );
+    assert_eq!(
+        problem(&program.put(&name, json!({ "name": "" })).await).0,
+        422
+    );
+    let line = ["staff", "passkeys", &account.email, "--json"];
+    assert_eq!(run(&app, &line, "").await.json()[0]["name"], "red key");
+    let line = ["staff", "rename-passkey", &account.email, &id, "grey key"];
+    assert_eq!(run(&app, &line, "").await.code, Some(0));
+    let browser = use_to_sign_in(&app, &mut authenticator).await;
+    assert_eq!(browser.title(), "Overview");
+    let line = ["staff", "remove-passkey", &account.email, &id];
+    assert_eq!(run(&app, &line, "").await.code, Some(0));
+    assert_eq!(run(&app, &line, "").await.code, Some(2));
+    assert_eq!(program.delete(&format!("{path}/{id}")).await.status, 404);
+    let browser = use_to_sign_in(&app, &mut authenticator).await;
+    assert_eq!(browser.page().status, 401);
+    let renamed = super::acts(&app, "passkey_renamed").await;
+    assert_eq!(renamed.len(), 3);
+    assert_eq!(renamed[0]["details"]["name"]["before"], "laptop");
+
+    // On the page of its owner, by an owner.
+    add(&app, &mut mine, "another").await;
+    owner.follow("/admin/staff").await;
+    owner.follow(&link_to(&owner, &account.email)).await;
+    owner.press("Remove another").await;
+    let text = &owner.page().document.text;
+    assert!(text.contains("It signs nobody in any more."), "{text}");
+}
+
+fn link_to(browser: &Browser, label: &str) -> String {
+    let links = &browser.page().document.links;
+    links
+        .iter()
+        .find(|(known, _)| known == label)
+        .unwrap()
+        .1
+        .clone()
 }
 
 #[tokio::test]

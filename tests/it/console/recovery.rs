@@ -38,7 +38,7 @@ async fn all_other_sessions_end_at_once_and_nobody_elses() {
 }
 
 /// What touches secrets, keys or people, by the end of its path.
-const TOUCHY: [&str; 12] = [
+const TOUCHY: [&str; 21] = [
     "/rotate",
     "/revoke",
     "/operators/new/{preset}",
@@ -48,6 +48,15 @@ const TOUCHY: [&str; 12] = [
     "/staff/invite",
     "/staff/link",
     "/staff/disable",
+    "/staff/enable",
+    "/staff/{id}/role",
+    "/staff/{id}/sessions",
+    "/staff/{id}/passkeys",
+    "/api-tokens/new",
+    "/registration/new",
+    "/registration/revoke",
+    "/sessions/new-owner",
+    "/api-tokens/revoke",
     "/passkeys/add",
     "/passkeys/remove",
     "/clients/{client_id}/rotate",

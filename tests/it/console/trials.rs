@@ -53,6 +53,20 @@ async fn a_trial_runs_the_real_flow_and_ticks_every_check() {
         assert!(text.contains(&format!("{check} good")), "{check}: {text}");
     }
     assert!(!text.contains("not good"), "{text}");
+    // Each step of the way with the time it took, the trip to the operator among them.
+    for step in [
+        "The app asked for a sign-in",
+        "The browser was sent to the operator",
+        "The operator confirmed the number",
+        "The sign-in ended with a code for the app",
+        "The app exchanged the code for tokens",
+    ] {
+        assert!(text.contains(step), "{step}: {text}");
+    }
+    assert!(
+        text.contains("+0 ms") && text.contains("Verification call"),
+        "{text}"
+    );
     // The sub is the one that the app itself would get.
     let mut person = app.browser();
     let departure = app.open(&mut person, &Wish::of(NUMBER)).await;
@@ -76,6 +90,7 @@ async fn a_refusal_is_shown_as_the_app_would_be_told() {
     browser.press("Cancel").await;
     let text = &browser.page().document.text;
     assert!(text.contains("access_denied"), "{text}");
+    assert!(text.contains("The sign-in ended without a code"), "{text}");
     browser.follow("/admin/clients/shop/try").await;
     browser
         .press_with("Make the request", &[("number", "nonsense")])

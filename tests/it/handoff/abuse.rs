@@ -6,7 +6,8 @@ use reqwest::header::COOKIE;
 use url::Url;
 
 use super::{
-    QUESTION, Scene, TYPE, builder, computer, digits, others, scanned, telephone, way_back,
+    QUESTION, Scene, TYPE, builder, computer, cookies, digits, others, scanned, send, telephone,
+    way_back,
 };
 use crate::journeys::{assert_nothing_slipped_out, worth};
 use crate::support::app::{App, NUMBER, OTHER_NUMBER};
@@ -22,27 +23,6 @@ fn told(browser: &Browser, scene: &Scene) -> Answer {
 
 fn error((code, word): (&str, &str)) -> Answer {
     Answer::Error(code.to_owned(), word.to_owned())
-}
-
-fn cookies(browser: &Browser) -> String {
-    let cookies = browser.cookies("localhost");
-    let pairs: Vec<String> = cookies
-        .iter()
-        .map(|cookie| format!("{}={}", cookie.name, cookie.value))
-        .collect();
-    pairs.join("; ")
-}
-
-/// Sends a form of a page as it is, with cookies of somebody's choice, and follows nothing.
-async fn send(page: &Browser, action: &str, cookies: &str, fields: &[(&str, &str)]) -> Raw {
-    let form = page.form(action);
-    let url = page.page().url.join(&form.action).unwrap();
-    let mut pairs = form.fields.clone();
-    for (name, value) in fields {
-        pairs.retain(|(known, _)| known != name);
-        pairs.push(((*name).to_owned(), (*value).to_owned()));
-    }
-    Raw::of(http().post(url).header(COOKIE, cookies).form(&pairs)).await
 }
 
 async fn handoff_stage(app: &App) -> (String, i32) {
@@ -65,10 +45,10 @@ async fn a_second_scan_is_refused_and_on_record() {
     let digits = digits(&scene.phone);
     // One who had the question on the screen, and one who comes later.
     thief.press("Yes, continue").await;
-    assert_eq!(thief.title(), "This code was used");
+    assert_eq!(thief.title(), "This code has been used");
     let mut late = telephone(&scene.app);
     late.open(&url).await;
-    assert_eq!(late.title(), "This code was used");
+    assert_eq!(late.title(), "This code has been used");
     // Whoever was refused the ticket cannot stop it either.
     let story = scene.story().await;
     let refused = story.iter().filter(|line| *line == "HANDOFF_CLAIM_ERROR");
@@ -103,7 +83,7 @@ async fn of_many_phones_at_once_one_claims() {
         if title.starts_with("Checking with") {
             claimed += 1;
         } else {
-            assert_eq!(title, "This code was used");
+            assert_eq!(title, "This code has been used");
         }
     }
     assert_eq!(claimed, 1);
@@ -123,7 +103,7 @@ async fn wrong_digits_end_the_login_at_the_second_try() {
     );
     let text = &scene.desktop.page().document.text;
     assert!(text.contains("Tries left: 1"), "{text}");
-    scene.type_digits(&wrong).await;
+    scene.type_digits(&others(&wrong)).await;
     assert_eq!(scene.desktop.title(), "This sign-in was stopped");
     assert_eq!(worth(&scene.app).await, [0; 4]);
     // The right ones come too late.

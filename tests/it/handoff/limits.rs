@@ -39,7 +39,7 @@ async fn a_no_ends_the_login_and_the_number_is_left_alone_for_an_hour() {
     phone.press("Yes, continue").await;
     assert_eq!(
         phone.title(),
-        "This code was used",
+        "This code has been used",
         "what waited is no way around"
     );
     assert_eq!(asked(&scene.app, NUMBER).await, BLOCKED);

@@ -2,6 +2,7 @@
 //! could think of.
 
 mod abuse;
+mod around;
 mod journeys;
 mod limits;
 mod wifi;
@@ -9,11 +10,13 @@ mod wifi;
 use numbercloak::admin::clients::NewClient;
 use numbercloak::simulator::{Device, Handle, Whose};
 use numbercloak::store::clients::Handoff;
+use reqwest::header::COOKIE;
 use url::Url;
 
 use crate::support::app::{App, Builder, NUMBER};
 use crate::support::browser::Browser;
 use crate::support::rp::{Departure, Wish};
+use crate::support::wire::{Raw, http};
 
 pub const DESKTOP: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36";
 const PHONE: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Mobile/15E148 Safari/604.1";
@@ -27,7 +30,7 @@ fn allowed(client: &mut NewClient) {
     client.settings.handoff = Handoff::On;
 }
 
-fn builder() -> Builder {
+pub fn builder() -> Builder {
     App::builder().client(allowed)
 }
 
@@ -58,7 +61,7 @@ impl Scene {
         Self::of(builder().start().await).await
     }
 
-    async fn of(app: App) -> Self {
+    pub async fn of(app: App) -> Self {
         let mut desktop = computer(&app);
         let departure = app.open(&mut desktop, &Wish::of(NUMBER)).await;
         desktop.press("Use my phone").await;
@@ -72,7 +75,7 @@ impl Scene {
     }
 
     /// One whose phone has confirmed the number, and shows these digits.
-    async fn matched(mut self) -> (Self, String) {
+    pub async fn matched(mut self) -> (Self, String) {
         self.scan().await;
         self.phone.press("Yes, continue").await;
         let digits = digits(&self.phone);
@@ -111,7 +114,7 @@ impl Scene {
     }
 
     /// The digits, and what the app gets for them.
-    async fn finish(&mut self, digits: &str) -> crate::support::rp::SignedIn {
+    pub async fn finish(&mut self, digits: &str) -> crate::support::rp::SignedIn {
         self.type_digits(digits).await;
         self.app.redeem(&self.desktop, &self.departure).await
     }
@@ -125,6 +128,13 @@ impl Scene {
         assert_eq!(self.desktop.title(), "This sign-in was stopped");
         let back = way_back(&self.desktop);
         self.desktop.open(&back).await;
+    }
+
+    /// The person at the phone says that they did not start it.
+    pub async fn report(&mut self) {
+        self.scan().await;
+        self.phone.press("I did not start this: report it").await;
+        assert_eq!(self.phone.title(), "Reported");
     }
 
     pub async fn story(&self) -> Vec<String> {
@@ -195,4 +205,26 @@ fn between<'a>(text: &'a str, from: &str, to: &str) -> &'a str {
     rest.split_once(to)
         .unwrap_or_else(|| panic!("{to} in {rest}"))
         .0
+}
+
+/// A browser's cookies, as it sends them.
+fn cookies(browser: &Browser) -> String {
+    let cookies = browser.cookies("localhost");
+    let pairs: Vec<String> = cookies
+        .iter()
+        .map(|cookie| format!("{}={}", cookie.name, cookie.value))
+        .collect();
+    pairs.join("; ")
+}
+
+/// Sends a form of a page as it is, with cookies of somebody's choice, and follows nothing.
+async fn send(page: &Browser, action: &str, cookies: &str, fields: &[(&str, &str)]) -> Raw {
+    let form = page.form(action);
+    let url = page.page().url.join(&form.action).unwrap();
+    let mut pairs = form.fields.clone();
+    for (name, value) in fields {
+        pairs.retain(|(known, _)| known != name);
+        pairs.push(((*name).to_owned(), (*value).to_owned()));
+    }
+    Raw::of(http().post(url).header(COOKIE, cookies).form(&pairs)).await
 }

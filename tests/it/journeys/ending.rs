@@ -219,7 +219,7 @@ async fn an_old_page_of_a_finished_login_does_nothing() {
     let mut old = browser.clone();
     browser.press("Continue").await;
     app.redeem(&browser, &departure).await;
-    for action in ["continue", "cancel", "return", "number"] {
+    for action in ["continue", "cancel", "return", "number", "more-time"] {
         let mut old = old.clone();
         old.forge(action, &[]).await;
         assert_eq!(old.title(), "You are already done", "{action}");
@@ -291,7 +291,7 @@ async fn without_its_cookie_a_login_is_lost() {
     let login = browser.login();
     let mut stranger = browser.clone();
     stranger.forget_cookies("nc_");
-    for action in ["continue", "cancel", "number"] {
+    for action in ["continue", "cancel", "number", "more-time"] {
         let mut stranger = stranger.clone();
         stranger.forge(action, &[("phone_number", NUMBER)]).await;
         assert_eq!(stranger.title(), "We lost track of this sign-in");
@@ -300,6 +300,11 @@ async fn without_its_cookie_a_login_is_lost() {
     }
     stranger.open(format!("{}/login/{login}", app.issuer)).await;
     assert_eq!(stranger.title(), "We lost track of this sign-in");
+    // It leads to where the person can start again, and has what to tell support.
+    assert_eq!(way_back(&stranger).as_str(), "https://shop.example/");
+    let text = &stranger.page().document.text;
+    let reference = login.simple().to_string()[28..].to_uppercase();
+    assert!(text.contains(&reference), "{text}");
     assert_story(&app, login, &["LOGIN_STARTED"]).await;
     assert_eq!(asked(&app, "/authorize"), 0);
 }

@@ -4,11 +4,13 @@
 mod apps;
 mod ending;
 mod languages;
+mod more_time;
 mod number;
 mod refused;
 mod requests;
 mod scenarios;
 mod size;
+mod taps;
 mod tokens;
 mod told;
 mod verified;

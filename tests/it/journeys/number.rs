@@ -172,6 +172,32 @@ async fn what_is_no_mobile_number_is_asked_for_again() {
 }
 
 #[tokio::test]
+async fn a_number_without_its_country_is_one_of_the_browsers_where_an_operator_has_numbers_there() {
+    let app = App::start().await;
+    let _network = app.add_live_network("iberia", "34").await;
+    let typed = [("phone_number", "666 111 334")];
+    // Nobody here has numbers in these countries, or it is none of theirs.
+    for languages in ["en", "en-US,en;q=0.9", "de-DE", "es-419", "pt-PT, ru-RU"] {
+        let mut browser = app.browser();
+        browser.languages = languages;
+        app.open(&mut browser, &Wish::new()).await;
+        browser.submit("/number", &typed).await;
+        assert_eq!(browser.page().status, 422, "{languages}");
+    }
+    for languages in ["es-ES,es;q=0.9", "en-US, en;q=0.9, ca-ES;q=0.3"] {
+        let mut browser = app.browser();
+        browser.languages = languages;
+        let wish = Wish::new().scopes(&["phone"]);
+        let departure = app.open(&mut browser, &wish).await;
+        browser.submit("/number", &typed).await;
+        let login = browser.login();
+        assert_eq!(app.legs(login).await, ["iberia prefix verified"]);
+        let signed_in = app.redeem(&browser, &departure).await;
+        assert_eq!(signed_in.claims["phone_number"], "+34666111334");
+    }
+}
+
+#[tokio::test]
 async fn a_number_no_operator_has_authority_over_is_never_asked_about() {
     let app = App::start().await;
     let mut browser = app.browser();

@@ -34,6 +34,29 @@ async fn what_cannot_be_answered_safely_ends_on_a_page() {
 }
 
 #[tokio::test]
+async fn a_link_that_an_app_has_wrong_has_a_reference_that_support_finds() {
+    let app = App::start().await;
+    let good = app.shop.depart(&Wish::of(NUMBER)).await.url.to_string();
+    let mut browser = app.browser();
+    browser
+        .open(good.replace("shop.example", "evil.example"))
+        .await;
+    assert_eq!(browser.title(), "This link is not valid");
+    let text = &browser.page().document.text;
+    let (_, reference) = text.split_once("Reference ").expect(text);
+    app.clock.advance(std::time::Duration::from_secs(180));
+    app.index_records().await;
+    let query = Query {
+        reference: Some(reference[..9].to_owned()),
+        ..Query::default()
+    };
+    let records = app.audit(query).await;
+    assert_eq!(records.len(), 1);
+    assert_eq!(records[0].body["type"], "LOGIN_ERROR");
+    assert_eq!(records[0].body["client_id"], "shop");
+}
+
+#[tokio::test]
 async fn other_faults_are_told_the_app() {
     let app = App::start().await;
     let wish = Wish::of(NUMBER);

@@ -73,6 +73,23 @@ async fn the_person_is_asked_after_the_check_and_only_then_the_number_is_release
 }
 
 #[tokio::test]
+async fn a_check_that_was_made_does_not_get_older_than_a_sign_in_may_be() {
+    let app = app().await;
+    sim(&app, NUMBER);
+    let (mut browser, _) = begin(&app, &["openid", "phone"]).await;
+    let login = browser.login();
+    app.clock.advance(std::time::Duration::from_secs(13 * 60));
+    browser.follow(&format!("/login/{login}")).await;
+    let text = &browser.page().document.text;
+    assert!(text.contains("ends in less than 3 minutes"), "{text}");
+    assert!(!text.contains("I need more time"), "{text}");
+    browser.forge("more-time", &[]).await;
+    app.clock.advance(std::time::Duration::from_secs(2 * 60));
+    browser.follow(&format!("/login/{login}")).await;
+    assert_eq!(browser.title(), "This page has expired");
+}
+
+#[tokio::test]
 async fn who_does_not_share_leaves_nothing() {
     let app = app().await;
     sim(&app, NUMBER);

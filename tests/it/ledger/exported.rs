@@ -8,6 +8,7 @@ use numbercloak::ledger::note::Checkpoint;
 use numbercloak::ledger::verify::exported::{Given, verify};
 use numbercloak::ledger::verify::{Report, What};
 use numbercloak::store::staff::Role;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::restores::file;
@@ -208,6 +209,31 @@ async fn a_manifest_says_which_records_no_checkpoint_covers_yet() {
     assert_eq!(opened.uncovered_from, None);
     let report = check(&app, &text, &late, &[latest(&app.database).await]).await;
     assert_eq!((found(&report), report.anchors.len()), (vec![], 1));
+}
+
+#[tokio::test]
+async fn what_an_export_a_proof_and_a_release_did_is_told_as_json() {
+    let app = signed_in().await;
+    let line = ["audit", "export", "--format", "jsonl", "--json"];
+    let ran = command::run(&app, &line, "").await;
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    // The records go to standard output, and what is told of them beside it.
+    let told: Value = serde_json::from_str(ran.err.lines().last().unwrap()).unwrap();
+    assert_eq!(told["state"], "done");
+    assert_eq!(told["records"], ran.out.lines().count());
+    let record = ran.out.lines().last().unwrap();
+    let record: Value = serde_json::from_str(record).unwrap();
+    let prove = ["audit", "prove", "--json", "--record"];
+    let line = [&prove[..], &[record["id"].as_str().unwrap()]].concat();
+    let proof = command::run(&app, &line, "").await.json();
+    assert_eq!(proof["body"], record["body"]);
+    let hold = ["audit", "keep", "hold", "--from", "3h", "--until", "2h"];
+    let line = [&hold[..], &["--reason", "case 7", "--json"]].concat();
+    let held = command::run(&app, &line, "").await.json();
+    let release = ["audit", "keep", "release", held["id"].as_str().unwrap()];
+    let line = [&release[..], &["--reason", "over", "--json"]].concat();
+    let released = command::run(&app, &line, "").await.json();
+    assert_eq!(released, json!({ "id": held["id"], "released": true }));
 }
 
 #[tokio::test]

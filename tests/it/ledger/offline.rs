@@ -45,6 +45,7 @@ async fn two_moments() -> (App, Checkpoint, Value) {
     let first = app.sign_in(&mut app.browser(), &Wish::of(NUMBER)).await;
     app.sealed().await;
     let early = latest(&app.database).await;
+    app.clock.advance(std::time::Duration::from_secs(1));
     app.sign_in(&mut app.browser(), &Wish::of(OTHER_NUMBER))
         .await;
     app.sealed().await;
@@ -112,6 +113,11 @@ async fn an_older_export_does_not_pass_for_a_newer_one() {
 #[tokio::test]
 async fn a_part_of_a_log_is_verified_with_what_stands_beside_it() {
     let (app, early, _) = two_moments().await;
+    // A third: the part begins after records that the early checkpoint does not cover.
+    app.clock.advance(std::time::Duration::from_secs(1));
+    app.sign_in(&mut app.browser(), &Wish::of(OTHER_NUMBER))
+        .await;
+    app.sealed().await;
     let key = key(&app.database).await;
     let other = {
         let mut owner = app.database.owner().await;

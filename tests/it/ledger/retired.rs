@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::offline::{export, read};
 use super::{Against, found, key, run, superuser, verify};
 use crate::support::app::{App, NUMBER};
+use crate::support::command;
 use crate::support::rp::Wish;
 
 /// Records of the old month.
@@ -249,4 +250,25 @@ async fn the_places_of_records_in_the_log_stay_as_long_as_the_records() {
     app.sealed().await;
     let report = verify(&app.database, Against::default()).await;
     assert_eq!(found(&report), [], "{:?}", report.findings);
+}
+
+#[tokio::test]
+async fn a_bundle_that_is_written_a_moment_after_a_month_was_dropped_tells_of_it() {
+    let app = with_an_old_month().await;
+    assert!(
+        retain(&app)
+            .await
+            .contains(&"audit_records 2021-01-01".to_owned())
+    );
+    // Nobody waits for the next checkpoint's time, which does not come: the clock stands.
+    let path = super::restores::file("after-retention");
+    let out = path.to_str().unwrap();
+    let ran = command::run(&app, &["audit", "bundle", "--out", out], "").await;
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    let bundle = std::fs::read_to_string(&path).unwrap();
+    let report = read(&bundle, &key(&app.database).await, &[]);
+    assert_eq!(found(&report), [], "{:?}", report.findings);
+    assert_eq!(report.logs[0].retired, OLD as u64);
+    assert!(!ran.err.contains("no server has signed"), "{}", ran.err);
+    std::fs::remove_file(&path).unwrap();
 }

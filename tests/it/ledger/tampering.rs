@@ -1,10 +1,14 @@
 //! Every change of DESIGN.md section 7, made by the superuser behind the server's back, and each undone
 //! before the next.
 
+use numbercloak::clock::Clock;
+use numbercloak::ledger::bundle::{self, Wanted};
+use numbercloak::ledger::note::{Checkpoint, NoteSigner};
+use numbercloak::ledger::public_key;
 use numbercloak::ledger::verify::What;
 use sqlx::PgConnection;
 
-use super::{Against, found, latest, run, superuser, verify};
+use super::{Against, found, key, latest, run, superuser, verify};
 use crate::support::app::{App, NUMBER};
 use crate::support::database::Database;
 use crate::support::rp::Wish;
@@ -126,7 +130,61 @@ const CHANGES: &[(&str, &str, What)] = &[
         insert into log_leaves select uuid_floor(now()), id, size from logs",
         What::Shortened,
     ),
+    (
+        "two records in each other's place",
+        "with two as (
+            select a.id as one, b.id as other, a.body as one_body, b.body as other_body, a.mac as one_mac, b.mac as other_mac
+            from audit_records a, audit_records b
+            where a.type = 'NUMBER_VERIFIED' and b.id = (select max(id::text)::uuid from audit_records where type = 'LOGIN')
+            limit 1)
+        update audit_records r
+        set body = case r.id when one then other_body else one_body end, mac = case r.id when one then other_mac else one_mac end
+        from two where r.id in (one, other)",
+        What::Altered,
+    ),
+    (
+        "a manifest removed, and its leaf",
+        "delete from log_leaves where record_id in (select id from audit_records where type = 'AUDIT_MANIFEST');
+        delete from audit_records where type = 'AUDIT_MANIFEST'",
+        What::Gone,
+    ),
+    (
+        "an old manifest once more under another id",
+        "insert into audit_records (id, at, type, body, mac, mac_key_id)
+        select uuid_floor(now()), at, type, body, mac, mac_key_id from audit_records where type = 'AUDIT_MANIFEST' limit 1",
+        What::TakenOut,
+    ),
+    (
+        "a record that claims another's leaf, too",
+        "insert into audit_records (id, at, type, body, mac, mac_key_id)
+        select uuid_floor(now()), at, type, body, mac, mac_key_id from audit_records where type = 'LOGIN' limit 1;
+        insert into log_leaves select uuid_floor(now()), log, leaf from log_leaves where leaf = 2",
+        What::TreeAltered,
+    ),
     ("the personal part removed", "delete from audit_personal", What::PersonalGone),
+    ("one personal part removed", "delete from audit_personal where record_id = (select min(record_id::text)::uuid from audit_personal)",
+        What::PersonalGone),
+    (
+        "two personal parts in each other's place",
+        "with two as (
+            select min(record_id::text)::uuid as one, max(record_id::text)::uuid as other from audit_personal
+        ), both_ as (
+            select one, other, a.salt as one_salt, a.sealed as one_sealed, b.salt as other_salt, b.sealed as other_sealed
+            from two join audit_personal a on a.record_id = one join audit_personal b on b.record_id = other
+        )
+        update audit_personal p
+        set salt = case p.record_id when one then other_salt else one_salt end,
+            sealed = case p.record_id when one then other_sealed else one_sealed end
+        from both_ where p.record_id in (one, other)",
+        What::PersonalAltered,
+    ),
+    (
+        "a personal part beside a record that has none",
+        "insert into audit_personal (record_id, salt, key_id, sealed)
+        select r.id, p.salt, p.key_id, p.sealed from audit_records r, audit_personal p where r.type = 'AUDIT_LOG_STARTED' limit 1",
+        What::PersonalAltered,
+    ),
+    ("the log's name", "update logs set origin = origin || 'x'", What::HeadAltered),
     ("the personal part of another", "update audit_personal set sealed = (select sealed from audit_personal limit 1)", What::PersonalAltered),
     ("another salt", "update audit_personal set salt = sha256(salt)", What::PersonalAltered),
     ("another search hash", "update audit_personal set number_hash = sha256(number_hash) where number_hash is not null", What::PersonalAltered),
@@ -269,4 +327,81 @@ async fn an_erasure_is_a_finding_until_it_is_on_record() {
     let report = verify(&app.database, Against::default()).await;
     assert_eq!(found(&report), [], "{:?}", report.findings);
     assert_eq!(report.logs[0].erased, count);
+}
+
+/// The head of a moment before carries our MAC, because it was the head.
+#[tokio::test]
+async fn a_head_set_back_to_one_that_was_sealed_is_found_and_not_continued() {
+    let app = App::start().await;
+    app.sign_in(&mut app.browser(), &Wish::of(NUMBER)).await;
+    app.sealed().await;
+    let mut superuser = superuser(&app.database).await;
+    run(
+        &mut superuser,
+        "create table early_head as table logs; create table early_checkpoints as table log_checkpoints",
+    )
+    .await;
+    app.sign_in(&mut app.browser(), &Wish::of(NUMBER)).await;
+    app.sealed().await;
+    // The server that remembers more is gone.
+    let stopped = super::sealing_stops(&app).await;
+    run(
+        &mut superuser,
+        "update logs l set size = e.size, root = e.root, mac = e.mac, sealed_at = e.sealed_at from early_head e;
+        truncate log_checkpoints; insert into log_checkpoints table early_checkpoints",
+    )
+    .await;
+    let report = verify(&app.database, Against::default()).await;
+    let kinds = found(&report);
+    assert!(kinds.contains(&What::Shortened), "{:?}", report.findings);
+    let app = app.restart().await;
+    drop(stopped);
+    app.sign_in(&mut app.browser(), &Wish::of(NUMBER)).await;
+    app.sealed().await;
+    let started = super::sealed_of(&app.database, "AUDIT_LOG_STARTED").await;
+    assert_eq!(started.len(), 2, "a tree behind its own tiles is not ours");
+    let kinds = found(&verify(&app.database, Against::default()).await);
+    assert!(kinds.contains(&What::LogLost), "{kinds:?}");
+}
+
+/// Whoever has the database but not the root key can make a key of his own, and nothing that ours vouches for.
+#[tokio::test]
+async fn checkpoints_under_another_key_are_found_in_the_database_and_at_home() {
+    let database = sealed_log().await;
+    let mut superuser = superuser(&database).await;
+    let other = NoteSigner::new(&[7; 32]).unwrap();
+    let ours = key(&database).await;
+    let rows: Vec<(i64, String)> = sqlx::query_as("select size, note from log_checkpoints")
+        .fetch_all(&mut superuser)
+        .await
+        .unwrap();
+    for (size, note) in &rows {
+        let forged = other.sign(&Checkpoint::open(note, &ours).unwrap());
+        sqlx::query("update log_checkpoints set note = $2 where size = $1")
+            .bind(size)
+            .bind(forged)
+            .execute(&mut superuser)
+            .await
+            .unwrap();
+    }
+    let report = verify(&database, Against::default()).await;
+    assert_eq!(found(&report), [What::CheckpointDiffers]);
+    // The same in a bundle, with the key's name in it to match.
+    let mut bundle = Vec::new();
+    let (vault, now) = (super::vault(&database), Clock::system().now());
+    let forger = other.verifier("log");
+    let wanted = Wanted::default();
+    bundle::write(&mut superuser, &vault, &forger, &wanted, now, &mut bundle)
+        .await
+        .unwrap();
+    let bundle = String::from_utf8(bundle).unwrap();
+    assert!(super::offline::read(&bundle, &forger, &[]).is_clean());
+    let report = super::offline::read(&bundle, &ours, &[]);
+    assert_eq!(found(&report), [What::CheckpointDiffers]);
+    // The key itself is sealed with the root key: another in its place does not open.
+    let sealed = "update wrapped_keys set sealed = sha512(sealed) where name = 'audit'";
+    assert_eq!(run(&mut superuser, sealed).await, 1);
+    let db = database.open();
+    assert!(public_key(&db, &vault, now).await.is_err());
+    db.close().await;
 }

@@ -187,7 +187,7 @@ async fn whoever_ends_a_session_its_clients_are_told_and_their_tokens_end() {
     let to_news = sign_in_to(&news, &mut browser).await;
     sign_in(&app, &mut app.browser()).await;
     let mut owner = app.database.owner().await;
-    sqlx::query("update sessions set ended_at = now() where id = (select session_id from grants where client_id = 'news')")
+    sqlx::query("update sessions set ended_at = opened_at where id = (select session_id from grants where client_id = 'news')")
         .execute(&mut owner)
         .await
         .unwrap();

@@ -5,6 +5,9 @@ use std::time::Duration;
 use numbercloak::admin::charts::{self, Span};
 use numbercloak::store::rollups;
 
+use numbercloak::simulator::{Device, Whose};
+
+use crate::handoff::Scene;
 use crate::support::app::{App, NUMBER};
 use crate::support::rp::Wish;
 
@@ -68,4 +71,65 @@ async fn hours_that_are_over_are_counted_and_say_what_the_records_say() {
         operator: None,
     };
     assert!(charts::look(&app.desk(), &backwards).await.is_err());
+}
+
+/// Counts what is over and looks at it.
+async fn counted(app: &App) -> charts::Charts {
+    app.clock.advance(Duration::from_secs(2 * 3600));
+    let now = app.clock.now();
+    let db = app.state().db.relaxed();
+    rollups::close_hours(db, now, now, 100).await.unwrap();
+    let span = Span {
+        from: now - chrono::TimeDelta::hours(8),
+        until: now,
+        client_id: None,
+        operator: None,
+    };
+    charts::look(&app.desk(), &span).await.unwrap()
+}
+
+#[tokio::test]
+async fn phones_off_their_network_are_counted_with_those_that_signed_in_all_the_same() {
+    let app = App::start().await;
+    let address = Whose::Address(std::net::Ipv4Addr::LOCALHOST.into());
+    for comes_back in [true, false] {
+        let mut browser = app.browser();
+        app.operator.set_sim(address.clone(), Some(Device::Wifi));
+        let departure = app.open(&mut browser, &Wish::of(NUMBER)).await;
+        browser.press("Continue").await;
+        assert_eq!(browser.title(), "Switch to mobile data");
+        app.operator.set_sim(address.clone(), None);
+        if comes_back {
+            browser.press("Try again").await;
+            app.redeem(&browser, &departure).await;
+        }
+    }
+    app.sign_in(&mut app.browser(), &Wish::of(NUMBER)).await;
+    // Whoever did not come back is ended by the sweeper, once the login's time is out.
+    app.clock.advance(Duration::from_secs(20 * 60));
+    app.sweep().await;
+    let charts = counted(&app).await;
+    assert_eq!(charts.apps.len(), 1, "{:?}", charts.apps);
+    let shop = &charts.apps[0];
+    assert_eq!(shop.client_id, "shop");
+    assert_eq!((shop.ended, shop.signed_in), (3, 2));
+    assert_eq!((shop.off_network, shop.recovered), (2, 1));
+    assert_eq!((shop.handed_off, shop.reported), (0, 0));
+}
+
+#[tokio::test]
+async fn hand_offs_and_their_reports_are_counted() {
+    let (mut scene, digits) = Scene::new().await.matched().await;
+    scene.finish(&digits).await;
+    let charts = counted(&scene.app).await;
+    let shop = &charts.apps[0];
+    assert_eq!((shop.ended, shop.signed_in), (1, 1));
+    assert_eq!((shop.handed_off, shop.handed_off_signed_in), (1, 1));
+    assert_eq!(shop.reported, 0);
+    let mut scene = Scene::new().await;
+    scene.report().await;
+    let charts = counted(&scene.app).await;
+    let shop = &charts.apps[0];
+    assert_eq!((shop.ended, shop.signed_in), (1, 0));
+    assert_eq!((shop.handed_off, shop.reported), (0, 1));
 }

@@ -15,7 +15,11 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// An export of everything: the file and its manifest.
-async fn export(app: &App, query: Query, format: Format) -> (Vec<u8>, exports::Manifest) {
+pub(super) async fn export(
+    app: &App,
+    query: Query,
+    format: Format,
+) -> (Vec<u8>, exports::Manifest) {
     let mut file = Vec::new();
     let done = exports::run(&app.desk(), &app.clock, query, format, "file", &mut file).await;
     (file, done.unwrap())

@@ -8,6 +8,7 @@ mod privacy;
 mod retention;
 mod search;
 mod streams;
+mod stretches;
 mod system;
 
 use numbercloak::admin::Desk;
@@ -21,7 +22,7 @@ use crate::support::app::App;
 use crate::support::database::Database;
 
 /// Every record of an event, oldest first.
-async fn of_kind(app: &App, kind: &str) -> Vec<Value> {
+pub async fn of_kind(app: &App, kind: &str) -> Vec<Value> {
     let query = Query {
         kind: Some(kind.to_owned()),
         ..Query::default()

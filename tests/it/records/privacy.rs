@@ -200,12 +200,22 @@ async fn numbers_are_hashed_anew_under_another_root_key_while_the_old_one_still_
         kind: Some("NUMBER_VERIFIED".to_owned()),
         ..Query::default()
     };
-    assert_eq!(audit::list(&both, mine(), 50).await.unwrap().len(), 2);
-    assert_eq!(audit::list(&only_new, mine(), 50).await.unwrap().len(), 0);
+    assert_eq!(
+        audit::list(&both, mine(), 50).await.unwrap().entries.len(),
+        2
+    );
+    assert_eq!(
+        audit::list(&only_new, mine(), 50)
+            .await
+            .unwrap()
+            .entries
+            .len(),
+        0
+    );
     let done = privacy::rekey(&both).await.unwrap();
     assert!(done.parts > 8, "{done:?}");
     assert_eq!((done.parts_left, done.epochs_left), (0, 0), "{done:?}");
-    let found = audit::list(&only_new, mine(), 50).await.unwrap();
+    let found = audit::list(&only_new, mine(), 50).await.unwrap().entries;
     assert_eq!(found.len(), 2);
     assert!(found.iter().all(|entry| entry.number.is_some()));
     let again = privacy::rekey(&both).await.unwrap();

@@ -18,6 +18,7 @@ use tokio::net::TcpListener;
 
 use super::of_kind;
 use crate::support::app::{App, NUMBER};
+use crate::support::process::Process;
 use crate::support::rp::Wish;
 
 const SECRET: &str = "a key of the webhook, long enough for a key";
@@ -322,4 +323,65 @@ async fn a_spike_of_mismatches_is_an_alert_once_an_hour() {
     assert_eq!(raised[0]["about"], "simulator");
     assert_eq!(raised[0]["actor"], "system");
     assert_eq!(watch().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_report_of_a_hand_off_is_an_alert_of_its_own() {
+    let app = crate::handoff::builder()
+        .config("alerts.hand_off_reports", "0")
+        .start()
+        .await;
+    let mut scene = crate::handoff::Scene::of(app).await;
+    let settings = Alerts {
+        mismatches: 0,
+        hand_off_reports: 1,
+    };
+    let watch = async |app: &App| {
+        let state = app.state();
+        let (db, vault) = (state.db.durable(), &state.vault);
+        alerts::watch(db, vault, app.clock.now(), &settings)
+            .await
+            .unwrap();
+        of_kind(app, "ALERT").await
+    };
+    assert!(watch(&scene.app).await.is_empty());
+    scene.report().await;
+    let raised = watch(&scene.app).await;
+    assert_eq!(raised.len(), 1);
+    assert_eq!(raised[0]["alert"], "hand_off_reports");
+    assert_eq!(raised[0]["actor"], "system");
+    assert_eq!(watch(&scene.app).await.len(), 1, "once an hour");
+}
+
+#[tokio::test]
+async fn standard_output_gets_every_record_as_a_line_of_json_once() {
+    let app = App::start().await;
+    let stdout = [("NUMBERCLOAK__STREAMS__STDOUT", "true")];
+    let process = Process::start_with(&app, &stdout).await;
+    let mut browser = app.browser();
+    browser.goes_to(&app.issuer, process.address);
+    let signed_in = app.sign_in(&mut browser, &Wish::of(NUMBER)).await;
+    let txn = signed_in.claims["txn"].as_str().unwrap();
+    let records = app.records(app.only_login().await).await;
+    let ids: BTreeSet<String> = records.iter().map(|record| record.id.to_string()).collect();
+    assert!(ids.contains(txn));
+    let written = || {
+        let logs = process.logs();
+        let lines = logs
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let of_records = lines.filter_map(|line| line["id"].as_str().map(str::to_owned));
+        of_records
+            .filter(|id| ids.contains(id))
+            .collect::<Vec<String>>()
+    };
+    let began = std::time::Instant::now();
+    while written().len() < ids.len() {
+        assert!(began.elapsed() < Duration::from_secs(60), "{:?}", written());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let written = written();
+    assert_eq!(written.len(), ids.len(), "{written:?}");
+    assert_eq!(written.into_iter().collect::<BTreeSet<_>>(), ids);
+    assert!(!process.logs().contains(&NUMBER[1..]));
 }

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use numbercloak::admin::clients;
 use numbercloak::clock::Clock;
 use numbercloak::oauth::signing_alg::SigningAlg;
 use numbercloak::secret::{RootKey, Vault};
@@ -10,9 +11,11 @@ use numbercloak::token::lifecycle::{self, RELOAD_LIMIT, Rotation};
 use sqlx::Row as _;
 
 use super::of_kind;
-use crate::support::app::{App, NUMBER};
+use crate::support::app::{App, NUMBER, new_client};
 use crate::support::database::Database;
 use crate::support::rp::Wish;
+use crate::support::wire::{Raw, http};
+use crate::tokens::{post, public};
 
 fn form(fields: &[(&str, &str)]) -> Vec<(String, String)> {
     let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
@@ -191,4 +194,78 @@ async fn what_is_purged_is_recorded_with_how_much_it_was() {
     for kind in ["codes", "access_tokens", "sessions", "go_aheads"] {
         assert_eq!(purged[0]["rows"][kind], 1, "{}", purged[0]);
     }
+}
+
+#[tokio::test]
+async fn a_token_that_userinfo_refuses_is_recorded_with_its_grant_if_it_lives() {
+    let app = App::builder()
+        .config("limits.client_failures_per_minute", "5")
+        .start()
+        .await;
+    let signed_in = app.sign_in(&mut app.browser(), &Wish::of(NUMBER)).await;
+    let token = signed_in.access_token.as_str();
+    let url = format!("{}/userinfo", app.issuer);
+    assert_eq!(Raw::of(http().get(&url)).await.status, 401);
+    assert_eq!(app.shop.userinfo(token).await.0, 200);
+    assert!(of_kind(&app, "USER_INFO_REQUEST_ERROR").await.is_empty());
+    clients::set_disabled(&app.desk(), "shop", true)
+        .await
+        .unwrap();
+    // Every server hears of it within a moment.
+    while app.shop.userinfo(token).await.0 == 200 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let known = of_kind(&app, "USER_INFO_REQUEST_ERROR").await;
+    assert_eq!(known.len(), 1);
+    assert_eq!(known[0]["reason"], "the client is disabled");
+    assert_eq!(known[0]["client_id"], "shop");
+    assert_eq!(known[0]["login_id"], known[0]["grant"]);
+    assert!(known[0]["personal"].is_string());
+    for _ in 0..9 {
+        assert_eq!(app.shop.userinfo("x").await.0, 401);
+    }
+    let all = of_kind(&app, "USER_INFO_REQUEST_ERROR").await;
+    assert!(
+        (5..=6).contains(&all.len()),
+        "rubbish does not fill the log"
+    );
+    let last = all.last().unwrap();
+    assert_eq!(
+        last["reason"],
+        "the access token is unknown, expired or revoked"
+    );
+    assert!(last.get("grant").is_none() && last.get("login_id").is_none());
+}
+
+#[tokio::test]
+async fn whoever_may_not_revoke_or_introspect_is_recorded() {
+    let app = App::start().await;
+    let signed_in = app.sign_in(&mut app.browser(), &Wish::of(NUMBER)).await;
+    let token = signed_in.access_token.as_str();
+    let other = app.register(new_client("other")).await;
+    let page = app.register(public("page")).await;
+    let fields = [("token", token)];
+    assert_eq!(
+        Raw::of(post(&app, &other, "/revoke", &fields)).await.status,
+        400
+    );
+    let refused = of_kind(&app, "REVOKE_GRANT_ERROR").await;
+    assert_eq!(refused.len(), 1);
+    assert_eq!(refused[0]["client_id"], other.client_id.as_str());
+    assert_eq!(
+        refused[0]["reason"],
+        "the token was issued to another client"
+    );
+    let login = of_kind(&app, "LOGIN").await;
+    assert_eq!(refused[0]["grant"], login[0]["grant"]);
+    assert!(of_kind(&app, "REVOKE_GRANT").await.is_empty());
+    assert_eq!(
+        Raw::of(post(&app, &page, "/introspect", &fields))
+            .await
+            .status,
+        400
+    );
+    let refused = of_kind(&app, "INTROSPECT_TOKEN_ERROR").await;
+    assert_eq!(refused.len(), 1);
+    assert_eq!(refused[0]["client_id"], page.client_id.as_str());
 }

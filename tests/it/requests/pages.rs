@@ -60,6 +60,13 @@ fn only_pages_that_wait_have_a_script_and_none_needs_it() {
     for path in templates {
         let source = std::fs::read_to_string(&path).unwrap();
         let mut lower = source.to_ascii_lowercase();
+        if path.ends_with("part/form.html") {
+            // What pages that wait put in: without a script a reload for who asks for it. And a button that
+            // copies the page's own address, hidden until the script shows it.
+            let ours = "<script src=\"{{ frame.copy_script() }}\"";
+            assert!(lower.contains(ours), "{}", path.display());
+            lower = lower.replacen(ours, "", 1).replace("<noscript>", "");
+        }
         if waits.iter().any(|name| path.ends_with(name)) {
             let ours = "<script src=\"{{ frame.wa";
             assert!(lower.contains(ours), "{}", path.display());

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use numbercloak::admin::audit::{self, Entry, Query};
 use numbercloak::admin::clients::{self, NewClient};
 use numbercloak::admin::operators::{self, NewOperator};
-use numbercloak::admin::{Desk, clients::Editable as EditableClient};
+use numbercloak::admin::{Desk, clients::Editable as EditableClient, record_index};
 use numbercloak::clock::{Clock, Time};
 use numbercloak::config;
 use numbercloak::dev::personas::{self, OurKeys, Registration};
@@ -116,7 +116,7 @@ impl Builder {
 
     /// Starts everything.
     pub async fn start(mut self) -> App {
-        let clock = Clock::movable();
+        let clock = Clock::by_hand();
         let database = match self.alone {
             true => Database::alone().await,
             false => Database::keyed().await,
@@ -306,6 +306,8 @@ async fn start_server(
         ("operators.allow_test", "true"),
         ("operators.allow_private_addresses", "[\"127.0.0.0/8\"]"),
         ("server.shutdown_grace", "5s"),
+        // Tests move the clock by months, and records count; those of the calendar set their own.
+        ("keys.rotate_every", "0s"),
         // Most tests check one number often; those of the limits set their own.
         ("limits.tries_per_number_per_hour", "0"),
         ("limits.numbers_per_browser_per_hour", "0"),
@@ -378,8 +380,13 @@ impl App {
     /// The same for one of several.
     pub async fn edit_operator_at(&self, alias: &str, edit: impl FnOnce(&mut Settings)) {
         let desk = self.desk();
-        let edited = operators::update(&desk, alias, None, |o| edit(&mut o.settings)).await;
-        edited.unwrap();
+        let known = operators::show(&desk, alias).await.unwrap();
+        let credentials = known.credentials(&desk.vault).unwrap();
+        let edited = operators::update(&desk, alias, None, |o| {
+            edit(&mut o.settings);
+            o.credentials = Some(credentials);
+        });
+        edited.await.unwrap();
         self.state().forget("operators").await;
     }
 
@@ -394,6 +401,17 @@ impl App {
         let simulator = start_simulator(&self.issuer, &self.clock, alias, Persona::default()).await;
         let mut new = operator(alias, name, simulator.issuer());
         change(&mut new.settings);
+        operators::add(&self.desk(), new).await.unwrap();
+        self.state().forget("operators").await;
+        simulator
+    }
+
+    /// Adds one more operator of the same kind, a live one with these numbers.
+    pub async fn add_live_network(&self, alias: &str, prefix: &str) -> Simulator {
+        let simulator = start_simulator(&self.issuer, &self.clock, alias, Persona::default()).await;
+        let mut new = operator(alias, alias, simulator.issuer());
+        new.mode = Mode::Live;
+        new.settings.prefixes = vec![prefix.to_owned()];
         operators::add(&self.desk(), new).await.unwrap();
         self.state().forget("operators").await;
         simulator
@@ -542,11 +560,33 @@ impl App {
 
     /// Audit records, oldest first.
     pub async fn audit(&self, query: Query) -> Vec<Entry> {
-        let mut records = audit::list(&self.desk(), query, audit::MOST).await.unwrap();
+        let mut records = audit::list(&self.desk(), query, audit::MOST)
+            .await
+            .unwrap()
+            .entries;
         assert!(records.iter().all(|record| record.authentic));
         // Records of one moment have ids in no order.
         records.sort_by_key(|record| (at(&record.body), rank(&record.body)));
         records
+    }
+
+    /// Writes what records are found by, until the job has come to now. The server runs it too, and while
+    /// it does, whoever else runs it comes back at once.
+    pub async fn index_records(&self) {
+        let desk = self.desk();
+        let now = desk.now - record_index::BEHIND;
+        let mut owner = self.database.owner().await;
+        loop {
+            record_index::run(&desk).await.unwrap();
+            let done: Option<Time> =
+                sqlx::query_scalar("select done_until from record_jobs where name = 'index'")
+                    .fetch_optional(&mut owner)
+                    .await
+                    .unwrap();
+            if done.expect("there are no records to index") >= now {
+                return;
+            }
+        }
     }
 
     /// A login's audit records as words: the type, and the outcome if there is one.

@@ -75,7 +75,10 @@ impl Provider {
             .config("console.oidc.issuer", &self.0.issuer)
             .config("console.oidc.client_id", CLIENT_ID)
             .config("console.oidc.client_secret", SECRET)
-            .config("console.oidc.roles", "[\"sec=auditor\", \"ops=admin\"]")
+            .config(
+                "console.oidc.roles",
+                "[\"help=support\", \"sec=auditor\", \"ops=admin\"]",
+            )
             .config("console.oidc.allowed_domains", "[\"example.com\"]");
         let app = change(builder).start().await;
         *self.0.clock.lock().unwrap() = app.clock.clone();

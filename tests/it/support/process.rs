@@ -72,7 +72,13 @@ pub fn command(database: &Database, root: &RootKey, issuer: &str) -> Command {
 impl Process {
     /// Starts one on an app's database and waits until it is ready.
     pub async fn start(app: &App) -> Self {
+        Self::start_with(app, &[]).await
+    }
+
+    /// The same with settings of its own, by the names they have in the environment.
+    pub async fn start_with(app: &App, settings: &[(&str, &str)]) -> Self {
         let mut command = command(&app.database, app.database.root(), &app.issuer);
+        command.envs(settings.iter().copied());
         let mut child = command.spawn().unwrap();
         let logs = Arc::new(Mutex::new(String::new()));
         let (ready, is_ready) = mpsc::channel();

@@ -94,3 +94,14 @@ pub async fn no_room(app: &App, table: &str) {
 pub async fn room_again(app: &App) {
     tamper(app, "drop function no_room cascade").await;
 }
+
+/// Waits until every export that the server writes has ended.
+pub async fn no_export_runs(app: &App) {
+    for _ in 0..1500 {
+        if count(app, "record_exports where state = 'running'").await == 0 {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    panic!("the export never ended");
+}

@@ -29,7 +29,7 @@ fn offline(name: &str) -> NewClient {
 }
 
 /// The same in a browser.
-fn public(name: &str) -> NewClient {
+pub fn public(name: &str) -> NewClient {
     NewClient {
         kind: Kind::Spa,
         ..offline(name)
@@ -54,7 +54,7 @@ async fn code(app: &App, rp: &Rp, wish: &Wish) -> (Departure, String) {
 }
 
 /// A request of a client to one of our endpoints, authenticated as it is registered.
-fn post(app: &App, rp: &Rp, path: &str, fields: &[(&str, &str)]) -> reqwest::RequestBuilder {
+pub fn post(app: &App, rp: &Rp, path: &str, fields: &[(&str, &str)]) -> reqwest::RequestBuilder {
     at(&app.issuer, rp, path, fields)
 }
 
@@ -88,7 +88,7 @@ fn refreshing(token: &str) -> Vec<(&str, &str)> {
 }
 
 /// The tokens of a sign-in.
-async fn tokens(app: &App, rp: &Rp, wish: &Wish) -> Value {
+pub async fn tokens(app: &App, rp: &Rp, wish: &Wish) -> Value {
     let (departure, code) = code(app, rp, wish).await;
     let answer = Raw::of(post(app, rp, "/token", &redeeming(rp, &departure, &code))).await;
     assert_eq!(answer.status, 200, "{}", answer.body);

@@ -1,18 +1,17 @@
 """Apache with mod_auth_openidc protects a page; a person opens it and is led through us and back."""
 
-import json
 import os
 import pathlib
-import socket
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.parse
-import urllib.request
 
-ISSUER, NUMBER = os.environ["ISSUER"], os.environ["NUMBER"]
+sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))
+import sign_in
+from sign_in import ISSUER, NUMBER, browse, free_port, snippet, wait
+
 MODULES = "/usr/lib/apache2/modules"
 passed, failed = 0, 0
 
@@ -66,17 +65,9 @@ OIDCDefaultLoggedOutURL http://127.0.0.1:{port}/out.shtml
 PAGE = '<html><head><title><!--#echo var="OIDC_CLAIM_phone_number" --> <!--#echo var="OIDC_CLAIM_iss" --></title></head></html>'
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def register(port, *flags):
-    command = [*os.environ["NUMBERCLOAK"].split(), "client", "create", "--name", "Judge", "--test", "--json",
-               "--redirect-uri", f"http://127.0.0.1:{port}/callback",
-               "--post-logout-redirect-uri", f"http://127.0.0.1:{port}/out.shtml", *flags]
-    return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    base = f"http://127.0.0.1:{port}"
+    return sign_in.register(f"{base}/callback", "--post-logout-redirect-uri", f"{base}/out.shtml", *flags)
 
 
 def own_settings(app, port):
@@ -85,15 +76,9 @@ def own_settings(app, port):
 
 def console_s_code(app, *_):
     """What the console shows for the app, to the letter."""
-    command = [*os.environ["NUMBERCLOAK"].split(), "client", "snippet", app["client_id"], "mod_auth_openidc", "--json"]
     os.environ["OIDC_CLIENT_SECRET"] = app["client_secret"]
     os.environ["OIDC_CRYPTO_PASSPHRASE"] = "judge-judge-judge-judge-judge-judge"
-    return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)[0]["code"]
-
-
-def browse(jar, url):
-    command = [os.environ["BROWSER"], "--jar", str(jar), url, "never:"]
-    return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    return snippet(app, "mod_auth_openidc")
 
 
 def leave_by_the_app(jar, base):
@@ -132,7 +117,7 @@ def check(name, more, *flags, rp=own_settings, leave=leave_by_the_app):
                 port=port, root=root, modules=MODULES, rp=rp(app, port),
                 hint=urllib.parse.quote(NUMBER), more=more))
             apache = subprocess.Popen(["apache2", "-f", str(root / "conf"), "-DFOREGROUND"], stderr=subprocess.PIPE)
-            wait(port, apache)
+            wait(f"http://127.0.0.1:{port}/out.shtml", apache)
             jar = root / "jar"
             page = browse(jar, f"http://127.0.0.1:{port}/protected/index.shtml")
             assert page.get("page") == f"{NUMBER} {ISSUER}", page
@@ -142,6 +127,8 @@ def check(name, more, *flags, rp=own_settings, leave=leave_by_the_app):
         except Exception as error:  # the next case is still worth running
             failed += 1
             print(f"not ok - {name}: {error!r}")
+            if apache and apache.poll() is not None:
+                print(apache.stderr.read().decode())
             log = root / "error.log"
             if log.exists():
                 print(*log.read_text().splitlines()[-5:], sep="\n")
@@ -149,20 +136,6 @@ def check(name, more, *flags, rp=own_settings, leave=leave_by_the_app):
             if apache:
                 apache.terminate()
                 apache.wait()
-
-
-def wait(port, apache):
-    for _ in range(100):
-        try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/out.shtml").close()
-            return
-        except urllib.error.HTTPError:  # it answers: the page may be for those who are signed in
-            return
-        except OSError:
-            if apache.poll() is not None:
-                raise RuntimeError(apache.stderr.read().decode()) from None
-            time.sleep(0.05)
-    raise RuntimeError("Apache did not start")
 
 
 check("client_secret_basic", "OIDCProviderTokenEndpointAuth client_secret_basic")

@@ -235,7 +235,7 @@ await check('dynamic registration, and a request with what it gave', async () =>
   const url = client.buildAuthorizationUrl(config, { redirect_uri: redirectUri, scope: 'openid', prompt: 'none' })
   equal(browse(url).searchParams.get('error'), 'login_required', 'error')
 })
-for (const flags of [['--type', 'web'], ['--type', 'spa'], ['--token-endpoint-auth-method', 'client_secret_post']]) {
+for (const flags of [['--type', 'web'], ['--type', 'native'], ['--token-endpoint-auth-method', 'client_secret_post']]) {
   await check(`the console's own code for an app with ${flags.join(' ')}`, async () => {
     const { claims, number } = await runSnippet(register(...flags))
     isVerified(claims, number)

@@ -30,7 +30,7 @@ export async function runSnippet(app) {
     return browse(url).href
   }
   const module = `${leave}
-const request = { url: globalThis.comeBack(url) }, location = { href: request.url }
+const request = { url: globalThis.comeBack(url) }, openedWith = request.url
 ${back}
 export const outcome = tokens.claims()
 `

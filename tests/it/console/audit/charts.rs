@@ -30,6 +30,8 @@ async fn charts_tell_what_was_counted_and_lead_to_the_records() {
             "mismatch",
             "verification call 2",
             "The darkest: 2 sign-ins",
+            "shop 1 1 (100 %)",
+            "Phone not on its network at first 0 0 %",
         ] {
             assert!(told.contains(fact), "{span} {fact}: {told}");
         }

@@ -9,20 +9,8 @@ use super::{App, Browser, NUMBER, PASSWORD, Role, audited, has_link, link, signe
 
 /// Looks until the newest export has ended.
 async fn ended(app: &App, browser: &mut Browser) {
-    let mut owner = app.database.owner().await;
-    for _ in 0..1500 {
-        let runs: i64 =
-            sqlx::query_scalar("select count(*) from record_exports where state = 'running'")
-                .fetch_one(&mut owner)
-                .await
-                .unwrap();
-        if runs == 0 {
-            browser.follow("/admin/audit/exports").await;
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("the export never ended");
+    crate::support::wire::no_export_runs(app).await;
+    browser.follow("/admin/audit/exports").await;
 }
 
 #[tokio::test]
@@ -50,6 +38,10 @@ async fn what_was_found_is_exported_and_the_file_is_the_one_that_was_hashed() {
         text(&auditor)
     );
     let page = text(&auditor).to_owned();
+    app.sealed().await;
+    let mut other = auditor.clone();
+    other.follow(&link(&auditor, "Its signed manifest")).await;
+    let manifest = other.page().source.clone();
     auditor.follow(&link(&auditor, "Fetch the file")).await;
     let answer = auditor.page();
     let file = answer.source.clone();
@@ -58,6 +50,7 @@ async fn what_was_found_is_exported_and_the_file_is_the_one_that_was_hashed() {
         .map(|b| format!("{b:02x}"))
         .collect();
     assert!(page.contains(&hash), "{page}");
+    assert!(manifest.contains(&hash), "{manifest}");
     let headers = &answer.headers;
     assert!(
         headers["content-disposition"]

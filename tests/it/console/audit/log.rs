@@ -46,7 +46,7 @@ async fn holds_are_placed_and_released_by_owners_and_auditors_with_a_reason() {
         )
         .await;
     assert!(
-        text(&auditor).contains("case 4711 auditor@example.com lies"),
+        text(&auditor).contains("case 4711 auditor@example.com in place"),
         "{}",
         text(&auditor)
     );

@@ -7,7 +7,6 @@ mod search;
 mod stories;
 mod unmask;
 
-use numbercloak::admin::record_index;
 use numbercloak::store::staff::Role;
 
 use crate::support::app::{App, NUMBER};

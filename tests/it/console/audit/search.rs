@@ -1,7 +1,7 @@
 //! Records are found by every filter, page by page in both directions, and nothing hostile gets through.
 
 use super::{App, NUMBER, Role, signed_in};
-use super::{MISMATCHED, audited, has_link, link, record_index, rows, text};
+use super::{MISMATCHED, audited, has_link, link, rows, text};
 
 #[tokio::test]
 async fn every_filter_stands_in_the_address_and_goes_by_its_chip() {
@@ -84,7 +84,7 @@ async fn a_login_is_found_by_its_reference_and_by_the_network_it_began_from() {
         .await;
     assert!(rows(&auditor).contains("The app asked for a sign-in"));
     app.clock.advance(std::time::Duration::from_secs(600));
-    record_index::run(&app.desk()).await.unwrap();
+    app.index_records().await;
     auditor.follow("/admin/audit").await;
     auditor
         .press_with("Search", &[("network", "127.0.0.1")])
