@@ -233,11 +233,19 @@ impl Chromium {
 
     /// Waits until these words stand on the page.
     pub async fn says(&self, words: &str) {
-        self.wait_for(words, async || {
-            let body = self.client.find(Locator::Css("body")).await.ok()?;
-            body.text().await.ok()?.contains(words).then_some(())
-        })
-        .await;
+        let started = Instant::now();
+        loop {
+            let body = in_time(words, self.client.find(Locator::Css("body"))).await;
+            let now = match body {
+                Ok(body) => in_time(words, body.text()).await.unwrap_or_default(),
+                Err(_) => String::new(),
+            };
+            if now.contains(words) {
+                return;
+            }
+            assert!(started.elapsed() < PATIENCE, "waited for {words} on: {now}");
+            rest().await;
+        }
     }
 
     /// What a script of ours computes in the page.

@@ -6,7 +6,9 @@ use numbercloak::simulator::Device;
 use numbercloak::store::clients::Handoff;
 use reqwest::header::COOKIE;
 
-use super::{CONFIRMED, QUESTION, SCAN, Scene, TYPE, between, builder, computer, digits, scanned};
+use super::{
+    CONFIRMED, QUESTION, SCAN, Scene, TYPE, between, builder, computer, digits, scanned, tells,
+};
 use super::{short_code, telephone};
 use crate::journeys::worth;
 use crate::support::app::{App, NUMBER};
@@ -45,7 +47,8 @@ async fn a_login_moves_to_a_phone_and_comes_back_by_four_digits() {
     );
     scene.reload().await;
     assert_eq!(scene.desktop.title(), TYPE);
-    assert!(!scene.desktop.page().source.contains(&digits));
+    assert!(tells(&scene.phone.page().source, &digits));
+    assert!(!tells(&scene.desktop.page().source, &digits));
     let signed_in = scene.finish(&digits).await;
     let claims = &signed_in.claims;
     assert_eq!(claims["acr"], "urn:numbercloak:acr:network-handoff");

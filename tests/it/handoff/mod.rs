@@ -183,6 +183,13 @@ fn digits(phone: &Browser) -> String {
     digits
 }
 
+/// Whether an answer tells the digits anywhere, as a word of their own: names, ports and tokens hold any four
+/// digits now and then.
+fn tells(answer: &str, digits: &str) -> bool {
+    let mut words = answer.split(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_');
+    words.any(|word| word == digits)
+}
+
 /// The way back to the app that a page offers.
 fn way_back(browser: &Browser) -> String {
     let links = &browser.page().document.links;

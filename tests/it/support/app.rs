@@ -116,11 +116,12 @@ impl Builder {
 
     /// Starts everything.
     pub async fn start(mut self) -> App {
-        let clock = Clock::by_hand();
         let database = match self.alone {
             true => Database::alone().await,
             false => Database::keyed().await,
         };
+        // After the database: its keys were made before anything happens here.
+        let clock = Clock::by_hand();
         let statements = if self.counts_statements {
             Some(database.log_statements().await)
         } else {
