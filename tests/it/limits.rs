@@ -64,13 +64,18 @@ async fn an_address_that_starts_too_many_logins_opens_no_more() {
         .start()
         .await;
     let mut browser = app.browser();
-    for _ in 0..10 {
+    // Every six seconds there is one more try, by a clock that nobody here moves.
+    let mut opened = 0;
+    loop {
         app.open(&mut browser, &Wish::of(NUMBER)).await;
+        if browser.title() == "Too many tries" {
+            break;
+        }
+        opened += 1;
+        assert!(opened < 30, "nothing was refused");
     }
-    assert_eq!(app.logins().await.len(), 10);
-    app.open(&mut browser, &Wish::of(NUMBER)).await;
-    assert_eq!(browser.title(), "Too many tries");
-    assert_eq!(app.logins().await.len(), 10);
+    assert!(opened >= 10, "{opened}");
+    assert_eq!(app.logins().await.len(), opened);
     let links = &browser.page().document.links;
     let back = links.iter().find(|(text, _)| text.starts_with("Return to"));
     let (_, back) = back.expect("a way back");

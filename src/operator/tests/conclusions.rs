@@ -237,7 +237,7 @@ async fn irregular_token_answers_are_understood() {
 #[tokio::test]
 async fn a_silent_operator_is_given_up_and_never_asked_twice() {
     let mut fake = Fake::start().await;
-    fake.operator.settings.total_timeout_ms = 700;
+    fake.operator.settings.total_timeout_ms = 2_000;
     fake.reply(VERIFY, Reply::Hang);
     assert_eq!(fake.concluded().await, "operator_timeout verify");
     assert_eq!((fake.seen("/token").len(), fake.seen(VERIFY).len()), (1, 1));

@@ -150,7 +150,7 @@ async fn play(world: &World, row: &'static Scenario, jwks: &Value) -> String {
     let stage = row.effect.stage();
     let scope = if stage == "share" { SHARE } else { VERIFY };
     let patience = Duration::from_millis(if row.says.contains("0 seconds") {
-        300
+        2_000
     } else {
         10_000
     });

@@ -32,7 +32,7 @@ async fn a_verdict_that_cannot_be_recorded_gives_no_code() {
         assert_eq!(count(&app, "legs where outcome = 'verified'").await, 0);
 
         // The person may try again: at once, or once it is swept.
-        room_again(&app).await;
+        room_again(&app, table).await;
         app.clock.advance(Duration::from_secs(60));
         assert_eq!(app.sweep().await, usize::from(lost == 0), "{table}");
         let login = app.only_login().await;
@@ -54,7 +54,7 @@ async fn a_fault_of_ours_is_told_in_the_language_of_its_person() {
     browser.press("Weiter").await;
     assert_eq!(browser.page().status.as_u16(), 500);
     assert_eq!(browser.title(), "Bei uns ist etwas schiefgegangen");
-    room_again(&app).await;
+    room_again(&app, "audit_records").await;
     browser.follow(&format!("/login/{login}")).await;
     browser.press("Weiter").await;
     app.redeem(&browser, &departure).await;
@@ -77,7 +77,7 @@ async fn a_redemption_that_cannot_be_recorded_gives_no_token_and_leaves_the_code
         let used = "codes where redeemed_at is not null";
         assert_eq!(count(&app, used).await, 0, "all or nothing");
 
-        room_again(&app).await;
+        room_again(&app, table).await;
         let signed_in = app.shop.redeem(&departure, answer.code()).await;
         assert_eq!(signed_in.claims["phone_number"], NUMBER);
     }

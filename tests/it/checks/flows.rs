@@ -101,7 +101,7 @@ async fn a_back_channel_that_is_polled_too_often_is_polled_less_often_within_the
     assert_eq!(result_of(&app, "+990706001").await, "pass");
     assert_eq!(polls(&app), 2, "one too early, one after the longer pause");
     // A pause that does not fit into the time is not waited for to the end.
-    app.edit_operator(|operator| operator.checks.timeout_ms = 500)
+    app.edit_operator(|operator| operator.checks.timeout_ms = 3_000)
         .await;
     assert_eq!(result_of(&app, "+990706001").await, "unavailable");
     assert_eq!(polls(&app), 3);

@@ -187,7 +187,7 @@ async fn a_check_that_the_operator_does_not_offer_is_found_before_the_departure(
 #[tokio::test]
 async fn a_check_never_takes_longer_than_the_operators_record_says() {
     let app = wanting(Policy::Require, Policy::Require).await;
-    app.edit_operator(|operator| operator.checks.timeout_ms = 1_000)
+    app.edit_operator(|operator| operator.checks.timeout_ms = 3_000)
         .await;
     let mut browser = app.browser();
     // Both answer after half a minute, which is the patience of nobody here.

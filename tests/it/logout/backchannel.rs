@@ -207,7 +207,6 @@ async fn when_staff_move_a_number_on_its_clients_are_told_that_the_session_ended
     let number = PhoneNumber::parse(NUMBER, None).unwrap();
     let moved = numbers::new_owner(&app.desk(), &number, "sold").await;
     assert_eq!(moved.unwrap().sessions, 1);
-    assert_eq!(queued(&app).await, 1, "queued with the move itself");
     until_settled(&app).await;
     let sent = listener.got(1).await;
     let (_, claims) = token(&app, &sent[0]).await;

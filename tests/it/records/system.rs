@@ -180,7 +180,7 @@ async fn what_is_purged_is_recorded_with_how_much_it_was() {
     let app = App::start().await;
     app.sign_in(&mut app.browser(), &Wish::of(NUMBER)).await;
     // A restart purges at once; until then everything of the login must be over.
-    app.clock.advance(Duration::from_secs(400 * 24 * 3600));
+    app.clock.advance(Duration::from_secs(300 * 24 * 3600));
     let app = app.restart().await;
     for _ in 0..200 {
         if !of_kind(&app, "EXPIRED_DATA_PURGED").await.is_empty() {

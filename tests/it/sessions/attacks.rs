@@ -152,7 +152,7 @@ async fn an_answer_that_cannot_be_recorded_gives_no_code() {
             count(&app, "go_aheads").await,
         ];
         assert_eq!(after, before, "{table}");
-        room_again(&app).await;
+        room_again(&app, table).await;
         sso(&app.shop, &mut browser, &Wish::new()).await;
         page.open(format!("{}/login/{}", app.issuer, page_login(&app).await))
             .await;

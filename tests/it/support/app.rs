@@ -67,6 +67,8 @@ pub struct App {
     /// The statements sent, if the builder was told to count them.
     pub statements: Option<Statements>,
     config: Vec<(String, String)>,
+    /// Where the server listens: nobody else gets the port while it is restarted.
+    door: std::net::TcpListener,
     _simulator: Simulator,
     _certificate: Option<Files>,
 }
@@ -127,7 +129,8 @@ impl Builder {
         } else {
             None
         };
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let door = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let listener = open_door(&door);
         let scheme = if self.over_tls { "https" } else { "http" };
         let port = listener.local_addr().unwrap().port();
         let issuer = format!("{scheme}://localhost:{port}");
@@ -185,6 +188,7 @@ impl Builder {
             shop,
             statements,
             config: self.config,
+            door,
             _simulator: simulator,
             _certificate: certificate,
         }
@@ -275,6 +279,12 @@ async fn register(desk: &Desk, new: NewClient, issuer: &str, clock: &Clock) -> R
         &client.redirect_uris[0],
         clock,
     )
+}
+
+fn open_door(door: &std::net::TcpListener) -> TcpListener {
+    let listener = door.try_clone().unwrap();
+    listener.set_nonblocking(true).unwrap();
+    TcpListener::from_std(listener).unwrap()
 }
 
 async fn start_server(
@@ -457,9 +467,8 @@ impl App {
 
     /// Stops the server and starts it anew on another database, at the same address.
     pub async fn restart_on(self, url: &str, root: &RootKey) -> anyhow::Result<Self> {
-        let address = self.server.address;
         self.server.stop().await;
-        let listener = TcpListener::bind(address).await?;
+        let listener = open_door(&self.door);
         let (issuer, clock, config) = (&self.issuer, &self.clock, &self.config);
         let server = start_server(url, root, issuer, clock, config, listener).await?;
         Ok(Self { server, ..self })

@@ -30,9 +30,16 @@ pub fn kill_all(pid_file: &Path) {
     let mut command = Command::new("sh");
     command
         .args(["-c", "kill -s KILL \"$@\"", "sh"])
-        .args(killed);
+        .args(&killed);
     // Some may be gone already.
     command.stderr(Stdio::null()).status().unwrap();
+    // A signal is sent sooner than it works. What nobody has waited for yet keeps its number, but runs nothing.
+    for process in killed {
+        let runs = || std::fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
+        while !runs().is_empty() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
 }
 
 /// A running `numbercloak serve`. Dropping it kills it.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// What the server does by itself, whoever logs in meanwhile: parts of its statements.
-const BACKGROUND: [&str; 25] = [
+const BACKGROUND: [&str; 27] = [
     "the server that wrote it went away",
     "delete from record_export_parts",
     "record_jobs",
@@ -19,7 +19,9 @@ const BACKGROUND: [&str; 25] = [
     "make_partitions(",
     "order by expires_at\n        limit $3",
     "delete from assertion_ids",
-    "where stage <> 'closed' and expires_at <= $1",
+    "where closed_at is null and expires_at <= $1",
+    "delete from visits where since",
+    "update logout_deliveries",
     "from signing_keys",
     "UNLISTEN",
     "from logs",

@@ -90,9 +90,10 @@ pub async fn no_room(app: &App, table: &str) {
     .await;
 }
 
-/// Lets them go on.
-pub async fn room_again(app: &App) {
-    tamper(app, "drop function no_room cascade").await;
+/// Lets them go on. The table is locked before its partitions, as whoever writes to it locks them.
+pub async fn room_again(app: &App, table: &str) {
+    let again = "access exclusive mode; drop function no_room cascade; commit";
+    tamper(app, &format!("begin; lock table {table} in {again}")).await;
 }
 
 /// Waits until every export that the server writes has ended.

@@ -388,7 +388,7 @@ async fn a_nonce_is_asked_for_where_it_is_configured() {
     let good = proof(&url, "GET", Some(token), &nonce);
     assert_eq!(userinfo(&app, "DPoP", token, &[&good]).await.status, 200);
     // A nonce is good for ten minutes at most.
-    app.clock.advance(Duration::from_secs(569));
+    app.clock.advance(Duration::from_secs(570));
     let old = proof(&url, "GET", Some(token), &nonce);
     let answer = userinfo(&app, "DPoP", token, &[&old]).await;
     assert_eq!(refusal(&answer), no(401, "use_dpop_nonce"));

@@ -252,7 +252,7 @@ async fn a_refresh_without_its_record_gives_nothing() {
         let answer = refresh(&app, &rp, token).await;
         assert_eq!(answer.status, 500);
         assert!(!answer.body.contains("_token\""), "{}", answer.body);
-        room_again(&app).await;
+        room_again(&app, "audit_records").await;
         assert_eq!(count(&app, "access_tokens").await, access);
         assert_eq!(
             count(&app, "refresh_tokens where used_at is not null").await,

@@ -145,8 +145,10 @@ async fn shown(world: &World, row: &Row) {
         _ => browser.press(&format!("Return to {}", rp.client_id)).await,
     }
     let story = app.story(login).await;
-    let recorded = story.iter().any(|line| line.ends_with(&format!(" {word}")));
-    assert!(recorded, "{word}: {story:?}");
+    let ends = |with: &str| story.iter().any(|line| line.ends_with(&format!(" {with}")));
+    // The server may have swept what was over before the operator's answer came.
+    let swept = row.outcome == Outcome::Expired && ends("abandoned");
+    assert!(ends(word) || swept, "{word}: {story:?}");
     told(rp, row, &browser, &departure);
 }
 

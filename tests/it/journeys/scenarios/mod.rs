@@ -67,7 +67,7 @@ impl World {
 
 /// The record, with whatever its operator offers.
 fn complete(persona: Persona, operator: &mut Settings) {
-    operator.total_timeout_ms = 4_000;
+    operator.total_timeout_ms = 6_000;
     // Every row has its own outcome, however many of them mean that the operator is down.
     operator.restraint.breaker_failures = 0;
     if lacks(persona, Stage::Share).is_none() && operator.scope_device_phone_number.is_none() {
@@ -203,7 +203,7 @@ async fn drive(world: Rc<World>, asking: Asking, row: &'static Scenario) {
     let (app, rp) = (&world.app, world.rp(asking));
     let case = format!("{} {asking:?} {}", world.persona.name(), row.code);
     let patience = match row.effect {
-        Effect::Authorize(AtAuthorize::Hang) => 2,
+        Effect::Authorize(AtAuthorize::Hang) => 6,
         _ => 30,
     };
     let mut browser = Browser::with_patience(&app.clock, Duration::from_secs(patience));
